@@ -1,0 +1,107 @@
+// Which adapter: the system's own, else SwiftShader out of npm, else a clear error.
+
+import { NoAdapterError } from '../errors.js';
+import { SWIFTSHADER_PACKAGE, useSwiftShader } from './swiftshader.js';
+
+/** Where an adapter came from. `null` is Dawn's backend that compiles and validates but executes nothing. */
+export type AdapterSource = 'system' | 'swiftshader' | 'null';
+
+export interface FoundAdapter {
+  readonly adapter: GPUAdapter;
+  readonly source: AdapterSource;
+}
+
+export interface AdapterOptions {
+  /**
+   * `swiftshader` or `null` by those names; anything else is a part of the wanted adapter's name, as Dawn matches
+   * it. Without it, the environment variable `VGG16_ADAPTER` is asked, then any adapter will do.
+   */
+  readonly adapter?: string | undefined;
+  /** Dawn toggles to switch on, for instance `allow_unsafe_apis`. */
+  readonly toggles?: readonly string[] | undefined;
+}
+
+/**
+ * Dawn's instance must outlive every object made from it, and must not hang on `globalThis`, or Node may crash while
+ * it exits. Replaced only when a second one is needed to see another driver.
+ */
+const instances: GPU[] = [];
+
+async function newInstance(flags: string[]): Promise<GPU> {
+  let dawn: typeof import('webgpu');
+  try {
+    dawn = await import('webgpu');
+  } catch (error) {
+    throw new NoAdapterError(
+      `Dawn does not load on ${process.platform} ${process.arch} with Node ${process.version}: ` +
+        `${firstLine(error)}; reinstall the npm package webgpu, or use a platform that it supports`,
+      { cause: error },
+    );
+  }
+  Object.assign(globalThis, dawn.globals);
+  const instance = dawn.create(flags);
+  instances.push(instance);
+  return instance;
+}
+
+async function request(flags: string[]): Promise<GPUAdapter | undefined> {
+  try {
+    const instance = await newInstance(flags);
+    return (await instance.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
+  } catch (error) {
+    if (error instanceof NoAdapterError) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * @throws NoAdapterError when no adapter is found, with what to install.
+ */
+export async function findAdapter(options: AdapterOptions = {}): Promise<FoundAdapter> {
+  const wanted = options.adapter ?? (process.env.VGG16_ADAPTER || undefined);
+  // Without this Dawn rounds timestamps to 65,536 ns.
+  const flags = ['disable-dawn-features=timestamp_quantization'];
+  if (options.toggles?.length) flags.push(`enable-dawn-features=${options.toggles.join(',')}`);
+
+  if (wanted === 'null') {
+    const adapter = await request([...flags, 'backend=null']);
+    if (adapter) return { adapter, source: 'null' };
+    throw new NoAdapterError("Dawn's null backend gave no adapter; reinstall the npm package webgpu");
+  }
+  if (wanted === 'swiftshader') {
+    if (await useSwiftShader()) {
+      const adapter = await request(flags);
+      if (adapter) return { adapter, source: 'swiftshader' };
+    }
+    throw new NoAdapterError(
+      `SwiftShader was asked for but did not start; npm install ${SWIFTSHADER_PACKAGE} (Linux on x64 only)`,
+    );
+  }
+  if (wanted !== undefined) {
+    const adapter = await request([...flags, `adapter=${wanted}`]);
+    if (adapter) return { adapter, source: 'system' };
+    throw new NoAdapterError(
+      `no adapter whose name contains "${wanted}"; see \`vgg16 doctor\` for the one there is`,
+    );
+  }
+  const adapter = await request(flags);
+  if (adapter) return { adapter, source: 'system' };
+  if (await useSwiftShader()) {
+    const software = await request(flags);
+    if (software) return { adapter: software, source: 'swiftshader' };
+  }
+  throw new NoAdapterError(`no WebGPU adapter found; ${installAdvice()}`);
+}
+
+/** What gives this machine an adapter. */
+export function installAdvice(): string {
+  if (process.platform !== 'linux')
+    return 'update the graphics driver (Metal on macOS, Direct3D 12 on Windows)';
+  const software =
+    process.arch === 'x64' ? `, or npm install ${SWIFTSHADER_PACKAGE} (slow, but needs no driver)` : '';
+  return `install a Vulkan driver: the GPU vendor's, or Mesa 23 or newer (Debian: mesa-vulkan-drivers)${software}`;
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+}

@@ -1,0 +1,208 @@
+// A device and what every part of this project needs of it: limits, pipelines, buffers counted, errors as exceptions.
+
+import { DeviceLostError, GpuError } from '../errors.js';
+import { type AdapterOptions, type AdapterSource, findAdapter } from './adapter.js';
+import { PipelineCache } from './pipelines.js';
+
+/** What can be told of an adapter. */
+export interface GpuInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  /** The driver's own words, for instance `llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)`. */
+  readonly description: string;
+  readonly source: AdapterSource;
+  /** True where a CPU computes. */
+  readonly isSoftware: boolean;
+}
+
+/** Asked for wherever the adapter has them. */
+const WANTED_FEATURES: readonly GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups'];
+
+/** WebGPU grants the spec's minimum unless asked for more; these are asked for as large as the adapter allows. */
+const WANTED_LIMITS = [
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+export type WantedLimit = (typeof WANTED_LIMITS)[number];
+
+export interface BufferRequest {
+  readonly label: string;
+  /** Bytes; rounded up to a multiple of 4. */
+  readonly size: number;
+  readonly usage: GPUBufferUsageFlags;
+}
+
+/** An open device. Dispose of it, or the process does not end. */
+export class Gpu {
+  readonly pipelines: PipelineCache;
+  readonly #buffers = new Map<GPUBuffer, number>();
+  #bytes = 0;
+  #lost: DeviceLostError | undefined;
+  readonly #whenLost: Promise<never>;
+  #disposed = false;
+
+  private constructor(
+    readonly device: GPUDevice,
+    readonly info: GpuInfo,
+    readonly features: ReadonlySet<string>,
+    readonly limits: Readonly<Record<WantedLimit, number>>,
+  ) {
+    this.pipelines = new PipelineCache(device);
+    this.#whenLost = device.lost.then((lost) => {
+      this.#lost = new DeviceLostError(
+        this.#disposed
+          ? 'the GPU was disposed of while it was still in use'
+          : `the GPU device was lost (${lost.reason}): ${lost.message || 'no reason given'}; ` +
+              'often out of memory or a driver reset: try a smaller --batch',
+      );
+      throw this.#lost;
+    });
+    // Nobody may be waiting when it happens; the next call reports it.
+    this.#whenLost.catch(() => {});
+  }
+
+  /**
+   * Opens the best adapter there is.
+   *
+   * @throws NoAdapterError when there is none, GpuError when it gives no device.
+   */
+  static async open(options: AdapterOptions = {}): Promise<Gpu> {
+    const { adapter, source } = await findAdapter(options);
+    const features = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
+    const limits = Object.fromEntries(
+      WANTED_LIMITS.map((name) => [name, Number(adapter.limits[name])]),
+    ) as Record<WantedLimit, number>;
+    let device: GPUDevice;
+    try {
+      device = await adapter.requestDevice({
+        label: 'vgg16-webgpu',
+        requiredFeatures: features,
+        requiredLimits: limits,
+      });
+    } catch (error) {
+      throw new GpuError(`the adapter gives no device: ${messageOf(error)}`, { cause: error });
+    }
+    const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
+    const isSoftware = isFallbackAdapter === true || source !== 'system';
+    const info = { vendor, architecture, device: name, description, source, isSoftware };
+    return new Gpu(device, info, new Set<string>(features), limits);
+  }
+
+  /** Buffers made and not yet destroyed. Flat over a loop, or something leaks. */
+  get liveBuffers(): number {
+    return this.#buffers.size;
+  }
+
+  /** Their size in bytes. */
+  get liveBytes(): number {
+    return this.#bytes;
+  }
+
+  /** @throws GpuError when the adapter's limit is smaller than `size`, or memory is short. */
+  async createBuffer(request: BufferRequest): Promise<GPUBuffer> {
+    const size = Math.max(4, Math.ceil(request.size / 4) * 4);
+    if (size > this.limits.maxBufferSize) {
+      throw new GpuError(
+        `${request.label}: needs a buffer of ${mebibytes(size)}, the adapter allows ${mebibytes(this.limits.maxBufferSize)}`,
+      );
+    }
+    const buffer = await this.checked(request.label, () =>
+      this.device.createBuffer({ label: request.label, size, usage: request.usage }),
+    );
+    this.#buffers.set(buffer, size);
+    this.#bytes += size;
+    return buffer;
+  }
+
+  destroyBuffer(buffer: GPUBuffer): void {
+    const size = this.#buffers.get(buffer);
+    if (size === undefined) return;
+    this.#buffers.delete(buffer);
+    this.#bytes -= size;
+    buffer.destroy();
+  }
+
+  /**
+   * Runs `work` and turns what WebGPU would only report out of band into an exception that begins with `label`.
+   * `work` must not wait: error scopes are one stack a device, and another caller's would get in between.
+   *
+   * @throws GpuError on validation, out-of-memory and internal errors; DeviceLostError.
+   */
+  async checked<T>(label: string, work: () => T): Promise<T> {
+    if (this.#lost) throw this.#lost;
+    const filters = ['validation', 'out-of-memory', 'internal'] as const;
+    for (const filter of filters) this.device.pushErrorScope(filter);
+    let result: T;
+    let scopes: Promise<(GPUError | null)[]>;
+    try {
+      result = work();
+    } finally {
+      scopes = Promise.all(filters.map(() => this.device.popErrorScope()));
+    }
+    const errors = await this.untilLost(scopes);
+    const error = errors.find((found) => found !== null);
+    if (error) throw new GpuError(`${label}: ${explain(error)}`, { cause: error });
+    return result;
+  }
+
+  /** Submits and waits until the GPU has finished. @throws as `checked`. */
+  async submit(label: string, commands: GPUCommandBuffer): Promise<void> {
+    await this.checked(label, () => this.device.queue.submit([commands]));
+    await this.untilLost(this.device.queue.onSubmittedWorkDone());
+  }
+
+  /** `work`, or a DeviceLostError should the device go away first. */
+  async untilLost<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([work, this.#whenLost]);
+    } catch (error) {
+      // When the device goes, pending work is rejected in no fixed order; the loss is the cause.
+      await Promise.resolve();
+      throw this.#lost ?? error;
+    }
+  }
+
+  /** Destroys the device with everything on it. Safe to call twice. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const buffer of this.#buffers.keys()) buffer.destroy();
+    this.#buffers.clear();
+    this.#bytes = 0;
+    this.device.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function explain(error: GPUError): string {
+  const text = messageOf(error);
+  if (typeof GPUOutOfMemoryError !== 'undefined' && error instanceof GPUOutOfMemoryError) {
+    return `the GPU is out of memory (${text}); try a smaller --batch`;
+  }
+  return text;
+}
+
+function messageOf(error: unknown): string {
+  const text =
+    error instanceof Error || (typeof error === 'object' && error !== null && 'message' in error)
+      ? String(error.message)
+      : String(error);
+  // Dawn adds one line for each level of its call stack; the first says what is wrong.
+  return text.split('\n')[0] ?? text;
+}
+
+/** Bytes as MiB, for messages. */
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MiB`;
+}

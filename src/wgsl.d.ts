@@ -1,0 +1,8 @@
+/** A kernel's text, inlined by the bundler. */
+declare module '*.wgsl' {
+  const text: string;
+  export default text;
+}
+
+/** The package's version, from package.json, set by the bundler. */
+declare const __VERSION__: string;
