@@ -1,0 +1,158 @@
+// What decode says about what it cannot decode: one clear line that names the file.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PictureError } from '../../src/errors.js';
+import { decode } from '../../src/image/decode.js';
+import type { PictureInput } from '../../src/image/picture.js';
+import { patterned } from './golden.js';
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vgg16-decode-'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function fault(input: PictureInput, name?: string): Promise<string> {
+  const error = await decode(input, name).then(
+    () => new Error('it was decoded'),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(PictureError);
+  const { message } = error as PictureError;
+  expect(message).not.toContain('\n');
+  return message;
+}
+
+async function file(name: string, bytes: Uint8Array | string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return path;
+}
+
+function encoded(format: 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif'): Promise<Buffer> {
+  const { width, height, data } = patterned(64, 48);
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .toFormat(format)
+    .toBuffer();
+}
+
+describe('decode refuses', () => {
+  it('a missing file', async () => {
+    const path = join(folder, 'nowhere.jpg');
+    expect(await fault(path)).toBe(`${path} does not exist`);
+    expect(await fault(pathToFileURL(path))).toBe(`${pathToFileURL(path)} does not exist`);
+    expect(await fault(join(await file('plain', 'x'), 'a.jpg'))).toContain('does not exist');
+    expect(await fault('')).toBe('the picture with an empty path does not exist');
+  });
+
+  it('a folder', async () => {
+    const path = join(folder, 'photos.jpg');
+    await mkdir(path);
+    expect(await fault(path)).toBe(`${path} is a folder, not a picture file`);
+  });
+
+  it('a path that no file can have', async () => {
+    expect(await fault('a\0b.jpg', 'odd.jpg')).toBe('odd.jpg cannot be read (ERR_INVALID_ARG_VALUE)');
+  });
+
+  it('a file URL of another machine', async () => {
+    const url = new URL('file://elsewhere/a.jpg');
+    expect(await fault(url)).toMatch(/^file:\/\/elsewhere\/a\.jpg cannot be read \(ERR_INVALID_FILE_URL_/);
+  });
+
+  it.each([null, 3, new ArrayBuffer(8)])('%o, which the types forbid', async (input) => {
+    expect(await fault(input as unknown as PictureInput)).toBe(
+      'the picture must be a path, a file URL, a Uint8Array or {width, height, data}',
+    );
+  });
+
+  it('a web address', async () => {
+    expect(await fault('https://example.org/a.jpg')).toMatch(
+      /^https:\/\/example.org\/a.jpg is a web address; download/,
+    );
+    expect(await fault(new URL('https://example.org/a.jpg'))).toMatch(/is a web address/);
+  });
+
+  it('an empty file', async () => {
+    const path = await file('empty.jpg', '');
+    expect(await fault(path)).toBe(`${path} is empty (0 bytes)`);
+    expect(await fault(new Uint8Array(0), 'upload')).toBe('upload is empty (0 bytes)');
+  });
+
+  it('text that is called a picture', async () => {
+    const path = await file('notes.jpg', 'Dear diary,\ntoday I saw a bee and took no picture of it.\n');
+    expect(await fault(path)).toBe(
+      `${path} is not a picture that can be decoded (JPEG, PNG, WebP, GIF, TIFF and AVIF): ` +
+        'it is text that begins "Dear diary, today I saw a bee ..."',
+    );
+  });
+
+  it.each<[string, Uint8Array | string]>([
+    ['a web page', '<!DOCTYPE html>\n<html><body>404 Not Found</body></html>'],
+    ['a HEIC picture', '\0\0\0\x18ftypheic\0\0\0\0mif1heic'],
+    ['a BMP picture', Uint8Array.of(0x42, 0x4d, 70, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0)],
+    ['a PDF document', '%PDF-1.7\n'],
+    ['a Git LFS pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\n'],
+    ['text that begins "süß"', 'süß\n'],
+    ['of an unknown kind, its first bytes are 00 01 02 03', Uint8Array.of(0, 1, 2, 3)],
+    ['of an unknown kind, its first bytes are fe fe', Uint8Array.of(0xfe, 0xfe)],
+  ])('%s', async (what, bytes) => {
+    expect(await fault(Buffer.from(bytes as string), 'a.jpg')).toContain(`): it is ${what}`);
+  });
+
+  it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const)('a truncated %s', async (format) => {
+    const bytes = await encoded(format);
+    for (const share of [0.1, 0.5, 0.9, 0.98]) {
+      const path = await file(`cut.${format}`, bytes.subarray(0, Math.floor(bytes.length * share)));
+      const message = await fault(path);
+      expect(message.toLowerCase()).toMatch(new RegExp(`this ${format} cannot be decoded \\(.+\\)$`));
+      expect(message).toContain(`${path} is damaged or incomplete`);
+    }
+  });
+
+  it('a JPEG that lacks its last byte or all but its first', async () => {
+    const bytes = await encoded('jpeg');
+    for (const length of [3, 20, bytes.length - 2, bytes.length - 1]) {
+      expect(await fault(bytes.subarray(0, length), 'cut.jpg')).toMatch(
+        /^cut\.jpg is damaged or incomplete: this JPEG cannot be decoded \(VipsJpeg: premature end of JPEG image\)$/,
+      );
+    }
+  });
+
+  it('more pixels than the limit', async () => {
+    const jpeg = await encoded('jpeg');
+    const sizes = jpeg.indexOf(Buffer.of(0xff, 0xc0)) + 5; // of the frame header, without a checksum
+    expect([jpeg.readUInt16BE(sizes), jpeg.readUInt16BE(sizes + 2)]).toEqual([48, 64]);
+    jpeg.writeUInt16BE(20_000, sizes);
+    jpeg.writeUInt16BE(20_000, sizes + 2);
+    expect(await fault(jpeg, 'big.jpg')).toBe(
+      'big.jpg is too large: it has 20000 x 20000 px, the limit is 268402689 pixels; scale it down',
+    );
+  });
+
+  it('floating-point samples, whose white nobody knows', async () => {
+    const { width, height, data } = patterned(8, 8);
+    const tiff = await sharp(data, { raw: { width, height, channels: 3 } })
+      .toColourspace('scrgb')
+      .tiff({ compression: 'none' })
+      .toBuffer();
+    expect(await fault(tiff, 'a.tif')).toMatch(/^a\.tif holds numbers of type float .*convert it/);
+  });
+
+  it.each<[string, number, number, number, string]>([
+    ['no width', 0, 2, 0, 'pixels: its width is 0'],
+    ['half a row', 2, 1.5, 9, 'pixels: its height is 1.5'],
+    ['a byte too few', 2, 2, 11, 'pixels: 2 x 2 px need 12 bytes of RGB, its data has 11'],
+    ['an alpha channel', 2, 2, 16, 'it looks like RGBA'],
+  ])('pixels with %s', async (_, width, height, length, message) => {
+    expect(await fault({ width, height, data: new Uint8Array(length) }, 'pixels')).toContain(message);
+  });
+});
