@@ -1,0 +1,92 @@
+// The part of TensorFlow.js that the peers use, typed here and loaded when first asked for.
+//
+// Its own type declarations are kept out of the compiler's sight: they pull in @webgpu/types 0.1.38, whose
+// globals merge with the current ones and take 'subgroups' and others away from the whole project.
+
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+/** An array on one of the backends, row-major float32. Freed by `dispose` only. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  /** Number of values. */
+  readonly size: number;
+  /** The backend's handle of the memory behind it. */
+  readonly dataId: object;
+  /** Starts the download at once; resolves with the values. */
+  data(): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/** x (N,H,W,C) · filter (3,3,C,O) · bias (O). */
+interface FusedConv2d {
+  x: Tensor;
+  filter: Tensor;
+  bias: Tensor;
+  strides: 1;
+  pad: 'same';
+  activation: 'relu';
+}
+
+/** a (N,inputs) · b (inputs,outputs) · bias (outputs). */
+interface FusedMatMul {
+  a: Tensor;
+  b: Tensor;
+  bias: Tensor;
+  activation: 'relu' | 'linear';
+}
+
+/** @tensorflow/tfjs-core. Operators run on the backend chosen last, and are issued before they return. */
+export interface Tfjs {
+  tensor(values: Float32Array, shape: readonly number[], dtype: 'float32'): Tensor;
+  readonly fused: { conv2d(o: FusedConv2d): Tensor; matMul(o: FusedMatMul): Tensor };
+  maxPool(x: Tensor, size: 2, strides: 2, pad: 'valid'): Tensor;
+  softmax(x: Tensor): Tensor;
+  reshape(x: Tensor, shape: readonly number[]): Tensor;
+  /** Frees what `work` made and does not return, also when it throws. */
+  tidy<T extends Tensor | Tensor[]>(work: () => T): T;
+  setBackend(name: string): Promise<boolean>;
+  registerBackend(name: string, factory: () => object): boolean;
+  removeBackend(name: string): void;
+  copyRegisteredKernels(from: string, to: string): void;
+  env(): { getBool(flag: string): boolean; set(flag: string, value: boolean): void };
+}
+
+/** The instance behind `setBackend('wasm')`. */
+export interface WasmBackend {
+  /** Where in the wasm heap the values stand; 0 when its malloc failed. */
+  getMemoryOffset(dataId: object): number;
+}
+
+/** What TensorFlow.js reads of an adapter: it has other tilings for Intel's. */
+export type AdapterInfo = Pick<GPUAdapterInfo, 'vendor' | 'architecture'>;
+
+/** What `@tensorflow/tfjs-backend-webgpu` exports. */
+export interface WebgpuModule {
+  WebGPUBackend: new (device: GPUDevice, adapterInfo: AdapterInfo) => WebgpuBackend;
+}
+
+/** Records dispatches, and submits them fifteen at a time or when something is read. */
+export interface WebgpuBackend {
+  uploadToGPU(dataId: object): void;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+}
+
+export function loadTfjs(): Tfjs & { findBackend(name: 'wasm'): WasmBackend } {
+  return require('@tensorflow/tfjs-core');
+}
+
+export function loadCpuKernels(): void {
+  require('@tensorflow/tfjs-backend-cpu');
+}
+
+export function loadWasmKernels(): void {
+  require('@tensorflow/tfjs-backend-wasm');
+}
+
+export function loadWebgpuModule(): WebgpuModule {
+  return require('@tensorflow/tfjs-backend-webgpu');
+}
