@@ -1,0 +1,32 @@
+// What every weights format is turned into: named tensors that are read in pieces, from a file that is never held whole.
+
+/** Number formats of stored weights: IEEE 754 single and half precision, and the upper half of a single. */
+export type Dtype = 'F32' | 'F16' | 'BF16';
+
+export const BYTES_PER_ELEMENT: Readonly<Record<Dtype, number>> = { F32: 4, F16: 2, BF16: 2 };
+
+export interface TensorEntry {
+  readonly name: string;
+  readonly dtype: Dtype;
+  /** Row-major: the last dimension is contiguous. Empty for a scalar. */
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
+
+/** An open weights file. Whoever opened it closes it. */
+export interface WeightsSource {
+  /** For messages. */
+  readonly path: string;
+  /** In the order in which the tensors' bytes lie in the file. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /**
+   * Reads the bytes `[start, start + target.length)` of a tensor into `target`: little-endian, row-major.
+   * Calls may overlap in time.
+   *
+   * @throws WeightsError where the file ends early or cannot be read
+   * @throws RangeError for an unknown name or a range outside the tensor
+   */
+  read(name: string, start: number, target: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
