@@ -1,0 +1,63 @@
+// conv3x3 / 01 naive: 3x3 convolution, stride 1, same padding, with bias and ReLU
+//
+// Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
+// Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O)
+// As matmul  M = N*H*W   N = O   K = 9*C
+// Threads    workgroup 16x16 owns 16 pixels x 16 channels of y; a thread owns 1; dispatch (ceil(O/16), ceil(M/16))
+// Tile       none: every thread reads all it needs from global memory, and its neighbours read the same again
+//
+//                 x: pixels (M) x depth (K)        k: depth (K) x channels (O)         y (M x O)
+//                 . . . . . . . . . .              . . # . . . .                       . . . . . . .
+//                 # # # # # # # # # #              . . # . . . .                       . . # . . . .
+//                 . . . . . . . . . .              . . # . . . .                       . . . . . . .
+//
+// Cost       global reads per output 18*C; per FMA 2; arithmetic intensity 0.25 FLOP/B
+// Requires   nothing
+// Changed    the first rung: the formula, as it stands
+// Source     Simonyan & Zisserman 2014 (arXiv:1409.1556), section 2.1
+
+override N: u32 = 1;
+override H: u32 = 1;
+override W: u32 = 1;
+override C: u32 = 4;
+override O: u32 = 4;
+override RELU: bool = true;
+override M: u32 = N * H * W;
+
+const BM: u32 = 16;
+const BN: u32 = 16;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(BN, BM)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  let o = gid.x;
+  let m = gid.y;
+  if (o >= O || m >= M) {
+    return;
+  }
+  let n = m / (H * W);
+  let h = m / W % H;
+  let w = m % W;
+
+  var sum = b[o];
+  for (var i = 0u; i < 3; i++) {
+    for (var j = 0u; j < 3; j++) {
+      // Left of and above the picture, these wrap to huge numbers: one comparison finds both edges.
+      let row = h + i - 1;
+      let column = w + j - 1;
+      if (row >= H || column >= W) {
+        continue;
+      }
+      let x_start = ((n * H + row) * W + column) * C;
+      let k_start = (i * 3 + j) * C * O + o;
+      for (var c = 0u; c < C; c++) {
+        sum += x[x_start + c] * k[k_start + c * O];
+      }
+    }
+  }
+  y[m * O + o] = select(sum, max(sum, 0.0), RELU);
+}

@@ -1,0 +1,58 @@
+// linear / 03 gemv: matrix times a few vectors, first of two passes: partial sums
+//
+// Computes   partial[s,n,o] = sum_{d in slice s} x[n,d] * k[d,o] for the columns o of one piece of k
+// Shapes     x (N,D) f32 · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O) · partial (SLICES,N,O);
+//            D, O, FIRST and COLUMNS multiples of 4, read as quads; N = BATCH rows, few
+// Threads    workgroup of 64 owns 256 columns of one slice of the depth, for all rows; a thread owns a quad of columns;
+//            dispatch (ceil(COLUMNS/256), SLICES)
+// Tile       k is cut into slices of DEPTH rows, so that there is work for the whole GPU even when O is small:
+//
+//                 k:  | t0 | t1 | t2 | ...      slice 0:  workgroup (0,0), (1,0), ...  ->  partial[0]
+//                     | t0 | t1 | t2 | ...      slice 1:  workgroup (0,1), (1,1), ...  ->  partial[1]
+//
+// Cost       every number of k is read once, 16 bytes a thread, neighbours side by side; arithmetic intensity 0.5*N
+//            FLOP/B: bound by memory, as a matrix times a vector must be (02 with N = 1: 15 of 16 tile rows empty)
+// Requires   nothing
+// Changed    against 02: no tile, since nothing of k is shared; lanes over columns; the depth over workgroups
+// Source     the split-K matrix-vector product; the sums meet in 03_gemv_sum in a fixed order, so no atomics
+
+override D: u32 = 4;
+override O: u32 = 4;
+override FIRST: u32 = 0;
+override COLUMNS: u32 = O;
+// Rows of k in a slice; a multiple of 4.
+override DEPTH: u32 = 256;
+
+const THREADS: u32 = 64;
+const BATCH: u32 = 1;
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> partial: array<vec4f>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  let column_quads = COLUMNS / 4;
+  let column = gid.x;
+  let slice = gid.y;
+  if (column >= column_quads) {
+    return;
+  }
+
+  var sums: array<vec4f, BATCH>;
+  let end = min((slice + 1) * DEPTH, D);
+  for (var d = slice * DEPTH; d < end; d += 4) {
+    let k_block = mat4x4f(
+      k[d * column_quads + column],
+      k[(d + 1) * column_quads + column],
+      k[(d + 2) * column_quads + column],
+      k[(d + 3) * column_quads + column],
+    );
+    for (var n = 0u; n < BATCH; n++) {
+      sums[n] += k_block * x[(n * D + d) / 4];
+    }
+  }
+  for (var n = 0u; n < BATCH; n++) {
+    partial[((slice * BATCH + n) * O + FIRST) / 4 + column] = sums[n];
+  }
+}

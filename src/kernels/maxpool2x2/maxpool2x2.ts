@@ -1,0 +1,26 @@
+// Launches maxpool2x2.
+
+import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
+import type { Gpu } from '../../gpu/gpu.js';
+import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Tensor } from '../../gpu/tensor.js';
+import { expectShape, expectSides } from '../shapes.js';
+import wgsl from './maxpool2x2.wgsl';
+
+export interface MaxPool2x2Arguments {
+  /** The layer's name; errors begin with it. */
+  readonly label: string;
+  /** (N,H,W,C), C a multiple of 4, H and W at least 2. */
+  readonly x: Tensor;
+  /** (N,floor(H/2),floor(W/2),C) */
+  readonly y: Tensor;
+}
+
+/** @throws GpuError where shapes do not fit each other or the adapter. */
+export async function maxPool2x2(gpu: Gpu, { label, x, y }: MaxPool2x2Arguments): Promise<Dispatch[]> {
+  const [N, H, W, C] = expectSides(label, x, 4);
+  expectShape(label, y, [N, Math.floor(H / 2), Math.floor(W / 2), C]);
+  const kernel: Kernel = { name: 'maxpool2x2', wgsl, constants: { N, H, W, C } };
+  const workgroups = workgroupsFor(gpu, y.size / 4, tilingOf(kernel, 'THREADS'));
+  return [await prepare(gpu, label, kernel, [x, y], workgroups)];
+}

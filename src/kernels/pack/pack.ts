@@ -1,0 +1,42 @@
+// Launches pack.
+
+import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
+import type { Gpu } from '../../gpu/gpu.js';
+import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Tensor } from '../../gpu/tensor.js';
+import wgsl from './pack.wgsl';
+
+/** How a file stores its numbers, as the kernel numbers them. */
+const DTYPES = { F32: 0, F16: 1, BF16: 2 } as const;
+
+export interface PackArguments {
+  /** The layer's name; errors begin with it. */
+  readonly label: string;
+  /** The file's bytes as words: rows, sourceC, space of them. */
+  readonly source: Tensor;
+  readonly dtype: keyof typeof DTYPES;
+  readonly rows: number;
+  readonly sourceC: number;
+  readonly space: number;
+  /** (space,C,columns), seen as such whatever its shape. */
+  readonly k: Tensor;
+  readonly C: number;
+  readonly columns: number;
+  /** The column of k that the first row becomes. */
+  readonly first: number;
+}
+
+/** @throws GpuError where the adapter cannot. */
+export async function pack(gpu: Gpu, args: PackArguments): Promise<Dispatch[]> {
+  const { label, source, dtype, rows, sourceC, space, k, C, columns, first } = args;
+  const kernel: Kernel = {
+    name: 'pack',
+    wgsl,
+    constants: {
+      ...{ ROWS: rows, SPACE: space, SOURCE_C: sourceC, C },
+      ...{ COLUMNS: columns, FIRST: first, DTYPE: DTYPES[dtype] },
+    },
+  };
+  const workgroups = workgroupsFor(gpu, space * C * rows, tilingOf(kernel, 'THREADS'));
+  return [await prepare(gpu, label, kernel, [source, k], workgroups)];
+}

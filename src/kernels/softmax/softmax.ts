@@ -1,0 +1,25 @@
+// Launches softmax.
+
+import { type Dispatch, prepare } from '../../gpu/dispatch.js';
+import type { Gpu } from '../../gpu/gpu.js';
+import type { Tensor } from '../../gpu/tensor.js';
+import { expectShape, expectSides } from '../shapes.js';
+import wgsl from './softmax.wgsl';
+
+export interface SoftmaxArguments {
+  readonly label: string;
+  /** (N,O) scores. */
+  readonly x: Tensor;
+  /** (N,O) probabilities. */
+  readonly y: Tensor;
+  /** How many of the O columns are classes; the rest is padding. */
+  readonly classes: number;
+}
+
+/** @throws GpuError where shapes do not fit each other or the adapter. */
+export async function softmax(gpu: Gpu, { label, x, y, classes }: SoftmaxArguments): Promise<Dispatch[]> {
+  const [N, O] = expectSides(label, x, 2);
+  expectShape(label, y, [N, O]);
+  const kernel = { name: 'softmax', wgsl, constants: { O, CLASSES: classes } };
+  return [await prepare(gpu, label, kernel, [x, y], [N, 1, 1])];
+}

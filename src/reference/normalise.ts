@@ -1,0 +1,24 @@
+// normalise in float64.
+
+/** (p - mean) * scale for each of three channels, the order of the channels reversed (RGB to BGR) if asked. */
+export interface NormaliseSizes {
+  readonly N: number;
+  readonly H: number;
+  readonly W: number;
+}
+
+/** pixels (N,H,W,3) bytes into y (N,H,W,4), whose fourth channel is zero. */
+export function normalise(
+  pixels: Uint8Array,
+  { N, H, W }: NormaliseSizes,
+  { reverse, mean, scale }: { reverse: boolean; mean: readonly number[]; scale: readonly number[] },
+): Float64Array {
+  const y = new Float64Array(N * H * W * 4);
+  for (let p = 0; p < N * H * W; p++) {
+    for (let c = 0; c < 3; c++) {
+      const value = pixels[3 * p + (reverse ? 2 - c : c)]!;
+      y[4 * p + c] = (value - mean[c]!) * scale[c]!;
+    }
+  }
+  return y;
+}

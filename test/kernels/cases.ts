@@ -1,0 +1,26 @@
+// The shapes on which kernels are tested: small, odd, and on both sides of every tile's edge.
+
+export const CONV3X3_CASES = [
+  { N: 1, H: 1, W: 1, C: 4, O: 4, relu: true, why: 'one pixel: only the middle tap is inside' },
+  { N: 1, H: 2, W: 3, C: 4, O: 4, relu: false, why: 'smaller than any tile' },
+  { N: 2, H: 5, W: 7, C: 4, O: 12, relu: true, why: 'odd sides, more than one picture, O less than a tile' },
+  { N: 1, H: 8, W: 8, C: 16, O: 64, relu: false, why: 'exactly one 64x64 tile' },
+  { N: 1, H: 9, W: 8, C: 20, O: 68, relu: true, why: 'just over the tile in M, K and O' },
+  { N: 3, H: 6, W: 11, C: 36, O: 20, relu: false, why: 'tiles that span pictures' },
+  { N: 1, H: 1, W: 70, C: 8, O: 8, relu: true, why: 'one row' },
+  { N: 1, H: 70, W: 1, C: 8, O: 8, relu: false, why: 'one column' },
+] as const;
+
+export const LINEAR_CASES = [
+  { N: 1, D: 4, O: 4, relu: true, why: 'one quad' },
+  { N: 1, D: 260, O: 300, relu: false, why: 'more than one column group, depth no multiple of a slice' },
+  { N: 3, D: 68, O: 20, relu: true, why: 'a few rows' },
+  { N: 8, D: 132, O: 12, relu: false, why: 'the largest batch of gemv' },
+  { N: 17, D: 36, O: 40, relu: true, why: 'just over the tile in every side' },
+] as const;
+
+export const MAXPOOL2X2_CASES = [
+  { N: 1, H: 2, W: 2, C: 4, why: 'one window' },
+  { N: 2, H: 5, W: 7, C: 12, why: 'odd sides: last row and column left out' },
+  { N: 3, H: 3, W: 2, C: 20, why: 'one window a picture' },
+] as const;

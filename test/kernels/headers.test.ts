@@ -1,0 +1,64 @@
+// What a student can rely on in every kernel file: its header, and that it compiles as it stands.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { useGpu } from '../support/gpu.js';
+
+const FOLDER = 'src/kernels';
+const FILES = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.wgsl'))
+  .sort();
+
+/** In this order; the bracketed ones only where they mean something. */
+const LINES = [
+  'Computes',
+  'Shapes',
+  '[As matmul]',
+  'Threads',
+  '[Tile]',
+  'Cost',
+  'Requires',
+  '[Changed]',
+  'Source',
+];
+
+describe('kernel files', () => {
+  // Dawn's null backend runs the whole WGSL compiler and checks limits; it executes nothing.
+  const gpu = useGpu({ adapter: 'null' });
+
+  it('are where they are expected', () => {
+    expect(FILES).toContain('conv3x3/01_naive.wgsl');
+    expect(FILES.length).toBeGreaterThanOrEqual(11);
+  });
+
+  describe.each(FILES)('%s', (path) => {
+    const text = readFileSync(join(FOLDER, path), 'utf8');
+    const header = text.split('\n\n')[0]!.split('\n');
+    const rung = /^(\d\d)_(.*)\.wgsl$/.exec(basename(path));
+
+    it('opens with the header', () => {
+      const operation = path.split('/')[0];
+      const title = rung
+        ? `// ${operation} / ${rung[1]} ${rung[2]!.replaceAll('_', ' ')}: `
+        : `// ${operation}: `;
+      expect(header[0]!.slice(0, title.length)).toBe(title);
+      const found = header.flatMap(
+        (line) => /^\/\/ ([A-Z][A-Za-z]*(?: matmul)?) {2,}\S/.exec(line)?.[1] ?? [],
+      );
+      const allowed = LINES.map((name) => name.replace(/[[\]]/g, ''));
+      expect(found.filter((name) => !allowed.includes(name))).toEqual([]);
+      expect(found).toEqual(allowed.filter((name) => found.includes(name)));
+      const required = LINES.filter((name) => !name.startsWith('['));
+      expect(found).toEqual(expect.arrayContaining(rung ? [...required, 'Changed'] : required));
+    });
+
+    it('is at most 150 lines', () => {
+      expect(text.split('\n').length).toBeLessThanOrEqual(150);
+    });
+
+    it('compiles as it stands', async () => {
+      await gpu().pipelines.get({ name: path, wgsl: text });
+    });
+  });
+});

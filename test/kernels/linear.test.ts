@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { Gpu } from '../../src/gpu/gpu.js';
+import { Tensor } from '../../src/gpu/tensor.js';
+import { LINEAR_RUNGS, type LinearPiece, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
+import { linear as reference } from '../../src/reference/linear.js';
+import { expectClose } from '../support/allclose.js';
+import { useGpu } from '../support/gpu.js';
+import { poisoned, type RandomTensor, randomTensor, runDispatches } from '../support/kernel.js';
+import { LINEAR_CASES } from './cases.js';
+
+// float32 sums of up to 260 products of numbers around 1, added in another order than the reference's.
+const TOLERANCE = { atol: 2e-5, rtol: 1e-5 };
+const RUNGS = Object.keys(LINEAR_RUNGS) as LinearRung[];
+
+/** The columns of k (D,O), cut at the given ones. */
+async function cut(gpu: Gpu, k: RandomTensor, cuts: readonly number[]): Promise<LinearPiece[]> {
+  const [D, O] = k.tensor.shape as [number, number];
+  const edges = [0, ...cuts, O];
+  return Promise.all(
+    edges.slice(0, -1).map(async (first, i) => {
+      const columns = edges[i + 1]! - first;
+      const values = Float32Array.from(
+        { length: D * columns },
+        (_, at) => k.values[Math.floor(at / columns) * O + first + (at % columns)]!,
+      );
+      return { first, k: await Tensor.from(gpu, `k from ${first}`, [D, columns], values) };
+    }),
+  );
+}
+
+describe.each(RUNGS)('linear/%s', (rung) => {
+  const gpu = useGpu();
+
+  it.each(LINEAR_CASES)('$N x $D -> $O: $why', async ({ N, D, O, relu }) => {
+    const x = await randomTensor(gpu(), 'x', [N, D], { seed: 1 });
+    const k = await randomTensor(gpu(), 'k', [D, O], { seed: 2 });
+    const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
+    const expected = reference(x.values, k.values, b.values, { N, D, O }, relu);
+    for (const cuts of O > 12 ? [[], [4], [8, O - 4]] : [[]]) {
+      const pieces = await cut(gpu(), k, cuts);
+      const y = await poisoned(gpu(), 'y', [N, O]);
+      const args = { label: 'fc', x: x.tensor, pieces, b: b.tensor, y, relu, rung };
+      const { dispatches, scratch } = await linear(gpu(), args);
+      await runDispatches(gpu(), dispatches);
+      expectClose(await y.read(), expected, TOLERANCE);
+      for (const tensor of [y, ...scratch, ...pieces.map((piece) => piece.k)]) tensor.dispose();
+    }
+    for (const { tensor } of [x, k, b]) tensor.dispose();
+    expect(gpu().liveBuffers).toBe(0);
+  });
+
+  it('holds for outliers 20 times as large', async () => {
+    const [N, D, O] = [2, 100, 24];
+    const x = await randomTensor(gpu(), 'x', [N, D], { seed: 4, outliers: 20 });
+    const k = await randomTensor(gpu(), 'k', [D, O], { seed: 5, outliers: 20 });
+    const b = await randomTensor(gpu(), 'b', [O], { seed: 6 });
+    const y = await poisoned(gpu(), 'y', [N, O]);
+    const pieces = [{ first: 0, k: k.tensor }];
+    const args = { label: 'fc', x: x.tensor, pieces, b: b.tensor, y, relu: false, rung };
+    const { dispatches, scratch } = await linear(gpu(), args);
+    await runDispatches(gpu(), dispatches);
+    // Products of outliers reach 400 times the usual and cancel each other.
+    const expected = reference(x.values, k.values, b.values, { N, D, O }, false);
+    expectClose(await y.read(), expected, { atol: 4e-3, rtol: 1e-5 });
+    for (const tensor of [x.tensor, k.tensor, b.tensor, y, ...scratch]) tensor.dispose();
+  });
+});
+
+describe('linear', () => {
+  const gpu = useGpu();
+
+  it('refuses pieces that leave a gap, naming the layer', async () => {
+    const x = await Tensor.create(gpu(), 'x', [1, 8]);
+    const k = await Tensor.create(gpu(), 'k', [8, 4]);
+    const b = await Tensor.create(gpu(), 'b', [12]);
+    const y = await Tensor.create(gpu(), 'y', [1, 12]);
+    const launch = (firsts: number[]) =>
+      linear(gpu(), { label: 'fc1', x, pieces: firsts.map((first) => ({ first, k })), b, y, relu: true });
+    await expect(launch([0, 8])).rejects.toThrow('fc1: a piece of k begins at column 8, expected 4');
+    await expect(launch([0, 4])).rejects.toThrow('fc1: the pieces of k have 8 columns, expected 12');
+    for (const tensor of [x, k, b, y]) tensor.dispose();
+    expect(gpu().liveBuffers).toBe(0);
+  });
+});

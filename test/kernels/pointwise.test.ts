@@ -1,0 +1,150 @@
+// The kernels around the convolutions: normalise, maxpool2x2, softmax, pack.
+
+import { describe, expect, it } from 'vitest';
+import { Tensor } from '../../src/gpu/tensor.js';
+import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
+import { normalise } from '../../src/kernels/normalise/normalise.js';
+import { pack } from '../../src/kernels/pack/pack.js';
+import { softmax } from '../../src/kernels/softmax/softmax.js';
+import { maxPool2x2 as maxPoolReference } from '../../src/reference/maxpool2x2.js';
+import { normalise as normaliseReference } from '../../src/reference/normalise.js';
+import { pack as packReference } from '../../src/reference/pack.js';
+import { softmax as softmaxReference } from '../../src/reference/softmax.js';
+import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
+import { expectClose } from '../support/allclose.js';
+import { useGpu } from '../support/gpu.js';
+import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
+import { seededRandom } from '../support/random.js';
+import { MAXPOOL2X2_CASES } from './cases.js';
+
+const EXACT = { atol: 0, rtol: 0 };
+
+describe('maxpool2x2', () => {
+  const gpu = useGpu();
+
+  it.each(MAXPOOL2X2_CASES)('$N x $H x $W x $C: $why', async ({ N, H, W, C }) => {
+    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
+    const y = await poisoned(gpu(), 'y', [N, Math.floor(H / 2), Math.floor(W / 2), C]);
+    await runDispatches(gpu(), await maxPool2x2(gpu(), { label: 'pool', x: x.tensor, y }));
+    expectClose(await y.read(), maxPoolReference(x.values, { N, H, W, C }), EXACT);
+    x.tensor.dispose();
+    y.dispose();
+  });
+
+  it('takes ties, zeros and windows that are all negative as they are', async () => {
+    const values = new Float32Array([-1, -1, 0, 5, -1, -2, 0, 5, -3, -1, 0, 5, -1, -1, -0, 5]);
+    const x = await Tensor.from(gpu(), 'x', [1, 2, 2, 4], values);
+    const y = await poisoned(gpu(), 'y', [1, 1, 1, 4]);
+    await runDispatches(gpu(), await maxPool2x2(gpu(), { label: 'pool', x, y }));
+    expectClose(await y.read(), [-1, -1, 0, 5], EXACT);
+    x.dispose();
+    y.dispose();
+  });
+});
+
+describe('normalise', () => {
+  const gpu = useGpu();
+  const cases = [
+    {
+      name: 'RGB, mean and deviation',
+      reverse: false,
+      mean: [123.7, 116.3, 103.5],
+      scale: [0.017, 0.0175, 0.0174],
+    },
+    { name: 'BGR, mean only', reverse: true, mean: [103.939, 116.779, 123.68], scale: [1, 1, 1] },
+  ] as const;
+
+  it.each(cases)(
+    '$name: 2 pictures of 5 x 7, whose bytes do not fill the last word',
+    async (normalisation) => {
+      const sizes = { N: 2, H: 5, W: 7 };
+      const random = seededRandom(1);
+      const words = Math.ceil((2 * 5 * 7 * 3) / 4);
+      const bytes = Uint8Array.from({ length: words * 4 }, () => random.below(256));
+      const pixels = await Tensor.from(gpu(), 'pixels', [words], new Uint32Array(bytes.buffer));
+      const y = await poisoned(gpu(), 'y', [2, 5, 7, 4]);
+      await runDispatches(gpu(), await normalise(gpu(), { label: 'input', pixels, y, normalisation }));
+      expectClose(await y.read(), normaliseReference(bytes, sizes, normalisation), {
+        atol: 1e-5,
+        rtol: 1e-6,
+      });
+      pixels.dispose();
+      y.dispose();
+    },
+  );
+});
+
+describe('softmax', () => {
+  const gpu = useGpu();
+
+  it.each([
+    { N: 1, classes: 4 },
+    { N: 3, classes: 10 },
+    { N: 2, classes: 1000 },
+    { N: 1, classes: 1 },
+  ])('$N rows of $classes classes, the padding zero', async ({ N, classes }) => {
+    const O = Math.ceil(classes / 4) * 4;
+    const x = await randomTensor(gpu(), 'x', [N, O], { seed: 5, outliers: 20 });
+    const y = await poisoned(gpu(), 'y', [N, O]);
+    await runDispatches(gpu(), await softmax(gpu(), { label: 'softmax', x: x.tensor, y, classes }));
+    // WGSL grants exp(x) an error of 3 + 2|x| ulp; differences of scores reach 100.
+    expectClose(await y.read(), softmaxReference(x.values, { N, O }, classes), { atol: 1e-7, rtol: 3e-5 });
+    x.tensor.dispose();
+    y.dispose();
+  });
+
+  it('does not overflow', async () => {
+    const x = await Tensor.from(gpu(), 'x', [1, 4], new Float32Array([1e4, 1e4, -1e4, 0]));
+    const y = await poisoned(gpu(), 'y', [1, 4]);
+    await runDispatches(gpu(), await softmax(gpu(), { label: 'softmax', x, y, classes: 4 }));
+    expectClose(await y.read(), [0.5, 0.5, 0, 0], { atol: 1e-7, rtol: 0 });
+    x.dispose();
+    y.dispose();
+  });
+});
+
+describe('pack', () => {
+  const gpu = useGpu();
+  const cases = [
+    { dtype: 'F32', rows: 6, sourceC: 3, space: 9, C: 4, columns: 8, first: 0 },
+    { dtype: 'F16', rows: 5, sourceC: 7, space: 9, C: 8, columns: 8, first: 0 },
+    { dtype: 'BF16', rows: 3, sourceC: 5, space: 1, C: 8, columns: 12, first: 6 },
+    { dtype: 'F32', rows: 4, sourceC: 2, space: 4, C: 4, columns: 8, first: 4 },
+  ] as const;
+
+  it.each(cases)(
+    '$dtype ($rows,$sourceC,$space) to columns $first.. of $columns',
+    async ({ dtype, ...sizes }) => {
+      const { rows, sourceC, space, C, columns } = sizes;
+      const random = seededRandom(8);
+      const stored = encodeFloats(
+        Float32Array.from({ length: rows * sourceC * space }, () => random.normal()),
+        dtype,
+      );
+      const words = new Uint8Array(Math.ceil(stored.length / 4) * 4);
+      words.set(stored);
+      const source = await Tensor.from(gpu(), 'source', [words.length / 4], new Uint32Array(words.buffer));
+      const k = await Tensor.create(gpu(), 'k', [space * C, columns]);
+      await runDispatches(gpu(), await pack(gpu(), { label: 'fc1', source, dtype, k, ...sizes }));
+      const expected = new Float64Array(space * C * columns);
+      packReference(decodeFloats(stored, dtype), expected, sizes);
+      expectClose(await k.read(), expected, EXACT);
+      source.dispose();
+      k.dispose();
+    },
+  );
+
+  it('unpacks every finite f16 exactly, subnormals too', async () => {
+    const halves = Uint16Array.from({ length: 65536 }, (_, i) => i).filter(
+      (half) => (half & 0x7c00) !== 0x7c00,
+    );
+    const source = await Tensor.from(gpu(), 'source', [halves.length / 2], new Uint32Array(halves.buffer));
+    const k = await Tensor.create(gpu(), 'k', [halves.length, 1]);
+    const sizes = { rows: 1, sourceC: halves.length, space: 1, C: halves.length, columns: 1, first: 0 };
+    await runDispatches(gpu(), await pack(gpu(), { label: 'all', source, dtype: 'F16', k, ...sizes }));
+    const expected = decodeFloats(new Uint8Array(halves.buffer), 'F16');
+    expect(Array.from(await k.read())).toEqual(Array.from(expected, (value) => value));
+    source.dispose();
+    k.dispose();
+  });
+});

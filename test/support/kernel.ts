@@ -1,0 +1,38 @@
+// What every kernel's test needs: random inputs, poisoned outputs, one submit.
+
+import { type Dispatch, record } from '../../src/gpu/dispatch.js';
+import type { Gpu } from '../../src/gpu/gpu.js';
+import { type Shape, sizeOf, Tensor } from '../../src/gpu/tensor.js';
+import { seededRandom } from './random.js';
+
+export interface RandomTensor {
+  readonly tensor: Tensor;
+  readonly values: Float32Array;
+}
+
+/** Normally distributed numbers; with `outliers`, one in ten is that many times as large. */
+export async function randomTensor(
+  gpu: Gpu,
+  label: string,
+  shape: Shape,
+  { seed, outliers = 1 }: { seed: number; outliers?: number },
+): Promise<RandomTensor> {
+  const random = seededRandom(seed);
+  const values = Float32Array.from(
+    { length: sizeOf(shape) },
+    (_, i) => random.normal() * (i % 10 === 3 ? outliers : 1),
+  );
+  return { tensor: await Tensor.from(gpu, label, shape, values), values };
+}
+
+/** An output full of NaN: whatever a kernel fails to write shows. */
+export function poisoned(gpu: Gpu, label: string, shape: Shape): Promise<Tensor> {
+  return Tensor.from(gpu, label, shape, new Float32Array(sizeOf(shape)).fill(Number.NaN));
+}
+
+/** Records and submits; waits until the GPU has finished. */
+export async function runDispatches(gpu: Gpu, dispatches: readonly Dispatch[]): Promise<void> {
+  const encoder = gpu.device.createCommandEncoder();
+  record(encoder, 'test', dispatches);
+  await gpu.submit('test', encoder.finish());
+}
