@@ -37,7 +37,7 @@ const READ_FAULTS: Readonly<Record<string, string>> = {
  * @param name what messages call the picture; its path or URL by default.
  * @throws PictureError when the picture is missing, is no picture, is damaged or incomplete, or is too large.
  */
-export async function decode(input: PictureInput, name = defaultName(input)): Promise<Picture> {
+export async function decode(input: PictureInput, name = nameOf(input)): Promise<Picture> {
   if (isPicture(input)) return checkPicture(input, name);
   const bytes = input instanceof Uint8Array ? input : await read(input, name);
   if (bytes.length === 0) throw new PictureError(`${name} is empty (0 bytes)`);
@@ -63,7 +63,8 @@ function isPicture(input: PictureInput): input is Picture {
   return typeof input === 'object' && input !== null && 'data' in input;
 }
 
-function defaultName(input: PictureInput): string {
+/** What messages call a picture that nobody named. */
+export function nameOf(input: PictureInput): string {
   if (typeof input === 'string') return input || 'the picture with an empty path';
   return input instanceof URL ? input.href : 'the picture';
 }

@@ -1,0 +1,60 @@
+// Many pictures, decoded and framed a few at a time, the next few while the caller works on these.
+
+import { PictureError } from '../errors.js';
+import { decode, nameOf } from './decode.js';
+import { type Framing, frame } from './framing.js';
+import type { Picture, PictureInput } from './picture.js';
+
+export interface ReadOptions {
+  /** Pictures decoded at a time; twice as many are held. */
+  readonly chunk: number;
+  /** Told of each picture that cannot be used, which is then left out. Without it, the first such picture ends it all. */
+  readonly onError?: ((error: PictureError, index: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadPicture {
+  /** Which of the inputs. */
+  readonly index: number;
+  readonly picture: Picture;
+}
+
+/**
+ * Reads pictures in order.
+ *
+ * @throws PictureError for a picture that cannot be used, unless `onError` takes it; UsageError for a framing that
+ * suits no picture; the signal's reason
+ */
+export async function* readPictures(
+  inputs: readonly PictureInput[],
+  framing: Framing,
+  { chunk, onError, signal }: ReadOptions,
+): AsyncGenerator<ReadPicture[]> {
+  const readOne = async (input: PictureInput, index: number): Promise<ReadPicture[]> => {
+    try {
+      const picture = frame(await decode(input), framing, nameOf(input));
+      return [{ index, picture }];
+    } catch (error) {
+      if (!onError || !(error instanceof PictureError)) throw error;
+      onError(error, index);
+      return [];
+    }
+  };
+  const readChunk = async (start: number) => {
+    signal?.throwIfAborted();
+    const read = await Promise.all(
+      inputs.slice(start, start + chunk).map((input, i) => readOne(input, start + i)),
+    );
+    return read.flat();
+  };
+  let ahead = readChunk(0);
+  for (let start = 0; start < inputs.length; start += chunk) {
+    const pictures = await ahead;
+    if (start + chunk < inputs.length) {
+      ahead = readChunk(start + chunk);
+      // Should the caller stop before it asks for these, their failure is nobody's.
+      ahead.catch(() => {});
+    }
+    if (pictures.length > 0) yield pictures;
+  }
+}

@@ -1,0 +1,33 @@
+// What `import ... from 'vgg16-webgpu'` gives.
+
+export {
+  DeviceLostError,
+  EXIT_CODES,
+  GpuError,
+  NoAdapterError,
+  OutputError,
+  PictureError,
+  UsageError,
+  VggError,
+  WeightsError,
+} from './errors.js';
+export type { AdapterOptions } from './gpu/adapter.js';
+export { Gpu, type GpuInfo } from './gpu/gpu.js';
+export { decode, PICTURE_EXTENSIONS } from './image/decode.js';
+export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/framing.js';
+export type { Picture, PictureInput } from './image/picture.js';
+export { LAYERS, type LayerName, type PlannedLayer, type Widths } from './model/architecture.js';
+export type { Features } from './model/features.js';
+export { IMAGENET_LABELS, type Label } from './model/labels.js';
+export type { LoadOptions } from './model/network.js';
+export type { Rungs } from './model/plan.js';
+export type { Prediction } from './model/predictions.js';
+export {
+  type ClassifyOptions,
+  type FeaturesOptions,
+  type LayerTiming,
+  type RunOptions,
+  VGG16,
+  type Vgg16Options,
+} from './model/vgg16.js';
+export { embeddedBasePath } from './weights/embedded.js';

@@ -1,0 +1,212 @@
+// Weights on the GPU, in the order the kernels read: streamed there from a file, tensor by tensor, piece by piece.
+
+import { WeightsError } from '../errors.js';
+import { record } from '../gpu/dispatch.js';
+import type { Gpu } from '../gpu/gpu.js';
+import { Tensor } from '../gpu/tensor.js';
+import type { LinearPiece } from '../kernels/linear/linear.js';
+import { pack } from '../kernels/pack/pack.js';
+import { padToQuad } from '../kernels/shapes.js';
+import { decodeFloats, findNonFinite } from '../weights/floats.js';
+import { BYTES_PER_ELEMENT, type TensorEntry, type WeightsSource } from '../weights/source.js';
+import type { Vgg16Weights } from '../weights/vgg16.js';
+import type { Widths } from './architecture.js';
+
+/** How much of a file is held on the host at a time, twice: one piece on its way to the GPU, the next being read. */
+const CHUNK_BYTES = 8 * 2 ** 20;
+
+export interface LoadOptions {
+  /** Bytes of the file that have reached the GPU. */
+  readonly onProgress?: ((progress: { loaded: number; total: number }) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface BoundLayer {
+  /** A convolution's kernel is one piece, shaped (3,3,C,O). */
+  readonly pieces: readonly LinearPiece[];
+  readonly b: Tensor;
+}
+
+/** VGG16's weights on a GPU. Owns its tensors. */
+export class Network {
+  private constructor(
+    readonly widths: Widths,
+    readonly layers: ReadonlyMap<string, BoundLayer>,
+  ) {}
+
+  /**
+   * @throws WeightsError for a file that ends early or holds NaN or infinity; GpuError; the signal's reason
+   */
+  static async load(gpu: Gpu, weights: Vgg16Weights, options: LoadOptions = {}): Promise<Network> {
+    const uploader = await Uploader.create(gpu, weights, options);
+    const layers = new Map<string, BoundLayer>();
+    try {
+      for (const { layer, kernel, bias, inputChannels, outputChannels } of weights.convs) {
+        const sides = [3, 3, padToQuad(inputChannels)];
+        const form = { rows: outputChannels, sourceC: inputChannels, space: 9, sides };
+        layers.set(layer, await uploader.layer(layer, kernel, bias, form, false));
+      }
+      for (const { layer, kernel, bias, inputs, outputs } of weights.dense) {
+        // Behind the feature map, each of its pixels brings its channels' padding along.
+        const space = layer === 'fc1' ? weights.featureSide! ** 2 : 1;
+        const sourceC = inputs / space;
+        const form = { rows: outputs, sourceC, space, sides: [space * padToQuad(sourceC)] };
+        layers.set(layer, await uploader.layer(layer, kernel, bias, form, true));
+      }
+    } catch (error) {
+      for (const layer of layers.values()) disposeLayer(layer);
+      throw error;
+    } finally {
+      uploader.dispose();
+    }
+    const widths = {
+      convs: new Map(weights.convs.map(({ layer, outputChannels }) => [layer, outputChannels])),
+      dense: new Map(weights.dense.map(({ layer, outputs }) => [layer, outputs])),
+      featureSide: weights.featureSide,
+    };
+    return new Network(widths, layers);
+  }
+
+  dispose(): void {
+    for (const layer of this.layers.values()) disposeLayer(layer);
+  }
+}
+
+function disposeLayer({ pieces, b }: BoundLayer): void {
+  for (const { k } of pieces) k.dispose();
+  b.dispose();
+}
+
+/** A kernel in its file: (rows, sourceC, space); on the GPU: (...sides, rows padded). */
+interface KernelForm {
+  readonly rows: number;
+  readonly sourceC: number;
+  readonly space: number;
+  readonly sides: readonly number[];
+}
+
+class Uploader {
+  #loaded = 0;
+
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly source: WeightsSource,
+    private readonly options: LoadOptions,
+    private readonly total: number,
+    private readonly staging: Tensor,
+  ) {}
+
+  static async create(gpu: Gpu, weights: Vgg16Weights, options: LoadOptions): Promise<Uploader> {
+    const kernels = [...weights.convs, ...weights.dense].map(({ kernel }) => kernel);
+    const entries = [...weights.source.tensors.values()];
+    const total = entries.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    // A row is never cut, however long.
+    const longestRow = Math.max(...kernels.map(({ byteLength, shape }) => byteLength / shape[0]!));
+    const words = Math.ceil(Math.max(CHUNK_BYTES, longestRow) / 4);
+    const staging = await Tensor.create(gpu, 'weights on their way', [words]);
+    return new Uploader(gpu, weights.source, options, total, staging);
+  }
+
+  async layer(
+    label: string,
+    kernel: TensorEntry,
+    bias: TensorEntry,
+    form: KernelForm,
+    mayCut: boolean,
+  ): Promise<BoundLayer> {
+    const pieces: LinearPiece[] = [];
+    try {
+      const columns = padToQuad(form.rows);
+      const depth = form.sides.reduce((product, side) => product * side, 1);
+      const width = mayCut ? this.#columnsPerPiece(depth, columns) : columns;
+      for (let first = 0; first < columns; first += width) {
+        const shape = [...form.sides, Math.min(width, columns - first)];
+        const k = await Tensor.create(this.gpu, `${label} kernel`, shape);
+        pieces.push({ first, k });
+        await this.#fill(label, kernel, form, first, k);
+      }
+      return { pieces, b: await this.#bias(label, bias, columns) };
+    } catch (error) {
+      for (const { k } of pieces) k.dispose();
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    this.staging.dispose();
+  }
+
+  /** As many columns as the adapter can bind at once: fc1 as a whole has 411 MB. */
+  #columnsPerPiece(depth: number, columns: number): number {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.limits;
+    const most = Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * depth));
+    return Math.min(columns, Math.max(4, Math.floor(most / 4) * 4));
+  }
+
+  /** Streams those rows of a kernel that become the columns of `k`, the first of them column `first` of the whole. */
+  async #fill(label: string, entry: TensorEntry, form: KernelForm, first: number, k: Tensor): Promise<void> {
+    const { rows, sourceC, space } = form;
+    const columns = k.shape[k.shape.length - 1]!;
+    const rowBytes = entry.byteLength / rows;
+    const rowsPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
+    const end = Math.min(first + columns, rows);
+
+    const read = async (row: number) => {
+      if (row >= end) return undefined;
+      const count = Math.min(rowsPerChunk, end - row);
+      // WebGPU copies whole words.
+      const bytes = new Uint8Array(Math.ceil((count * rowBytes) / 4) * 4);
+      await this.#read(entry, row * rowBytes, bytes.subarray(0, count * rowBytes));
+      return { row, count, bytes };
+    };
+
+    let ahead = read(first);
+    for (let chunk = await ahead; chunk; chunk = await ahead) {
+      const { row, count, bytes } = chunk;
+      ahead = read(row + count);
+      // Should the upload fail first, this one's failure is nobody's.
+      ahead.catch(() => {});
+      this.gpu.device.queue.writeBuffer(this.staging.buffer, 0, bytes);
+      const dispatches = await pack(this.gpu, {
+        label,
+        source: this.staging.view(`${label} in the file`, [bytes.length / 4]),
+        dtype: entry.dtype,
+        ...{ rows: count, sourceC, space, k, C: padToQuad(sourceC) },
+        ...{ columns, first: row - first },
+      });
+      const encoder = this.gpu.device.createCommandEncoder({ label });
+      record(encoder, label, dispatches);
+      // Waiting here bounds what Dawn holds of the host's memory.
+      await this.gpu.submit(label, encoder.finish());
+      this.#report(count * rowBytes);
+    }
+  }
+
+  async #bias(label: string, entry: TensorEntry, columns: number): Promise<Tensor> {
+    const bytes = new Uint8Array(entry.byteLength);
+    await this.#read(entry, 0, bytes);
+    const values = new Float32Array(columns);
+    values.set(decodeFloats(bytes, entry.dtype));
+    const b = await Tensor.from(this.gpu, `${label} bias`, [columns], values);
+    this.#report(bytes.length);
+    return b;
+  }
+
+  async #read(entry: TensorEntry, start: number, bytes: Uint8Array): Promise<void> {
+    this.options.signal?.throwIfAborted();
+    await this.source.read(entry.name, start, bytes);
+    const index = findNonFinite(bytes, entry.dtype);
+    if (index >= 0) {
+      const position = start / BYTES_PER_ELEMENT[entry.dtype] + index;
+      throw new WeightsError(
+        `${this.source.path}: tensor ${entry.name} holds NaN or infinity at element ${position}; ` +
+          'the file is damaged, or its training diverged',
+      );
+    }
+  }
+
+  #report(bytes: number): void {
+    this.#loaded += bytes;
+    this.options.onProgress?.({ loaded: this.#loaded, total: this.total });
+  }
+}

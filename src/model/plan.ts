@@ -1,0 +1,237 @@
+// A forward pass, prepared once and replayed: pixels in, one submit, one read-back out.
+
+import { type Dispatch, record } from '../gpu/dispatch.js';
+import type { Gpu } from '../gpu/gpu.js';
+import { type Shape, sizeOf, Tensor } from '../gpu/tensor.js';
+import { Timer } from '../gpu/timer.js';
+import { type Conv3x3Rung, conv3x3 } from '../kernels/conv3x3/conv3x3.js';
+import { type LinearRung, linear } from '../kernels/linear/linear.js';
+import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
+import { type Normalisation, normalise } from '../kernels/normalise/normalise.js';
+import { padToQuad } from '../kernels/shapes.js';
+import { softmax } from '../kernels/softmax/softmax.js';
+import { LAYERS, type LayerName, type PlannedLayer, planLayers } from './architecture.js';
+import type { Network } from './network.js';
+
+/** Which rung of each ladder a plan climbs to; the best by default. */
+export interface Rungs {
+  readonly conv3x3?: Conv3x3Rung;
+  readonly linear?: LinearRung;
+}
+
+export interface PlanRequest {
+  /** Pictures in a pass. */
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  /** Layers whose results are read back; the pass ends with the last of them. */
+  readonly outputs: readonly LayerName[];
+  /** Take the time of each layer. */
+  readonly timed?: boolean;
+  readonly rungs?: Rungs;
+}
+
+interface Step {
+  readonly layer: PlannedLayer;
+  readonly dispatches: readonly Dispatch[];
+  readonly y: Tensor;
+  /** Where in the read-back this layer's result begins, if it is asked for. */
+  readonly readBackAt: number | undefined;
+}
+
+/** Owns all memory of a forward pass but the weights. */
+export class ForwardPlan {
+  /** Milliseconds of each layer of the last pass, by the GPU's clock; empty unless timed. */
+  timings: readonly number[] = [];
+
+  private constructor(
+    private readonly gpu: Gpu,
+    readonly request: PlanRequest,
+    private readonly pixels: Tensor,
+    private readonly normalise: readonly Dispatch[],
+    private readonly steps: readonly Step[],
+    private readonly readBack: GPUBuffer,
+    private readonly timer: Timer | undefined,
+    private readonly scratch: readonly Tensor[],
+  ) {}
+
+  /**
+   * Compiles all kernels in parallel and allocates all memory.
+   *
+   * @throws UsageError when the pictures' size does not suit the network; GpuError when the adapter cannot
+   */
+  static async create(
+    gpu: Gpu,
+    network: Network,
+    normalisation: Normalisation,
+    request: PlanRequest,
+  ): Promise<ForwardPlan> {
+    const owned: Tensor[] = [];
+    const create = async (label: string, shape: Shape) => {
+      const tensor = await Tensor.create(gpu, label, shape);
+      owned.push(tensor);
+      return tensor;
+    };
+    let readBack: GPUBuffer | undefined;
+    try {
+      const { batch, height, width } = request;
+      const layers = planLayers(network.widths, height, width, lastOf(request.outputs));
+      const shapes = layers.map(({ shape }) => paddedShape(batch, shape));
+      const inputShape = [batch, height, width, 4];
+
+      // Each layer reads what the one before it wrote, and nothing else: two memories take turns.
+      const sizes = [inputShape, ...shapes].map(sizeOf);
+      const even = await create('activations, even', [Math.max(...sizes.filter((_, i) => i % 2 === 0))]);
+      const odd = await create('activations, odd', [Math.max(...sizes.filter((_, i) => i % 2 === 1))]);
+      const pixels = await create('pixels', [Math.ceil((batch * height * width * 3) / 4)]);
+      const input = even.view('input', inputShape);
+      const outputs = layers.map(({ name }, i) =>
+        (i % 2 === 0 ? odd : even).view(`${name} output`, shapes[i]!),
+      );
+
+      const compiling = layers.map(async (layer, i) => {
+        const launch = await launchLayer(
+          gpu,
+          network,
+          layer,
+          i === 0 ? input : outputs[i - 1]!,
+          outputs[i]!,
+          request,
+        );
+        owned.push(...launch.scratch);
+        return launch.dispatches;
+      });
+      const first = normalise(gpu, { label: 'normalise', pixels, y: input, normalisation });
+      // All of them, even if one fails: what the others allocate must be known by then.
+      const settled = await Promise.allSettled([first, ...compiling]);
+      const [normalising, ...dispatches] = settled.map((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      });
+
+      let readBackSize = 0;
+      const steps = layers.map((layer, i) => {
+        const y = outputs[i]!;
+        const isWanted = request.outputs.includes(layer.name);
+        const readBackAt = isWanted ? readBackSize : undefined;
+        if (isWanted) readBackSize += y.byteLength;
+        return { layer, dispatches: dispatches[i]!, y, readBackAt };
+      });
+      readBack = await gpu.createBuffer({
+        label: 'read-back',
+        size: readBackSize,
+        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      });
+      const timer = request.timed ? await Timer.create(gpu, steps.length) : undefined;
+      return new ForwardPlan(gpu, request, pixels, normalising!, steps, readBack, timer, owned);
+    } catch (error) {
+      for (const tensor of owned) tensor.dispose();
+      if (readBack) gpu.destroyBuffer(readBack);
+      throw error;
+    }
+  }
+
+  /** The layers of this plan, with the shapes of one picture. */
+  get layers(): readonly PlannedLayer[] {
+    return this.steps.map(({ layer }) => layer);
+  }
+
+  /**
+   * One forward pass. Not to be called again before it has returned.
+   *
+   * @param pixels  RGB bytes of the pictures one after another; the rest of the batch, if any, is what was there before
+   * @returns for each output, (batch, ...its shape), row-major
+   */
+  async run(pixels: Uint8Array): Promise<Map<LayerName, Float32Array>> {
+    const { gpu, steps, readBack, timer } = this;
+    gpu.device.queue.writeBuffer(this.pixels.buffer, 0, wholeWords(pixels));
+    const encoder = gpu.device.createCommandEncoder({ label: 'forward pass' });
+    record(encoder, 'normalise', this.normalise);
+    steps.forEach(({ layer, dispatches, y, readBackAt }, i) => {
+      record(encoder, layer.name, dispatches, timer?.writes(i));
+      if (readBackAt !== undefined)
+        encoder.copyBufferToBuffer(y.buffer, 0, readBack, readBackAt, y.byteLength);
+    });
+    timer?.resolve(encoder);
+    await gpu.checked('forward pass', () => gpu.device.queue.submit([encoder.finish()]));
+    await gpu.untilLost(readBack.mapAsync(GPUMapMode.READ));
+    const results = new Map<LayerName, Float32Array>();
+    const mapped = readBack.getMappedRange();
+    for (const { layer, y, readBackAt } of steps) {
+      if (readBackAt === undefined) continue;
+      const values = new Float32Array(mapped, readBackAt, y.size);
+      results.set(layer.name, withoutPadding(values, layer.shape[layer.shape.length - 1]!));
+    }
+    readBack.unmap();
+    if (timer) this.timings = await timer.read();
+    return results;
+  }
+
+  dispose(): void {
+    for (const tensor of this.scratch) tensor.dispose();
+    this.gpu.destroyBuffer(this.readBack);
+    this.timer?.dispose();
+  }
+}
+
+function lastOf(outputs: readonly LayerName[]): LayerName {
+  return LAYERS.map(({ name }) => name)
+    .filter((name) => outputs.includes(name))
+    .at(-1)!;
+}
+
+/** Of a batch, with channels padded to quads. */
+function paddedShape(batch: number, shape: readonly number[]): number[] {
+  return [batch, ...shape.slice(0, -1), padToQuad(shape[shape.length - 1]!)];
+}
+
+async function launchLayer(
+  gpu: Gpu,
+  network: Network,
+  { name, operation, shape }: PlannedLayer,
+  x: Tensor,
+  y: Tensor,
+  { batch, rungs = {} }: PlanRequest,
+): Promise<{ dispatches: Dispatch[]; scratch: Tensor[] }> {
+  const label = name;
+  switch (operation) {
+    case 'conv3x3': {
+      const { pieces, b } = network.layers.get(name)!;
+      const rung = rungs.conv3x3 && { rung: rungs.conv3x3 };
+      return {
+        dispatches: await conv3x3(gpu, { label, x, k: pieces[0]!.k, b, y, relu: true, ...rung }),
+        scratch: [],
+      };
+    }
+    case 'maxpool2x2':
+      return { dispatches: await maxPool2x2(gpu, { label, x, y }), scratch: [] };
+    case 'linear': {
+      const { pieces, b } = network.layers.get(name)!;
+      const flat = x.view(`${name} input`, [batch, x.size / batch]);
+      const rung = rungs.linear && { rung: rungs.linear };
+      return linear(gpu, { label, x: flat, pieces, b, y, relu: name !== 'fc3', ...rung });
+    }
+    case 'softmax':
+      return { dispatches: await softmax(gpu, { label, x, y, classes: shape[0]! }), scratch: [] };
+  }
+}
+
+/** WebGPU copies whole words. */
+function wholeWords(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (bytes.length % 4 === 0 && bytes.buffer instanceof ArrayBuffer) return bytes as Uint8Array<ArrayBuffer>;
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return padded;
+}
+
+/** A copy of rows of quads, cut to `channels`. */
+function withoutPadding(values: Float32Array, channels: number): Float32Array {
+  const padded = padToQuad(channels);
+  if (padded === channels) return values.slice();
+  const rows = values.length / padded;
+  const result = new Float32Array(rows * channels);
+  for (let row = 0; row < rows; row++) {
+    result.set(values.subarray(row * padded, row * padded + channels), row * channels);
+  }
+  return result;
+}

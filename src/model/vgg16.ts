@@ -1,0 +1,318 @@
+// VGG16 as its users see it: load it, show it pictures, get labels or features.
+
+import { UsageError } from '../errors.js';
+import { Gpu } from '../gpu/gpu.js';
+import { type Framing, framingForSize, IMAGENET_FRAMING } from '../image/framing.js';
+import type { Picture, PictureInput } from '../image/picture.js';
+import { readPictures } from '../image/read.js';
+import { embeddedBasePath } from '../weights/embedded.js';
+import { openWeights } from '../weights/open.js';
+import { describeVgg16, type Preprocess } from '../weights/vgg16.js';
+import { type LayerName, layerNamed, type PlannedLayer, planLayers, type Widths } from './architecture.js';
+import { checkCount, concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
+import { averageOverSpace, type Features } from './features.js';
+import { type Label, labelsFor } from './labels.js';
+import { type LoadOptions, Network } from './network.js';
+import { ForwardPlan, type PlanRequest, type Rungs } from './plan.js';
+import { type Prediction, topPredictions } from './predictions.js';
+import { NORMALISATIONS } from './preprocess.js';
+
+export interface Vgg16Options extends LoadOptions {
+  /** A safetensors file in torchvision's or timm's names. Without it, the embedded ImageNet base, which has no top. */
+  readonly weights?: string | URL | undefined;
+  /** A device to share; it stays its owner's. Without it, one is opened and disposed of with the model. */
+  readonly gpu?: Gpu | undefined;
+  /** Which adapter to open, where none is shared: see `AdapterOptions`. */
+  readonly adapter?: string | undefined;
+  /** Which rungs of the kernels' ladders to use; the best by default. */
+  readonly rungs?: Rungs | undefined;
+}
+
+export interface RunOptions {
+  /** Pictures in a forward pass, at most; fewer where the adapter cannot hold so many. 8 by default. */
+  readonly batch?: number | undefined;
+  /** How pictures are brought to size; short side 256, centre crop 224 by default. */
+  readonly framing?: Framing | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ClassifyOptions extends RunOptions {
+  /** How many predictions, the best first. 5 by default. */
+  readonly topK?: number | undefined;
+}
+
+export interface FeaturesOptions extends RunOptions {
+  /** `avg` averages over height and width, so that the result is (C) whatever the picture's size. */
+  readonly pool?: 'avg' | undefined;
+}
+
+/** A layer's time. */
+export interface LayerTiming {
+  readonly layer: LayerName;
+  /** (N,H,W,C) or (N,D) */
+  readonly shape: readonly number[];
+  readonly ms: number;
+  /** Arithmetic done a second, in units of 10^9 floating point operations. */
+  readonly gflops: number;
+}
+
+const DEFAULT_BATCH = 8;
+
+/** VGG16 on a GPU. Dispose of it, or the process does not end. */
+export class VGG16 {
+  readonly #network: Network;
+  readonly #rungs: Rungs;
+  readonly #ownsGpu: boolean;
+  #plan: { readonly key: string; readonly plan: ForwardPlan } | undefined;
+  /** Calls wait for each other: they share one plan. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  private constructor(
+    readonly gpu: Gpu,
+    network: Network,
+    /** What the weights' makers did to pixels. */
+    readonly preprocess: Preprocess,
+    /** One for each class; empty without a classifier. */
+    readonly labels: readonly Label[],
+    options: Vgg16Options,
+  ) {
+    this.#network = network;
+    this.#rungs = options.rungs ?? {};
+    this.#ownsGpu = options.gpu === undefined;
+  }
+
+  /**
+   * @throws WeightsError for a file that is missing, damaged or no VGG16; NoAdapterError; GpuError; the signal's reason
+   */
+  static async load(options: Vgg16Options = {}): Promise<VGG16> {
+    const source = await openWeights(options.weights ?? embeddedBasePath());
+    let gpu: Gpu | undefined;
+    try {
+      const weights = describeVgg16(source);
+      options.signal?.throwIfAborted();
+      gpu = options.gpu ?? (await Gpu.open({ adapter: options.adapter }));
+      const network = await Network.load(gpu, weights, options);
+      const classes = weights.dense.at(-1)?.outputs;
+      const labels = classes === undefined ? [] : labelsFor(classes, weights.classes);
+      return new VGG16(gpu, network, weights.preprocess, labels, options);
+    } catch (error) {
+      if (!options.gpu) gpu?.dispose();
+      throw error;
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** False for weights that end with block5_pool, as the embedded base does. */
+  get hasClassifier(): boolean {
+    return this.labels.length > 0;
+  }
+
+  /** How wide each layer is. */
+  get widths(): Widths {
+    return this.#network.widths;
+  }
+
+  /** Side in pixels of the pictures that the classifier takes; undefined without one. */
+  get inputSide(): number | undefined {
+    const { featureSide } = this.widths;
+    return featureSide && featureSide * 32;
+  }
+
+  /**
+   * The likeliest classes of a picture, or of each of several, the best first.
+   *
+   * @throws UsageError without a classifier; PictureError for a picture that cannot be used; GpuError; DeviceLostError
+   */
+  classify(picture: PictureInput, options?: ClassifyOptions): Promise<Prediction[]>;
+  classify(pictures: readonly PictureInput[], options?: ClassifyOptions): Promise<Prediction[][]>;
+  async classify(
+    input: PictureInput | readonly PictureInput[],
+    options: ClassifyOptions = {},
+  ): Promise<Prediction[] | Prediction[][]> {
+    const { topK = 5 } = options;
+    if (!this.hasClassifier) {
+      throw new UsageError(
+        'these weights have no classifier, only the thirteen convolutions; load a VGG16 with its top (weights: ' +
+          '"vgg16.safetensors"), or take features()',
+      );
+    }
+    checkCount('topK', topK);
+    const framing = options.framing ?? this.#defaultFraming();
+    const results: Prediction[][] = [];
+    await this.#forEach(many(input), 'softmax', { ...options, framing }, (probabilities) => {
+      results.push(topPredictions(probabilities, this.labels, topK));
+    });
+    return Array.isArray(input) ? results : results[0]!;
+  }
+
+  /**
+   * What a layer makes of a picture, or of each of several: (H,W,C), or (D) from fc1 on, or (C) averaged.
+   *
+   * @throws UsageError for an unknown layer or an impossible size; PictureError; GpuError; DeviceLostError
+   */
+  features(picture: PictureInput, layer: LayerName, options?: FeaturesOptions): Promise<Features>;
+  features(
+    pictures: readonly PictureInput[],
+    layer: LayerName,
+    options?: FeaturesOptions,
+  ): Promise<Features[]>;
+  async features(
+    input: PictureInput | readonly PictureInput[],
+    layer: LayerName,
+    options: FeaturesOptions = {},
+  ): Promise<Features | Features[]> {
+    const until = layerNamed(layer);
+    const framing = options.framing ?? this.#defaultFraming();
+    const results: Features[] = [];
+    await this.#forEach(many(input), until, { ...options, framing }, (data, shape) => {
+      results.push(options.pool === 'avg' ? averageOverSpace({ data, shape }) : { data, shape });
+    });
+    return Array.isArray(input) ? results : results[0]!;
+  }
+
+  /** The layers up to `until` for pictures of a size. @throws UsageError for a size that does not suit. */
+  layers(height: number, width: number, until: LayerName): PlannedLayer[] {
+    return planLayers(this.widths, height, width, until);
+  }
+
+  /**
+   * The results of several layers for pictures that already have the network's size, in one forward pass.
+   *
+   * @param pictures  all of one size
+   * @returns for each output, (N, ...its shape), row-major
+   * @throws UsageError, GpuError, DeviceLostError
+   */
+  forward(
+    pictures: readonly Picture[],
+    outputs: readonly LayerName[],
+  ): Promise<Map<LayerName, Float32Array>> {
+    const first = pictures[0];
+    if (!first || outputs.length === 0) throw new UsageError('forward() needs a picture and a layer');
+    const { height, width } = first;
+    if (pictures.some((picture) => picture.height !== height || picture.width !== width)) {
+      throw new UsageError('forward() takes pictures of one size');
+    }
+    return this.#inTurn(async () => {
+      const plan = await this.#planFor({
+        batch: pictures.length,
+        height,
+        width,
+        outputs: outputs.map(layerNamed),
+      });
+      return plan.run(concatenated(pictures));
+    });
+  }
+
+  /**
+   * The time of each layer, by the GPU's own clock: the median of some passes after a first one that is not counted.
+   *
+   * @returns undefined where the adapter has no timestamps
+   * @throws UsageError, GpuError, DeviceLostError
+   */
+  async profile(
+    { batch, height, width }: { batch: number; height: number; width: number },
+    until: LayerName,
+    { passes = 3 }: { passes?: number } = {},
+  ): Promise<LayerTiming[] | undefined> {
+    if (!this.gpu.features.has('timestamp-query')) return undefined;
+    return this.#inTurn(async () => {
+      const plan = await this.#planFor({ batch, height, width, outputs: [layerNamed(until)], timed: true });
+      const pixels = new Uint8Array(batch * height * width * 3).fill(128);
+      await plan.run(pixels);
+      const times: (readonly number[])[] = [];
+      for (let pass = 0; pass < passes; pass++) {
+        await plan.run(pixels);
+        times.push(plan.timings);
+      }
+      return plan.layers.map(({ name, shape, flops }, i) => {
+        const ms = median(times.map((timings) => timings[i]!));
+        return { layer: name, shape: [batch, ...shape], ms, gflops: (flops * batch) / ms / 1e6 };
+      });
+    });
+  }
+
+  /** Frees the GPU's memory, and the device if it was opened by `load`. Safe to call twice. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#plan?.plan.dispose();
+    this.#network.dispose();
+    if (this.#ownsGpu) this.gpu.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** A classifier's own size, seen as ImageNet's evaluation sees it. */
+  #defaultFraming(): Framing {
+    return this.inputSide === undefined ? IMAGENET_FRAMING : framingForSize(this.inputSide);
+  }
+
+  /** Calls `use` with one layer's result for each picture, in order. */
+  async #forEach(
+    inputs: readonly PictureInput[],
+    output: LayerName,
+    { batch = DEFAULT_BATCH, framing = IMAGENET_FRAMING, onProgress, signal }: RunOptions,
+    use: (data: Float32Array, shape: readonly number[]) => void,
+  ): Promise<void> {
+    const chunk = evenBatch(inputs.length, batch);
+    let done = 0;
+    for await (const pictures of readPictures(inputs, framing, { chunk, signal })) {
+      for (const run of sameSized(pictures.map(({ picture }) => picture))) {
+        const { height, width } = run[0]!;
+        const layers = planLayers(this.widths, height, width, output);
+        const { shape } = layers[layers.length - 1]!;
+        // Cropped pictures all have one size: the last batch, if short, goes through the others' plan.
+        const most = framing.crop === 'none' ? run.length : chunk;
+        const size = Math.min(most, largestBatch(this.gpu.limits, layers, height, width));
+        for (let start = 0; start < run.length; start += size) {
+          signal?.throwIfAborted();
+          const some = run.slice(start, start + size);
+          const results = await this.#inTurn(async () => {
+            const plan = await this.#planFor({ batch: size, height, width, outputs: [output] });
+            return (await plan.run(concatenated(some))).get(output)!;
+          });
+          const length = results.length / size;
+          for (let i = 0; i < some.length; i++) use(results.slice(i * length, (i + 1) * length), shape);
+          done += some.length;
+          onProgress?.(done, inputs.length);
+        }
+      }
+    }
+  }
+
+  async #planFor(request: PlanRequest): Promise<ForwardPlan> {
+    const key = JSON.stringify(request);
+    if (this.#plan?.key === key) return this.#plan.plan;
+    this.#plan?.plan.dispose();
+    this.#plan = undefined;
+    const normalisation = NORMALISATIONS[this.preprocess];
+    const plan = await ForwardPlan.create(this.gpu, this.#network, normalisation, {
+      ...request,
+      rungs: this.#rungs,
+    });
+    this.#plan = { key, plan };
+    return plan;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#disposed) throw new UsageError('this VGG16 has been disposed of');
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+}
+
+function many(input: PictureInput | readonly PictureInput[]): readonly PictureInput[] {
+  return Array.isArray(input) ? input : [input as PictureInput];
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
