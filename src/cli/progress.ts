@@ -1,0 +1,127 @@
+// A progress bar on a terminal, plain lines anywhere else. Progress is no result: it goes to stderr.
+import pc from 'picocolors';
+
+/** What is needed of a stream: process.stderr, or a test's own. */
+export interface ProgressStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
+export interface ProgressOptions {
+  /** What is being done: "features". */
+  readonly label: string;
+  /** How much there is to do; 0 where nobody knows. */
+  readonly total: number;
+  /** What is counted, in the plural: "drawings"; "B" counts bytes and prints MB. */
+  readonly unit: string;
+  /** Default: process.stderr. */
+  readonly stream?: ProgressStream;
+  /** Milliseconds from any beginning. Default: performance.now. */
+  readonly now?: () => number;
+}
+
+export interface Progress {
+  /** So much is done in all; `total` where it has only now become known. */
+  update(done: number, total?: number): void;
+  /**
+   * Ends the bar and leaves one line, if there was any update: what was done and how long it took. Further calls do
+   * nothing.
+   */
+  done(): void;
+}
+
+/** A bar is redrawn no more often than this. */
+const REDRAW_MS = 100;
+
+/** Without a terminal, a line is printed no more often than this. */
+const LINE_MS = 5_000;
+
+const BAR_CELLS = 24;
+
+/** Starts the clock; nothing is printed before the first update. */
+export function createProgress(options: ProgressOptions): Progress {
+  const { label, unit, stream = process.stderr, now = () => performance.now() } = options;
+  const live = isLive(stream);
+  const colours = coloursFor(stream);
+  const begin = now();
+  let { total } = options;
+  let count = 0;
+  let first: { at: number; count: number } | undefined;
+  let printedAt = live ? Number.NEGATIVE_INFINITY : begin;
+  let ended = false;
+
+  const amount = (): string => {
+    if (total > 0) return unit === 'B' ? `${mb(count)}/${mb(total)} MB` : `${count}/${total} ${unit}`;
+    return unit === 'B' ? `${mb(count)} MB` : `${count} ${unit}`;
+  };
+
+  // The rate is taken from the first update on: what came before it is mostly preparation.
+  const timeLeft = (): string => {
+    if (!first || total <= 0 || count <= first.count || count >= total) return '';
+    const perItem = (now() - first.at) / (count - first.count);
+    return `, ${duration(perItem * (total - count))} left`;
+  };
+
+  const draw = (): void => {
+    if (!live) {
+      const share = total > 0 ? ` (${Math.floor((100 * count) / total)}%)` : '';
+      stream.write(`${label} ${amount()}${share}${timeLeft()}\n`);
+      return;
+    }
+    const text = `${amount()}${timeLeft()}`;
+    // Some pseudo-terminals say that they are 0 columns wide.
+    const columns = stream.columns || 80;
+    const cells = Math.min(BAR_CELLS, columns - label.length - text.length - 3);
+    if (total <= 0 || cells < 4) {
+      stream.write(`\r\x1b[K${`${label} ${text}`.slice(0, columns - 1)}`);
+      return;
+    }
+    const full = Math.round(cells * Math.min(1, count / total));
+    const bar = `${colours.green('█'.repeat(full))}${'░'.repeat(cells - full)}`;
+    stream.write(`\r\x1b[K${label} ${bar} ${text}`);
+  };
+
+  return {
+    update(done, newTotal = total) {
+      if (ended) return;
+      count = done;
+      total = newTotal;
+      first ??= { at: now(), count };
+      if (now() - printedAt < (live ? REDRAW_MS : LINE_MS)) return;
+      printedAt = now();
+      draw();
+    },
+    done() {
+      if (ended) return;
+      ended = true;
+      if (!first) return;
+      const what = count === total && unit !== 'B' ? `${count} ${unit}` : amount();
+      stream.write(`${live ? '\r\x1b[K' : ''}${label} ${what} in ${duration(now() - begin)}\n`);
+    },
+  };
+}
+
+/** Colours where they will be seen: on a terminal, unless NO_COLOR is set (no-color.org); FORCE_COLOR insists. */
+export function coloursFor(stream: ProgressStream): ReturnType<typeof pc.createColors> {
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  return pc.createColors(!NO_COLOR && (Boolean(FORCE_COLOR) || isLive(stream)));
+}
+
+function isLive(stream: ProgressStream): boolean {
+  return stream.isTTY === true && process.env.TERM !== 'dumb';
+}
+
+/** Milliseconds as people say them: "0.4 s", "12 s", "3 min 5 s", "2 h 10 min". */
+export function duration(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { coloursFor, createProgress, duration } from '../../src/cli/progress.js';
+
+/** A stream and a clock that a test moves by hand. */
+function desk(isTTY: boolean, columns?: number) {
+  let time = 0;
+  const written: string[] = [];
+  return {
+    written,
+    pass: (ms: number) => {
+      time += ms;
+    },
+    options: {
+      stream: { isTTY, columns, write: (text: string) => written.push(text) },
+      now: () => time,
+    },
+  };
+}
+
+beforeEach(() => {
+  vi.stubEnv('NO_COLOR', '1');
+  vi.stubEnv('TERM', 'xterm');
+});
+afterEach(() => vi.unstubAllEnvs());
+
+describe('without a terminal', () => {
+  it('prints whole lines, seldom, and no control characters', () => {
+    const { written, pass, options } = desk(false);
+    const progress = createProgress({ label: 'features', total: 100, unit: 'drawings', ...options });
+    for (let done = 4; done <= 100; done += 4) {
+      pass(1000);
+      progress.update(done);
+    }
+    progress.done();
+    expect(written).toEqual([
+      'features 20/100 drawings (20%), 20 s left\n',
+      'features 40/100 drawings (40%), 15 s left\n',
+      'features 60/100 drawings (60%), 10 s left\n',
+      'features 80/100 drawings (80%), 5.0 s left\n',
+      'features 100/100 drawings (100%)\n',
+      'features 100 drawings in 25 s\n',
+    ]);
+  });
+
+  it('prints one line for a short task', () => {
+    const { written, pass, options } = desk(false);
+    const progress = createProgress({ label: 'weights', total: 29_438_976, unit: 'B', ...options });
+    pass(400);
+    progress.update(29_438_976);
+    progress.done();
+    expect(written).toEqual(['weights 29.4/29.4 MB in 0.4 s\n']);
+  });
+
+  it('a dumb terminal gets lines too', () => {
+    vi.stubEnv('TERM', 'dumb');
+    const { written, pass, options } = desk(true);
+    const progress = createProgress({ label: 'x', total: 2, unit: 'y', ...options });
+    pass(6000);
+    progress.update(1);
+    expect(written).toEqual(['x 1/2 y (50%)\n']);
+  });
+});
+
+describe('on a terminal', () => {
+  it('redraws one line, no more often than ten times a second', () => {
+    const { written, pass, options } = desk(true, 80);
+    const progress = createProgress({ label: 'features', total: 8, unit: 'drawings', ...options });
+    progress.update(2);
+    pass(50);
+    progress.update(3);
+    pass(950);
+    progress.update(4);
+    progress.done();
+    expect(written).toEqual([
+      '\r\x1b[Kfeatures ██████░░░░░░░░░░░░░░░░░░ 2/8 drawings',
+      '\r\x1b[Kfeatures ████████████░░░░░░░░░░░░ 4/8 drawings, 2.0 s left',
+      '\r\x1b[Kfeatures 4/8 drawings in 1.0 s\n',
+    ]);
+  });
+
+  it('never wraps: a narrow terminal gets a shorter bar, a very narrow one none', () => {
+    for (const [columns, cells] of [
+      [40, 17],
+      [26, 0],
+      [15, 0],
+    ] as const) {
+      const { written, options } = desk(true, columns);
+      createProgress({ label: 'features', total: 8, unit: 'drawings', ...options }).update(4);
+      const shown = written.join('').replace('\r\x1b[K', '');
+      expect(shown.length).toBeLessThan(columns);
+      expect([...shown].filter((c) => c === '█' || c === '░')).toHaveLength(cells);
+    }
+  });
+
+  it('takes a terminal of 0 columns, as some pseudo-terminals say they are, for an ordinary one', () => {
+    const { written, options } = desk(true, 0);
+    createProgress({ label: 'features', total: 8, unit: 'drawings', ...options }).update(4);
+    expect(written).toEqual(['\r\x1b[Kfeatures ████████████░░░░░░░░░░░░ 4/8 drawings']);
+  });
+
+  it('shows no bar and no time left while the total is unknown, and both once it is known', () => {
+    const { written, pass, options } = desk(true);
+    const progress = createProgress({ label: 'download', total: 0, unit: 'B', ...options });
+    progress.update(1e6);
+    pass(1000);
+    progress.update(2e6, 4e6);
+    expect(written[0]).toBe('\r\x1b[Kdownload 1.0 MB');
+    expect(written[1]).toContain('░ 2.0/4.0 MB, 2.0 s left');
+  });
+
+  it('says nothing after its end', () => {
+    const { written, options } = desk(true);
+    const progress = createProgress({ label: 'x', total: 1, unit: 'y', ...options });
+    progress.update(1);
+    progress.done();
+    const before = written.length;
+    progress.update(1);
+    progress.done();
+    expect(written).toHaveLength(before);
+  });
+});
+
+it('says nothing about what never began', () => {
+  const { written, options } = desk(false);
+  createProgress({ label: 'x', total: 1, unit: 'y', ...options }).done();
+  expect(written).toEqual([]);
+});
+
+describe('coloursFor', () => {
+  const colourful = (isTTY: boolean) => coloursFor({ write: () => {}, isTTY }).isColorSupported;
+
+  it('colours a terminal only', () => {
+    vi.stubEnv('NO_COLOR', '');
+    vi.stubEnv('FORCE_COLOR', '');
+    expect([colourful(true), colourful(false)]).toEqual([true, false]);
+  });
+
+  it('obeys NO_COLOR before FORCE_COLOR', () => {
+    vi.stubEnv('FORCE_COLOR', '1');
+    expect(colourful(true)).toBe(false);
+    vi.stubEnv('NO_COLOR', '');
+    expect(colourful(false)).toBe(true);
+  });
+});
+
+it('says durations as people do', () => {
+  expect([400, 9_940, 9_960, 59_400, 59_600, 185_000, 7_800_000].map(duration)).toEqual([
+    '0.4 s',
+    '9.9 s',
+    '10 s',
+    '59 s',
+    '1 min 0 s',
+    '3 min 5 s',
+    '2 h 10 min',
+  ]);
+});
