@@ -93,12 +93,14 @@ export async function findAdapter(options: AdapterOptions = {}): Promise<FoundAd
   throw new NoAdapterError(`no WebGPU adapter found; ${installAdvice()}`);
 }
 
-/** What gives this machine an adapter. */
-export function installAdvice(): string {
+/** What gives this machine an adapter, or a faster one than SwiftShader. */
+export function installAdvice({ isSoftwareThere = false } = {}): string {
   if (process.platform !== 'linux')
     return 'update the graphics driver (Metal on macOS, Direct3D 12 on Windows)';
   const software =
-    process.arch === 'x64' ? `, or npm install ${SWIFTSHADER_PACKAGE} (slow, but needs no driver)` : '';
+    process.arch === 'x64' && !isSoftwareThere
+      ? `, or npm install ${SWIFTSHADER_PACKAGE} (slow, but needs no driver)`
+      : '';
   return `install a Vulkan driver: the GPU vendor's, or Mesa 23 or newer (Debian: mesa-vulkan-drivers)${software}`;
 }
 

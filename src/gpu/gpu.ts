@@ -40,6 +40,11 @@ export interface BufferRequest {
   readonly usage: GPUBufferUsageFlags;
 }
 
+export interface GpuOptions extends AdapterOptions {
+  /** Use no larger limits than these, though the adapter has them: how a lesser adapter would fare. */
+  readonly atMost?: Partial<Record<WantedLimit, number>> | undefined;
+}
+
 /** An open device. Dispose of it, or the process does not end. */
 export class Gpu {
   readonly pipelines: PipelineCache;
@@ -74,7 +79,7 @@ export class Gpu {
    *
    * @throws NoAdapterError when there is none, GpuError when it gives no device.
    */
-  static async open(options: AdapterOptions = {}): Promise<Gpu> {
+  static async open(options: GpuOptions = {}): Promise<Gpu> {
     const { adapter, source } = await findAdapter(options);
     const features = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
     const limits = Object.fromEntries(
@@ -93,7 +98,7 @@ export class Gpu {
     const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
     const isSoftware = isFallbackAdapter === true || source !== 'system';
     const info = { vendor, architecture, device: name, description, source, isSoftware };
-    return new Gpu(device, info, new Set<string>(features), limits);
+    return new Gpu(device, info, new Set<string>(features), { ...limits, ...options.atMost });
   }
 
   /** Buffers made and not yet destroyed. Flat over a loop, or something leaks. */

@@ -6,7 +6,7 @@ import { GpuError, NoAdapterError, UsageError } from '../../src/errors.js';
 import { findAdapter } from '../../src/gpu/adapter.js';
 import { Gpu } from '../../src/gpu/gpu.js';
 import { seededRandom } from '../support/random.js';
-import { LAYERS, reference, TOP } from './float64_vgg16.js';
+import { LAYERS, reference, TOP } from '../support/float64_vgg16.js';
 
 /** Float32 sums of at most 72 products through 16 layers; a wrong order or a missing bias gives 1e-2 and more. */
 const MAX_NMSE = 1e-11;

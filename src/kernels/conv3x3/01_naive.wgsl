@@ -16,13 +16,11 @@
 // Changed    the first rung: the formula, as it stands
 // Source     Simonyan & Zisserman 2014 (arXiv:1409.1556), section 2.1
 
-override N: u32 = 1;
 override H: u32 = 1;
 override W: u32 = 1;
 override C: u32 = 4;
 override O: u32 = 4;
 override RELU: bool = true;
-override M: u32 = N * H * W;
 
 const BM: u32 = 16;
 const BN: u32 = 16;
@@ -34,6 +32,8 @@ const BN: u32 = 16;
 
 @compute @workgroup_size(BN, BM)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
+  // The batch is no constant, so that another batch needs no other pipeline: the length of y tells it.
+  let M = arrayLength(&y) / O;
   let o = gid.x;
   let m = gid.y;
   if (o >= O || m >= M) {

@@ -18,13 +18,11 @@
 // Changed    against 01: a number is read from global memory once a workgroup, not once a thread
 // Source     the tiled matrix multiplication of every GPU textbook, on the convolution's implicit matrix
 
-override N: u32 = 1;
 override H: u32 = 1;
 override W: u32 = 1;
 override C: u32 = 4;
 override O: u32 = 4;
 override RELU: bool = true;
-override M: u32 = N * H * W;
 
 const BM: u32 = 16;
 const BN: u32 = 16;
@@ -42,6 +40,7 @@ var<workgroup> tile_k: array<array<f32, BN>, BK>;
 
 // The input of pixel m under tap (i,j): zero outside the picture, and in what sticks out of the matrix.
 fn input(m: u32, i: u32, j: u32, c: u32) -> f32 {
+  let M = arrayLength(&y) / O;
   let n = m / (H * W);
   let row = m / W % H + i - 1;
   let column = m % W + j - 1;
@@ -55,6 +54,7 @@ fn input(m: u32, i: u32, j: u32, c: u32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) thread: vec3u) {
   let o = group.x * BN + thread.x;
   let m = group.y * BM + thread.y;
+  let M = arrayLength(&y) / O;
 
   var sum = 0.0;
   for (var tap = 0u; tap < 9; tap++) {

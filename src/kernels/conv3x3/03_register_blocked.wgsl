@@ -21,13 +21,11 @@
 // Changed    against 02: 32 sums a thread in registers instead of 1, so that a number read is used 4 or 8 times
 // Source     "2D block tiling" of S. Boehm, How to optimize a CUDA matmul kernel (2022), on the implicit matrix
 
-override N: u32 = 1;
 override H: u32 = 1;
 override W: u32 = 1;
 override C: u32 = 4;
 override O: u32 = 4;
 override RELU: bool = true;
-override M: u32 = N * H * W;
 // In quads: four channels, one vec4.
 override CQ: u32 = C / 4;
 override OQ: u32 = O / 4;
@@ -57,6 +55,7 @@ var<workgroup> tile_k: array<array<vec4f, BNQ>, BK>;
 
 // Four input channels of pixel m under tap (i,j): zero outside the picture, and in what sticks out of the matrix.
 fn input(m: u32, i: u32, j: u32, cq: u32) -> vec4f {
+  let M = arrayLength(&y) / OQ;
   let n = m / (H * W);
   let row = m / W % H + i - 1;
   let column = m % W + j - 1;
@@ -73,6 +72,7 @@ fn kernel_block(dq: u32, oq: u32) -> mat4x4f {
 }
 
 fn store(m: u32, oq: u32, sum: vec4f) {
+  let M = arrayLength(&y) / OQ;
   if (m < M && oq < OQ) {
     let value = sum + b[oq];
     y[m * OQ + oq] = select(value, max(value, vec4f()), RELU);

@@ -51,7 +51,7 @@ export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Dispatc
     name: `conv3x3/${rung}`,
     wgsl: CONV3X3_RUNGS[rung],
     tiling,
-    constants: { N, H, W, C, O, RELU: Number(relu) },
+    constants: { H, W, C, O, RELU: Number(relu) },
   };
   const M = N * H * W;
   const workgroups = [

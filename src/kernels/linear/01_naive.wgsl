@@ -9,7 +9,6 @@
 // Changed    the first rung: the formula, as it stands
 // Source     Simonyan & Zisserman 2014 (arXiv:1409.1556), section 2.1
 
-override N: u32 = 1;
 override D: u32 = 4;
 override O: u32 = 4;
 override FIRST: u32 = 0;
@@ -28,7 +27,7 @@ const BN: u32 = 64;
 fn main(@builtin(global_invocation_id) gid: vec3u) {
   let column = gid.x;
   let n = gid.y;
-  if (column >= COLUMNS || n >= N) {
+  if (column >= COLUMNS || n >= arrayLength(&y) / O) {
     return;
   }
   let o = FIRST + column;

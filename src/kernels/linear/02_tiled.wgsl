@@ -19,7 +19,6 @@
 // Changed    against 01: a number is read from global memory once a workgroup, not once a thread
 // Source     the tiled matrix multiplication of every GPU textbook
 
-override N: u32 = 1;
 override D: u32 = 4;
 override O: u32 = 4;
 override FIRST: u32 = 0;
@@ -44,6 +43,7 @@ var<workgroup> tile_k: array<array<f32, BN>, BK>;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) thread: vec3u) {
   let column = group.x * BN + thread.x;
   let n = group.y * BM + thread.y;
+  let N = arrayLength(&y) / O;
 
   var sum = 0.0;
   for (var d0 = 0u; d0 < D; d0 += BK) {

@@ -8,7 +8,6 @@
 // Changed    see 03_gemv
 // Source     a sum in a fixed order is the same every time; one by atomics is not
 
-override N: u32 = 1;
 override O: u32 = 4;
 override SLICES: u32 = 1;
 override RELU: bool = true;
@@ -21,7 +20,7 @@ const THREADS: u32 = 64;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let quads = N * O / 4;
+  let quads = arrayLength(&y);
   let index = gid.y * groups.x * THREADS + gid.x;
   if (index >= quads) {
     return;

@@ -91,7 +91,7 @@ async function launchTiles(
       const kernel: Kernel = {
         name: `linear/${rung}`,
         wgsl: LINEAR_RUNGS[rung][0],
-        constants: { N, D, O, FIRST: first, COLUMNS, RELU: Number(relu) },
+        constants: { D, O, FIRST: first, COLUMNS, RELU: Number(relu) },
       };
       const groups = [
         Math.ceil(COLUMNS / tilingOf(kernel, 'BN')),
@@ -136,7 +136,7 @@ async function launchGemv(
     const sumKernel: Kernel = {
       name: 'linear/03_gemv_sum',
       wgsl: gemvSum,
-      constants: { N, O, SLICES, RELU: Number(relu) },
+      constants: { O, SLICES, RELU: Number(relu) },
     };
     const groups = workgroupsFor(gpu, (N * O) / 4, tilingOf(sumKernel, 'THREADS'));
     const sum = prepare(gpu, label, sumKernel, [partial, b, y], groups);

@@ -20,7 +20,7 @@ export interface MaxPool2x2Arguments {
 export async function maxPool2x2(gpu: Gpu, { label, x, y }: MaxPool2x2Arguments): Promise<Dispatch[]> {
   const [N, H, W, C] = expectSides(label, x, 4);
   expectShape(label, y, [N, Math.floor(H / 2), Math.floor(W / 2), C]);
-  const kernel: Kernel = { name: 'maxpool2x2', wgsl, constants: { N, H, W, C } };
+  const kernel: Kernel = { name: 'maxpool2x2', wgsl, constants: { H, W, C } };
   const workgroups = workgroupsFor(gpu, y.size / 4, tilingOf(kernel, 'THREADS'));
   return [await prepare(gpu, label, kernel, [x, y], workgroups)];
 }

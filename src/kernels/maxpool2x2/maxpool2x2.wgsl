@@ -7,7 +7,6 @@
 // Requires   nothing
 // Source     Simonyan & Zisserman 2014 (arXiv:1409.1556), section 2.1
 
-override N: u32 = 1;
 override H: u32 = 2;
 override W: u32 = 2;
 override C: u32 = 4;
@@ -23,7 +22,7 @@ const THREADS: u32 = 64;
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = gid.y * groups.x * THREADS + gid.x;
-  if (index >= N * Y_H * Y_W * CQ) {
+  if (index >= arrayLength(&y)) {
     return;
   }
   let cq = index % CQ;

@@ -35,7 +35,7 @@ export async function normalise(gpu: Gpu, args: NormaliseArguments): Promise<Dis
     name: 'normalise',
     wgsl,
     constants: {
-      ...{ N, H, W, REVERSE: Number(reverse) },
+      REVERSE: Number(reverse),
       ...{ MEAN_0: mean[0], MEAN_1: mean[1], MEAN_2: mean[2] },
       ...{ SCALE_0: scale[0], SCALE_1: scale[1], SCALE_2: scale[2] },
     },

@@ -8,9 +8,6 @@
 // Source     torchvision's Normalize (p/255 - mean) / std, with MEAN = 255*mean and SCALE = 1/(255*std); Caffe's
 //            BGR minus mean, with REVERSE and SCALE = 1
 
-override N: u32 = 1;
-override H: u32 = 1;
-override W: u32 = 1;
 override REVERSE: bool = false;
 override MEAN_0: f32 = 0;
 override MEAN_1: f32 = 0;
@@ -31,7 +28,7 @@ fn byte_at(index: u32) -> f32 {
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let p = gid.y * groups.x * THREADS + gid.x;
-  if (p >= N * H * W) {
+  if (p >= arrayLength(&y)) {
     return;
   }
   let rgb = vec3f(byte_at(3 * p), byte_at(3 * p + 1), byte_at(3 * p + 2));

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { DeviceLostError, GpuError, NoAdapterError } from '../../src/errors.js';
+import { prepare, record } from '../../src/gpu/dispatch.js';
+import { Gpu } from '../../src/gpu/gpu.js';
+import { specialise, tilingOf } from '../../src/gpu/pipelines.js';
+import { Tensor } from '../../src/gpu/tensor.js';
+import { Timer } from '../../src/gpu/timer.js';
+import { useGpu } from '../support/gpu.js';
+
+const DOUBLE = `
+override COUNT: u32 = 4;
+const THREADS: u32 = 64;
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(THREADS)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  if (gid.x < COUNT) {
+    y[gid.x] = 2 * x[gid.x];
+  }
+}`;
+
+describe('specialise', () => {
+  it('rewrites the const lines that are named, and no others', () => {
+    const kernel = { name: 'k', wgsl: 'const BM: u32 = 64;\nconst BN: u32 = BM;\nconst BK: u32 = 8u;\n' };
+    expect(specialise({ ...kernel, tiling: { BM: 32, BK: 4 } })).toBe(
+      'const BM: u32 = 32;\nconst BN: u32 = BM;\nconst BK: u32 = 4;\n',
+    );
+    expect(tilingOf(kernel, 'BM')).toBe(64);
+    expect(tilingOf({ ...kernel, tiling: { BM: 16 } }, 'BM')).toBe(16);
+    expect(() => specialise({ ...kernel, tiling: { BN: 4 } })).toThrow(
+      'k: has no line "const BN: u32 = ...;"',
+    );
+    expect(() => tilingOf(kernel, 'TM')).toThrow(GpuError);
+  });
+});
+
+describe('Gpu', () => {
+  const gpu = useGpu();
+
+  it('computes, reads back and counts its buffers', async () => {
+    const x = await Tensor.from(gpu(), 'x', [4], new Float32Array([1, 2, 3, 4]));
+    const y = await Tensor.create(gpu(), 'y', [4]);
+    expect(gpu().liveBuffers).toBe(2);
+    expect(gpu().liveBytes).toBe(32);
+    const timer = await Timer.create(gpu(), 1);
+    const dispatch = await prepare(gpu(), 'twice', { name: 'double', wgsl: DOUBLE }, [x, y], [1, 1, 1]);
+    const encoder = gpu().device.createCommandEncoder();
+    record(encoder, 'twice', [dispatch], timer?.writes(0));
+    timer?.resolve(encoder);
+    await gpu().submit('twice', encoder.finish());
+    expect([...(await y.read())]).toEqual([2, 4, 6, 8]);
+    if (timer) expect((await timer.read())[0]).toBeGreaterThanOrEqual(0);
+    timer?.dispose();
+    for (const tensor of [x, y, y]) tensor.dispose();
+    expect(gpu().liveBuffers).toBe(0);
+    expect(gpu().liveBytes).toBe(0);
+  });
+
+  it('compiles a kernel once for the same text and constants', async () => {
+    const { pipelines } = gpu();
+    const one = pipelines.get({ name: 'double', wgsl: DOUBLE, constants: { COUNT: 3 } });
+    expect(pipelines.get({ name: 'double', wgsl: DOUBLE, constants: { COUNT: 3 } })).toBe(one);
+    expect(pipelines.get({ name: 'double', wgsl: DOUBLE, constants: { COUNT: 4 } })).not.toBe(one);
+    await one;
+  });
+
+  it('names the kernel and the line of a mistake in it', async () => {
+    const wrong = gpu().pipelines.get({
+      name: 'conv3x3/99',
+      wgsl: '\n@compute @workgroup_size(1) fn main() { let a: u32 = 1.5; }',
+    });
+    await expect(wrong).rejects.toThrow(GpuError);
+    await expect(wrong).rejects.toThrow(/^conv3x3\/99: line 2: /);
+    const unknown = gpu().pipelines.get({ name: 'double', wgsl: DOUBLE, constants: { NOSUCH: 1 } });
+    await expect(unknown).rejects.toThrow(/^double: .*NOSUCH/);
+  });
+
+  it('turns what WebGPU reports out of band into exceptions that name the layer', async () => {
+    const invalid = gpu().checked('fc1', () =>
+      gpu().device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE }),
+    );
+    await expect(invalid).rejects.toThrow(GpuError);
+    await expect(invalid).rejects.toThrow(/^fc1: /);
+    const huge = gpu().createBuffer({ label: 'fc1 kernel', size: 2 ** 50, usage: GPUBufferUsage.STORAGE });
+    await expect(huge).rejects.toThrow(/^fc1 kernel: needs a buffer of .* MiB, the adapter allows/);
+    expect(gpu().liveBuffers).toBe(0);
+  });
+
+  it('refuses bindings and workgroups beyond the limits before WebGPU drops them', async () => {
+    const lesser = await Gpu.open({
+      atMost: { maxStorageBufferBindingSize: 1024, maxComputeWorkgroupsPerDimension: 8 },
+    });
+    const x = await Tensor.create(lesser, 'x', [256]);
+    const y = await Tensor.create(lesser, 'y', [257]);
+    const kernel = { name: 'double', wgsl: DOUBLE };
+    await expect(prepare(lesser, 'fc1', kernel, [x, y], [1, 1, 1])).rejects.toThrow(
+      /^fc1: y needs a binding of/,
+    );
+    await expect(prepare(lesser, 'fc1', kernel, [x, x], [9, 1, 1])).rejects.toThrow(
+      /^fc1: needs 9 x 1 x 1 workgroups/,
+    );
+    lesser.dispose();
+  });
+
+  it('refuses values that do not fill a shape, and views that do not fit', async () => {
+    await expect(Tensor.from(gpu(), 'x', [2, 2], new Float32Array(3))).rejects.toThrow('x: 3 values');
+    const x = await Tensor.create(gpu(), 'x', [4]);
+    expect(() => x.view('wide', [5])).toThrow('wide: the shape (5) does not fit into x');
+    x.view('same', [2, 2]).dispose();
+    expect(gpu().liveBuffers).toBe(1);
+    x.dispose();
+  });
+});
+
+describe('a lost device', () => {
+  it('rejects whatever waits and whatever comes after', async () => {
+    const gpu = await Gpu.open();
+    const x = await Tensor.create(gpu, 'x', [4]);
+    const reading = x.read();
+    // As when a driver resets: the device goes although nobody disposed of it.
+    gpu.device.destroy();
+    await expect(reading).rejects.toThrow(DeviceLostError);
+    await expect(gpu.createBuffer({ label: 'y', size: 4, usage: GPUBufferUsage.STORAGE })).rejects.toThrow(
+      /the GPU device was lost \(destroyed\)/,
+    );
+    gpu.dispose();
+    gpu.dispose();
+  });
+});
+
+describe('no adapter', () => {
+  it('says which name was not found', async () => {
+    await expect(Gpu.open({ adapter: 'no such adapter' })).rejects.toThrow(NoAdapterError);
+    await expect(Gpu.open({ adapter: 'no such adapter' })).rejects.toThrow('"no such adapter"');
+  });
+});

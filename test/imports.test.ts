@@ -1,0 +1,41 @@
+// The folders are the architecture: imports run one way.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/** What each folder of src/ may import, besides itself and the files that lie in src/ itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  gpu: [],
+  kernels: ['gpu'],
+  reference: [],
+  weights: [],
+  image: [],
+  model: ['kernels', 'gpu', 'weights', 'image', 'reference'],
+  train: ['model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
+  cli: ['train', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
+};
+
+const FILES = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts') && path.includes('/'))
+  .sort();
+
+describe('imports', () => {
+  it('are looked at in every folder that there is', () => {
+    const folders = new Set(FILES.map((path) => path.split('/')[0]!));
+    expect([...folders].filter((folder) => !(folder in MAY_IMPORT))).toEqual([]);
+    expect(folders.size).toBeGreaterThanOrEqual(6);
+  });
+
+  it.each(FILES)('of src/%s', (path) => {
+    const folder = path.split('/')[0]!;
+    const text = readFileSync(join('src', path), 'utf8');
+    const imports = [...text.matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, to]) =>
+      normalize(join(dirname(path), to!)),
+    );
+    const folders = imports.filter((to) => to.includes('/')).map((to) => to.split('/')[0]!);
+    const allowed = [folder, ...MAY_IMPORT[folder]!];
+    expect(folders.filter((to) => !allowed.includes(to))).toEqual([]);
+    expect(imports.filter((to) => to.startsWith('..'))).toEqual([]);
+  });
+});
