@@ -20,14 +20,14 @@ export { LAYERS, type LayerName, type PlannedLayer, type Widths } from './model/
 export type { Features } from './model/features.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { LoadOptions } from './model/network.js';
+export type {
+  ClassifyOptions,
+  EachOptions,
+  FeaturesOptions,
+  RunOptions,
+  Vgg16Options,
+} from './model/options.js';
 export type { Rungs } from './model/plan.js';
 export type { Prediction } from './model/predictions.js';
-export {
-  type ClassifyOptions,
-  type FeaturesOptions,
-  type LayerTiming,
-  type RunOptions,
-  VGG16,
-  type Vgg16Options,
-} from './model/vgg16.js';
+export { type LayerTiming, VGG16 } from './model/vgg16.js';
 export { embeddedBasePath } from './weights/embedded.js';

@@ -67,7 +67,8 @@ function halfToEven(gap: number): number {
   return gap % 2 === 1 && down % 2 === 1 ? down + 1 : down;
 }
 
-function checkFraming({ resize, crop }: Framing): void {
+/** @throws UsageError when the framing fits no picture. */
+export function checkFraming({ resize, crop }: Framing): void {
   if (resize !== 'none') checkLength(resize, 'resize');
   if (crop === 'none') return;
   const sides = typeof crop === 'number' ? [crop] : crop;

@@ -10,6 +10,8 @@ export interface ReadOptions {
   readonly chunk: number;
   /** Told of each picture that cannot be used, which is then left out. Without it, the first such picture ends it all. */
   readonly onError?: ((error: PictureError, index: number) => void) | undefined;
+  /** Throws a PictureError for a framed picture that cannot be used. */
+  readonly check?: ((read: ReadPicture) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,11 +30,12 @@ export interface ReadPicture {
 export async function* readPictures(
   inputs: readonly PictureInput[],
   framing: Framing,
-  { chunk, onError, signal }: ReadOptions,
+  { chunk, onError, check, signal }: ReadOptions,
 ): AsyncGenerator<ReadPicture[]> {
   const readOne = async (input: PictureInput, index: number): Promise<ReadPicture[]> => {
     try {
       const picture = frame(await decode(input), framing, nameOf(input));
+      check?.({ index, picture });
       return [{ index, picture }];
     } catch (error) {
       if (!onError || !(error instanceof PictureError)) throw error;

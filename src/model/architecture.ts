@@ -4,6 +4,7 @@
 //          arXiv:1409.1556, table 1, column D
 
 import { UsageError } from '../errors.js';
+import type { Vgg16Weights } from '../weights/vgg16.js';
 
 export type Operation = 'conv3x3' | 'maxpool2x2' | 'linear' | 'softmax';
 
@@ -54,6 +55,31 @@ export interface Widths {
   readonly dense: ReadonlyMap<string, number>;
   /** Side of the last feature map that fc1 was made for; undefined without a top. */
   readonly featureSide: number | undefined;
+}
+
+/** The network of the paper: 138,357,544 parameters, pictures of 224 x 224 px, the 1000 classes of ImageNet. */
+export const PAPER_WIDTHS: Widths = {
+  convs: new Map(
+    LAYERS.filter(({ operation }) => operation === 'conv3x3').map(({ name }) => {
+      const block = Number(name.charAt('block'.length));
+      return [name, [64, 128, 256, 512, 512][block - 1]!];
+    }),
+  ),
+  dense: new Map([
+    ['fc1', 4096],
+    ['fc2', 4096],
+    ['fc3', 1000],
+  ]),
+  featureSide: 7,
+};
+
+/** How wide the layers of a weights file are. */
+export function widthsOf({ convs, dense, featureSide }: Vgg16Weights): Widths {
+  return {
+    convs: new Map(convs.map(({ layer, outputChannels }) => [layer, outputChannels])),
+    dense: new Map(dense.map(({ layer, outputs }) => [layer, outputs])),
+    featureSide,
+  };
 }
 
 export interface PlannedLayer {

@@ -2,11 +2,12 @@
 
 import { UsageError } from '../errors.js';
 import type { Picture } from '../image/picture.js';
+import type { ReadPicture } from '../image/read.js';
 import { padToQuad } from '../kernels/shapes.js';
 import type { PlannedLayer } from './architecture.js';
 
 /** More than this gains nothing and, at 224 pixels, would pass some limit of every adapter. */
-const MAX_BATCH = 64;
+export const MAX_BATCH = 64;
 
 /** @throws UsageError when `value` is no whole number of at least 1. */
 export function checkCount(name: string, value: number): void {
@@ -22,30 +23,43 @@ export function evenBatch(pictures: number, most: number): number {
   return Math.ceil(pictures / Math.max(1, batches)) || 1;
 }
 
+/** What decides how much a kernel can be given at once. */
+export interface BatchLimits {
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxBufferSize: number;
+}
+
+/** The largest tensor in bytes. */
+export function bindable({ maxStorageBufferBindingSize, maxBufferSize }: BatchLimits): number {
+  return Math.min(maxStorageBufferBindingSize, maxBufferSize);
+}
+
+/** Bytes of the largest activation of one picture, its padding and the input included. */
+export function largestActivation(layers: readonly PlannedLayer[], height: number, width: number): number {
+  const sizes = layers.map(({ shape }) =>
+    shape.slice(0, -1).reduce((n, side) => n * side, padToQuad(shape.at(-1)!)),
+  );
+  return 4 * Math.max(height * width * 4, ...sizes);
+}
+
 /** How many pictures' activations the adapter can bind at once; at least 1, which may then fail with a clear error. */
 export function largestBatch(
-  limits: { readonly maxStorageBufferBindingSize: number; readonly maxBufferSize: number },
+  limits: BatchLimits,
   layers: readonly PlannedLayer[],
   height: number,
   width: number,
 ): number {
-  const sizes = layers.map(({ shape }) =>
-    shape.slice(0, -1).reduce((n, side) => n * side, padToQuad(shape.at(-1)!)),
-  );
-  const largest = 4 * Math.max(height * width * 4, ...sizes);
-  return Math.max(
-    1,
-    Math.floor(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) / largest),
-  );
+  return Math.max(1, Math.floor(bindable(limits) / largestActivation(layers, height, width)));
 }
 
 /** Runs of pictures of one size, in order. */
-export function sameSized(pictures: readonly Picture[]): Picture[][] {
-  const runs: Picture[][] = [];
-  for (const picture of pictures) {
-    const last = runs.at(-1)?.[0];
-    if (last && last.height === picture.height && last.width === picture.width) runs.at(-1)!.push(picture);
-    else runs.push([picture]);
+export function sameSized(pictures: readonly ReadPicture[]): ReadPicture[][] {
+  const runs: ReadPicture[][] = [];
+  for (const read of pictures) {
+    const { height, width } = read.picture;
+    const last = runs.at(-1)?.[0]?.picture;
+    if (last && last.height === height && last.width === width) runs.at(-1)!.push(read);
+    else runs.push([read]);
   }
   return runs;
 }

@@ -10,7 +10,8 @@ import { padToQuad } from '../kernels/shapes.js';
 import { decodeFloats, findNonFinite } from '../weights/floats.js';
 import { BYTES_PER_ELEMENT, type TensorEntry, type WeightsSource } from '../weights/source.js';
 import type { Vgg16Weights } from '../weights/vgg16.js';
-import type { Widths } from './architecture.js';
+import { type Widths, widthsOf } from './architecture.js';
+import { type BatchLimits, bindable } from './batches.js';
 
 /** How much of a file is held on the host at a time, twice: one piece on its way to the GPU, the next being read. */
 const CHUNK_BYTES = 8 * 2 ** 20;
@@ -59,12 +60,7 @@ export class Network {
     } finally {
       uploader.dispose();
     }
-    const widths = {
-      convs: new Map(weights.convs.map(({ layer, outputChannels }) => [layer, outputChannels])),
-      dense: new Map(weights.dense.map(({ layer, outputs }) => [layer, outputs])),
-      featureSide: weights.featureSide,
-    };
-    return new Network(widths, layers);
+    return new Network(widthsOf(weights), layers);
   }
 
   dispose(): void {
@@ -75,6 +71,12 @@ export class Network {
 function disposeLayer({ pieces, b }: BoundLayer): void {
   for (const { k } of pieces) k.dispose();
   b.dispose();
+}
+
+/** As many columns of a dense layer's kernel as the adapter can bind at once: fc1 as a whole has 411 MB. */
+export function columnsPerPiece(limits: BatchLimits, depth: number, columns: number): number {
+  const most = Math.floor(bindable(limits) / (4 * depth));
+  return Math.min(columns, Math.max(4, Math.floor(most / 4) * 4));
 }
 
 /** A kernel in its file: (rows, sourceC, space); on the GPU: (...sides, rows padded). */
@@ -118,7 +120,7 @@ class Uploader {
     try {
       const columns = padToQuad(form.rows);
       const depth = form.sides.reduce((product, side) => product * side, 1);
-      const width = mayCut ? this.#columnsPerPiece(depth, columns) : columns;
+      const width = mayCut ? columnsPerPiece(this.gpu.limits, depth, columns) : columns;
       for (let first = 0; first < columns; first += width) {
         const shape = [...form.sides, Math.min(width, columns - first)];
         const k = await Tensor.create(this.gpu, `${label} kernel`, shape);
@@ -134,13 +136,6 @@ class Uploader {
 
   dispose(): void {
     this.staging.dispose();
-  }
-
-  /** As many columns as the adapter can bind at once: fc1 as a whole has 411 MB. */
-  #columnsPerPiece(depth: number, columns: number): number {
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.limits;
-    const most = Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * depth));
-    return Math.min(columns, Math.max(4, Math.floor(most / 4) * 4));
   }
 
   /** Streams those rows of a kernel that become the columns of `k`, the first of them column `first` of the whole. */

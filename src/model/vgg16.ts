@@ -2,9 +2,9 @@
 
 import { UsageError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
-import { type Framing, framingForSize, IMAGENET_FRAMING } from '../image/framing.js';
+import { nameOf } from '../image/decode.js';
 import type { Picture, PictureInput } from '../image/picture.js';
-import { readPictures } from '../image/read.js';
+import { type ReadPicture, readPictures } from '../image/read.js';
 import { embeddedBasePath } from '../weights/embedded.js';
 import { openWeights } from '../weights/open.js';
 import { describeVgg16, type Preprocess } from '../weights/vgg16.js';
@@ -12,40 +12,12 @@ import { type LayerName, layerNamed, type PlannedLayer, planLayers, type Widths 
 import { checkCount, concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
 import { averageOverSpace, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
-import { type LoadOptions, Network } from './network.js';
+import { Network } from './network.js';
+import type { ClassifyOptions, EachOptions, FeaturesOptions, RunOptions, Vgg16Options } from './options.js';
 import { ForwardPlan, type PlanRequest, type Rungs } from './plan.js';
 import { type Prediction, topPredictions } from './predictions.js';
 import { NORMALISATIONS } from './preprocess.js';
-
-export interface Vgg16Options extends LoadOptions {
-  /** A safetensors file in torchvision's or timm's names. Without it, the embedded ImageNet base, which has no top. */
-  readonly weights?: string | URL | undefined;
-  /** A device to share; it stays its owner's. Without it, one is opened and disposed of with the model. */
-  readonly gpu?: Gpu | undefined;
-  /** Which adapter to open, where none is shared: see `AdapterOptions`. */
-  readonly adapter?: string | undefined;
-  /** Which rungs of the kernels' ladders to use; the best by default. */
-  readonly rungs?: Rungs | undefined;
-}
-
-export interface RunOptions {
-  /** Pictures in a forward pass, at most; fewer where the adapter cannot hold so many. 8 by default. */
-  readonly batch?: number | undefined;
-  /** How pictures are brought to size; short side 256, centre crop 224 by default. */
-  readonly framing?: Framing | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface ClassifyOptions extends RunOptions {
-  /** How many predictions, the best first. 5 by default. */
-  readonly topK?: number | undefined;
-}
-
-export interface FeaturesOptions extends RunOptions {
-  /** `avg` averages over height and width, so that the result is (C) whatever the picture's size. */
-  readonly pool?: 'avg' | undefined;
-}
+import { checkRequest, checkSize, defaultFraming, inputSideOf } from './requests.js';
 
 /** A layer's time. */
 export interface LayerTiming {
@@ -117,8 +89,7 @@ export class VGG16 {
 
   /** Side in pixels of the pictures that the classifier takes; undefined without one. */
   get inputSide(): number | undefined {
-    const { featureSide } = this.widths;
-    return featureSide && featureSide * 32;
+    return inputSideOf(this.widths);
   }
 
   /**
@@ -132,6 +103,21 @@ export class VGG16 {
     input: PictureInput | readonly PictureInput[],
     options: ClassifyOptions = {},
   ): Promise<Prediction[] | Prediction[][]> {
+    const results: Prediction[][] = [];
+    for await (const { predictions } of this.classifyEach(many(input), options)) results.push(predictions);
+    return Array.isArray(input) ? results : results[0]!;
+  }
+
+  /**
+   * As `classify`, but a picture's answer comes as soon as its batch is done, with its place among the inputs; and with
+   * `onError`, a picture that cannot be used is left out.
+   *
+   * @throws as `classify`
+   */
+  async *classifyEach(
+    pictures: readonly PictureInput[],
+    options: ClassifyOptions & EachOptions = {},
+  ): AsyncGenerator<{ readonly index: number; readonly predictions: Prediction[] }> {
     const { topK = 5 } = options;
     if (!this.hasClassifier) {
       throw new UsageError(
@@ -140,12 +126,9 @@ export class VGG16 {
       );
     }
     checkCount('topK', topK);
-    const framing = options.framing ?? this.#defaultFraming();
-    const results: Prediction[][] = [];
-    await this.#forEach(many(input), 'softmax', { ...options, framing }, (probabilities) => {
-      results.push(topPredictions(probabilities, this.labels, topK));
-    });
-    return Array.isArray(input) ? results : results[0]!;
+    for await (const { index, data } of this.#each(pictures, 'softmax', options)) {
+      yield { index, predictions: topPredictions(data, this.labels, topK) };
+    }
   }
 
   /**
@@ -164,13 +147,21 @@ export class VGG16 {
     layer: LayerName,
     options: FeaturesOptions = {},
   ): Promise<Features | Features[]> {
-    const until = layerNamed(layer);
-    const framing = options.framing ?? this.#defaultFraming();
     const results: Features[] = [];
-    await this.#forEach(many(input), until, { ...options, framing }, (data, shape) => {
-      results.push(options.pool === 'avg' ? averageOverSpace({ data, shape }) : { data, shape });
-    });
+    for await (const { features } of this.featuresEach(many(input), layer, options)) results.push(features);
     return Array.isArray(input) ? results : results[0]!;
+  }
+
+  /** As `features`, but as `classifyEach` answers. @throws as `features` */
+  async *featuresEach(
+    pictures: readonly PictureInput[],
+    layer: LayerName,
+    options: FeaturesOptions & EachOptions = {},
+  ): AsyncGenerator<{ readonly index: number; readonly features: Features }> {
+    for await (const { index, data, shape } of this.#each(pictures, layerNamed(layer), options)) {
+      const features = { data, shape };
+      yield { index, features: options.pool === 'avg' ? averageOverSpace(features) : features };
+    }
   }
 
   /** The layers up to `until` for pictures of a size. @throws UsageError for a size that does not suit. */
@@ -207,7 +198,8 @@ export class VGG16 {
   }
 
   /**
-   * The time of each layer, by the GPU's own clock: the median of some passes after a first one that is not counted.
+   * The time of each layer, by the GPU's own clock: the median of some passes, after a first one that is not counted
+   * because drivers compile in it (`warmUp: false` counts it, where the same pass has been run before).
    *
    * @returns undefined where the adapter has no timestamps
    * @throws UsageError, GpuError, DeviceLostError
@@ -215,13 +207,13 @@ export class VGG16 {
   async profile(
     { batch, height, width }: { batch: number; height: number; width: number },
     until: LayerName,
-    { passes = 3 }: { passes?: number } = {},
+    { passes = 3, warmUp = true }: { passes?: number; warmUp?: boolean } = {},
   ): Promise<LayerTiming[] | undefined> {
     if (!this.gpu.features.has('timestamp-query')) return undefined;
     return this.#inTurn(async () => {
       const plan = await this.#planFor({ batch, height, width, outputs: [layerNamed(until)], timed: true });
       const pixels = new Uint8Array(batch * height * width * 3).fill(128);
-      await plan.run(pixels);
+      if (warmUp) await plan.run(pixels);
       const times: (readonly number[])[] = [];
       for (let pass = 0; pass < passes; pass++) {
         await plan.run(pixels);
@@ -247,23 +239,28 @@ export class VGG16 {
     this.dispose();
   }
 
-  /** A classifier's own size, seen as ImageNet's evaluation sees it. */
-  #defaultFraming(): Framing {
-    return this.inputSide === undefined ? IMAGENET_FRAMING : framingForSize(this.inputSide);
-  }
-
-  /** Calls `use` with one layer's result for each picture, in order. */
-  async #forEach(
+  /** One layer's result for each picture, in order. */
+  async *#each(
     inputs: readonly PictureInput[],
     output: LayerName,
-    { batch = DEFAULT_BATCH, framing = IMAGENET_FRAMING, onProgress, signal }: RunOptions,
-    use: (data: Float32Array, shape: readonly number[]) => void,
-  ): Promise<void> {
+    options: RunOptions & EachOptions,
+  ): AsyncGenerator<Features & { readonly index: number }> {
+    const {
+      batch = DEFAULT_BATCH,
+      framing = defaultFraming(this.widths),
+      onProgress,
+      onError,
+      signal,
+    } = options;
+    checkRequest(this.widths, output, framing);
     const chunk = evenBatch(inputs.length, batch);
-    let done = 0;
-    for await (const pictures of readPictures(inputs, framing, { chunk, signal })) {
-      for (const run of sameSized(pictures.map(({ picture }) => picture))) {
-        const { height, width } = run[0]!;
+    const check = ({ index, picture }: ReadPicture) => {
+      if (framing.crop === 'none')
+        checkSize(this.widths, output, this.gpu.limits, picture, nameOf(inputs[index]!));
+    };
+    for await (const pictures of readPictures(inputs, framing, { chunk, check, onError, signal })) {
+      for (const run of sameSized(pictures)) {
+        const { height, width } = run[0]!.picture;
         const layers = planLayers(this.widths, height, width, output);
         const { shape } = layers[layers.length - 1]!;
         // Cropped pictures all have one size: the last batch, if short, goes through the others' plan.
@@ -274,12 +271,13 @@ export class VGG16 {
           const some = run.slice(start, start + size);
           const results = await this.#inTurn(async () => {
             const plan = await this.#planFor({ batch: size, height, width, outputs: [output] });
-            return (await plan.run(concatenated(some))).get(output)!;
+            return (await plan.run(concatenated(some.map(({ picture }) => picture)))).get(output)!;
           });
+          onProgress?.(some.at(-1)!.index + 1, inputs.length);
           const length = results.length / size;
-          for (let i = 0; i < some.length; i++) use(results.slice(i * length, (i + 1) * length), shape);
-          done += some.length;
-          onProgress?.(done, inputs.length);
+          for (const [i, { index }] of some.entries()) {
+            yield { index, data: results.slice(i * length, (i + 1) * length), shape };
+          }
         }
       }
     }

@@ -8,6 +8,9 @@ import { WeightsError } from '../errors.js';
 const PACKAGE = 'vgg16-webgpu';
 const FILE = join('weights', 'vgg16-imagenet-base.safetensors');
 
+/** Of the file as released; weights/README.md tells it, too. */
+export const EMBEDDED_BASE_SHA256 = 'da17aa8037a4c53c43f72ccf88dc7c646934e70709d0ce7bed6553e31ce85e1c';
+
 /**
  * Path of the embedded base: the thirteen convolutions with ImageNet weights (see weights/README.md).
  *

@@ -1,8 +1,8 @@
 // Reads and writes safetensors files, a tensor at a time: neither side ever holds the file in memory.
 
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type Append, writeAtomically } from '../atomic_file.js';
 import { WeightsError } from '../errors.js';
-import { type Append, writeAtomically } from './atomic_file.js';
 import { FileFault, formatHeader, type Header, LONGEST_HEADER, parseHeader } from './safetensors_header.js';
 import type { Dtype, TensorEntry, WeightsSource } from './source.js';
 import { quote } from './text.js';

@@ -138,7 +138,7 @@ describe('on failure nothing is left, and what was there stays', () => {
     const path = join(folder, 'nowhere', 'file');
     const error = await thrownBy(() => writeSafetensors(path, []));
     expect(error).toBeInstanceOf(OutputError);
-    expect(error.message).toContain(`cannot write ${path}: ENOENT`);
+    expect(error.message).toContain(`cannot write ${path}: its folder does not exist`);
   });
 });
 

@@ -1,0 +1,98 @@
+// A file appears whole or not at all: whoever opens it under its name never sees half of it, not even after a crash.
+
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { OutputError } from './errors.js';
+
+/** Appends bytes to the file. The bytes may be changed again once the promise is fulfilled. */
+export type Append = (bytes: Uint8Array) => Promise<void>;
+
+/** Writes over bytes that were appended before: for a header whose numbers become known last. */
+export type Overwrite = (position: number, bytes: Uint8Array) => Promise<void>;
+
+/**
+ * Writes a file under a temporary name in the same folder, syncs it, and renames it over `path`, which may exist.
+ * Whatever fails, in here or in `produce`, the temporary file is removed and `path` is as it was. A folder that is
+ * missing or may not be written is found out before `produce` is called.
+ *
+ * @throws OutputError where the disk or the permissions refuse; errors of `produce` itself pass through
+ */
+export async function writeAtomically(
+  path: string,
+  produce: (append: Append, overwrite: Overwrite) => Promise<void>,
+): Promise<void> {
+  await refuseUnlessFile(path);
+  const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const file = await refusing(path, () => open(temporary, 'wx'));
+  try {
+    try {
+      let end = 0;
+      const append: Append = async (bytes) => {
+        await refusing(path, () => writeAll(file, bytes, end));
+        end += bytes.length;
+      };
+      await produce(append, (position, bytes) => refusing(path, () => writeAll(file, bytes, position)));
+      await refusing(path, () => file.sync());
+    } finally {
+      await refusing(path, () => file.close());
+    }
+    await refusing(path, () => rename(temporary, path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await refusing(path, () => syncFolder(dirname(path)));
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written);
+    written += bytesWritten;
+  }
+}
+
+/** Makes the new name itself durable. Windows has no such call for folders. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Renaming over a device such as /dev/null would replace it for everybody. */
+async function refuseUnlessFile(path: string): Promise<void> {
+  const existing = await refusing(path, () => stat(path).catch(ignoreMissing));
+  if (existing?.isDirectory()) throw new OutputError(`cannot write ${path}: it is a folder`);
+  if (existing && !existing.isFile()) throw new OutputError(`cannot write ${path}: it is not a regular file`);
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+/** In words, the refusals that users meet. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  ENOENT: 'its folder does not exist',
+  ENOTDIR: 'its folder is not a folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file would be larger than is allowed',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+async function refusing<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new OutputError(`cannot write ${path}: ${REFUSALS[code] ?? message}`, { cause: error });
+  }
+}

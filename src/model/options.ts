@@ -1,0 +1,43 @@
+// What VGG16's calls can be told.
+
+import type { PictureError } from '../errors.js';
+import type { Gpu } from '../gpu/gpu.js';
+import type { Framing } from '../image/framing.js';
+import type { LoadOptions } from './network.js';
+import type { Rungs } from './plan.js';
+
+export interface Vgg16Options extends LoadOptions {
+  /** A safetensors file in torchvision's or timm's names. Without it, the embedded ImageNet base, which has no top. */
+  readonly weights?: string | URL | undefined;
+  /** A device to share; it stays its owner's. Without it, one is opened and disposed of with the model. */
+  readonly gpu?: Gpu | undefined;
+  /** Which adapter to open, where none is shared: see `AdapterOptions`. */
+  readonly adapter?: string | undefined;
+  /** Which rungs of the kernels' ladders to use; the best by default. */
+  readonly rungs?: Rungs | undefined;
+}
+
+export interface RunOptions {
+  /** Pictures in a forward pass, at most; fewer where the adapter cannot hold so many. 8 by default. */
+  readonly batch?: number | undefined;
+  /** How pictures are brought to size; short side 256, centre crop 224 by default. */
+  readonly framing?: Framing | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ClassifyOptions extends RunOptions {
+  /** How many predictions, the best first. 5 by default. */
+  readonly topK?: number | undefined;
+}
+
+export interface FeaturesOptions extends RunOptions {
+  /** `avg` averages over height and width, so that the result is (C) whatever the picture's size. */
+  readonly pool?: 'avg' | undefined;
+}
+
+/** For the calls that answer picture by picture. */
+export interface EachOptions {
+  /** Told of each picture that cannot be used, which is then left out. Without it, the first such picture ends it all. */
+  readonly onError?: ((error: PictureError, index: number) => void) | undefined;
+}

@@ -1,0 +1,51 @@
+// Whether what is asked for can be had, found out before anything is decoded or computed.
+
+import { PictureError, UsageError } from '../errors.js';
+import { mebibytes } from '../gpu/gpu.js';
+import { checkFraming, type Framing, framingForSize, IMAGENET_FRAMING } from '../image/framing.js';
+import { type Picture, sizeText } from '../image/picture.js';
+import { type LayerName, MIN_INPUT_SIDE, planLayers, type Widths } from './architecture.js';
+import { type BatchLimits, bindable, largestActivation } from './batches.js';
+
+/** Side in px of the pictures that the classifier takes; undefined without one. */
+export function inputSideOf({ featureSide }: Widths): number | undefined {
+  return featureSide && featureSide * 32;
+}
+
+/** The part of a picture that ImageNet's evaluation sees, at the classifier's own size, or at 224 px without one. */
+export function defaultFraming(widths: Widths): Framing {
+  const side = inputSideOf(widths);
+  return side === undefined ? IMAGENET_FRAMING : framingForSize(side);
+}
+
+/** @throws UsageError when these weights have no such layer, or it cannot be computed for pictures framed like this */
+export function checkRequest(widths: Widths, until: LayerName, framing: Framing): void {
+  checkFraming(framing);
+  const { crop } = framing;
+  const side = crop === 'none' ? (inputSideOf(widths) ?? MIN_INPUT_SIDE) : crop;
+  const [height, width] = typeof side === 'number' ? [side, side] : side;
+  planLayers(widths, height, width, until);
+}
+
+/** For pictures that no crop brought to size. @throws PictureError, with `name`, when the layer cannot be had of it */
+export function checkSize(
+  widths: Widths,
+  until: LayerName,
+  limits: BatchLimits,
+  { height, width }: Picture,
+  name: string,
+): void {
+  let needed: number;
+  try {
+    needed = largestActivation(planLayers(widths, height, width, until), height, width);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new PictureError(`${name}: ${error.message}`, { cause: error });
+  }
+  if (needed > bindable(limits)) {
+    throw new PictureError(
+      `${name}: at ${sizeText({ height, width })} a layer needs ${mebibytes(needed)}, the adapter allows ` +
+        `${mebibytes(bindable(limits))} at once; use a crop or a smaller resize`,
+    );
+  }
+}
