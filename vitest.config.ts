@@ -19,6 +19,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    reporters: ['default', './test/support/summary_reporter.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

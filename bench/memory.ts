@@ -1,0 +1,42 @@
+// npm run bench:memory: what loading a whole VGG16, 553 MB, holds in the host's memory beside what the adapter holds.
+//
+// On an adapter with memory of its own, the process's peak is the host's share. A software adapter's memory is the
+// process's as well: it is taken off, which overstates the host's share by what the driver itself holds.
+//
+// Prints JSON. Linux only: the peak is VmHWM of /proc/self/status.
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Gpu, VGG16 } from '../src/index.js';
+import { FULL_VGG16, writeRandomVgg16 } from '../test/support/weights.js';
+
+async function memory(field: 'VmHWM' | 'VmRSS'): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)![1]) * 1024;
+}
+
+const given = process.argv[2];
+const folder = await mkdtemp(join(tmpdir(), 'vgg16-memory-'));
+const weights = given ?? join(folder, 'random.safetensors');
+if (!given) await writeRandomVgg16(weights, { ...FULL_VGG16, seed: 1 });
+const gpu = await Gpu.open();
+const idle = await memory('VmRSS');
+const start = performance.now();
+const model = await VGG16.load({ weights, gpu });
+const seconds = (performance.now() - start) / 1000;
+const adapterBytes = gpu.liveBytes;
+const peak = await memory('VmHWM');
+const onAdapter = gpu.info.isSoftware ? adapterBytes : 0;
+const result = {
+  adapter: gpu.info.description,
+  seconds,
+  idle,
+  adapterBytes,
+  peak,
+  hostBytes: peak - onAdapter,
+};
+console.log(JSON.stringify(result));
+model.dispose();
+gpu.dispose();
+await rm(folder, { recursive: true, force: true });
