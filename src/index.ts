@@ -29,5 +29,6 @@ export type {
 } from './model/options.js';
 export type { Rungs } from './model/plan.js';
 export type { Prediction } from './model/predictions.js';
-export { type LayerTiming, VGG16 } from './model/vgg16.js';
+export type { LayerTiming } from './model/profile.js';
+export { VGG16 } from './model/vgg16.js';
 export { embeddedBasePath } from './weights/embedded.js';

@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
 import { parseTar } from 'nanotar';
 import { cacheFolder } from '../cache.js';
+import { NoAdapterError } from '../errors.js';
 
 const LOADER = 'libvulkan.so.1';
 const DRIVER = 'libvk_swiftshader.so';
@@ -76,12 +77,18 @@ async function unpack(packed: PackedDriver): Promise<string> {
  * Makes the next Dawn instance of this process use SwiftShader.
  *
  * @returns false where there is none: not Linux on x64, or the npm package is not installed.
+ * @throws NoAdapterError where the cache folder cannot be written
  */
 export async function useSwiftShader(): Promise<boolean> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return false;
   const packed = findPackedDriver();
   if (!packed) return false;
-  const folder = await unpack(packed);
+  const folder = await unpack(packed).catch((error: Error) => {
+    throw new NoAdapterError(
+      `SwiftShader cannot be unpacked into ${cacheFolder()} (${error.message}); set VGG16_CACHE to a folder that can be written`,
+      { cause: error },
+    );
+  });
   process.env.VK_ICD_FILENAMES = join(folder, MANIFEST);
   process.env.VK_DRIVER_FILES = join(folder, MANIFEST);
   preload(join(folder, LOADER));

@@ -17,17 +17,8 @@ import type { ClassifyOptions, EachOptions, FeaturesOptions, RunOptions, Vgg16Op
 import { ForwardPlan, type PlanRequest, type Rungs } from './plan.js';
 import { type Prediction, topPredictions } from './predictions.js';
 import { NORMALISATIONS } from './preprocess.js';
+import { type LayerTiming, profile } from './profile.js';
 import { checkRequest, checkSize, defaultFraming, inputSideOf } from './requests.js';
-
-/** A layer's time. */
-export interface LayerTiming {
-  readonly layer: LayerName;
-  /** (N,H,W,C) or (N,D) */
-  readonly shape: readonly number[];
-  readonly ms: number;
-  /** Arithmetic done a second, in units of 10^9 floating point operations. */
-  readonly gflops: number;
-}
 
 const DEFAULT_BATCH = 8;
 
@@ -212,17 +203,7 @@ export class VGG16 {
     if (!this.gpu.features.has('timestamp-query')) return undefined;
     return this.#inTurn(async () => {
       const plan = await this.#planFor({ batch, height, width, outputs: [layerNamed(until)], timed: true });
-      const pixels = new Uint8Array(batch * height * width * 3).fill(128);
-      if (warmUp) await plan.run(pixels);
-      const times: (readonly number[])[] = [];
-      for (let pass = 0; pass < passes; pass++) {
-        await plan.run(pixels);
-        times.push(plan.timings);
-      }
-      return plan.layers.map(({ name, shape, flops }, i) => {
-        const ms = median(times.map((timings) => timings[i]!));
-        return { layer: name, shape: [batch, ...shape], ms, gflops: (flops * batch) / ms / 1e6 };
-      });
+      return profile(plan, passes, warmUp);
     });
   }
 
@@ -307,10 +288,4 @@ export class VGG16 {
 
 function many(input: PictureInput | readonly PictureInput[]): readonly PictureInput[] {
   return Array.isArray(input) ? input : [input as PictureInput];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

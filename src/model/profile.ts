@@ -1,0 +1,36 @@
+// How long each layer takes.
+
+import type { LayerName } from './architecture.js';
+import type { ForwardPlan } from './plan.js';
+
+/** A layer's time. */
+export interface LayerTiming {
+  readonly layer: LayerName;
+  /** (N,H,W,C) or (N,D) */
+  readonly shape: readonly number[];
+  readonly ms: number;
+  /** Arithmetic done a second, in units of 10^9 floating point operations. */
+  readonly gflops: number;
+}
+
+/** The median of some passes of a timed plan over grey pictures, after one that is not counted if `warmUp`. */
+export async function profile(plan: ForwardPlan, passes: number, warmUp: boolean): Promise<LayerTiming[]> {
+  const { batch, height, width } = plan.request;
+  const pixels = new Uint8Array(batch * height * width * 3).fill(128);
+  if (warmUp) await plan.run(pixels);
+  const times: (readonly number[])[] = [];
+  for (let pass = 0; pass < passes; pass++) {
+    await plan.run(pixels);
+    times.push(plan.timings);
+  }
+  return plan.layers.map(({ name, shape, flops }, i) => {
+    const ms = median(times.map((timings) => timings[i]!));
+    return { layer: name, shape: [batch, ...shape], ms, gflops: (flops * batch) / ms / 1e6 };
+  });
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
