@@ -51,7 +51,8 @@ export class Gpu {
   readonly #buffers = new Map<GPUBuffer, number>();
   #bytes = 0;
   #lost: DeviceLostError | undefined;
-  readonly #whenLost: Promise<never>;
+  /** Those who wait for the GPU, to be told when it is lost. */
+  readonly #waiting = new Set<(lost: DeviceLostError) => void>();
   #disposed = false;
 
   private constructor(
@@ -61,17 +62,17 @@ export class Gpu {
     readonly limits: Readonly<Record<WantedLimit, number>>,
   ) {
     this.pipelines = new PipelineCache(device);
-    this.#whenLost = device.lost.then((lost) => {
-      this.#lost = new DeviceLostError(
+    device.lost.then((lost) => {
+      const error = new DeviceLostError(
         this.#disposed
           ? 'the GPU was disposed of while it was still in use'
           : `the GPU device was lost (${lost.reason}): ${lost.message || 'no reason given'}; ` +
               'often out of memory or a driver reset: try a smaller --batch',
       );
-      throw this.#lost;
+      // Nobody may be waiting when it happens; then the next call reports it.
+      this.#lost = error;
+      for (const tell of this.#waiting) tell(error);
     });
-    // Nobody may be waiting when it happens; the next call reports it.
-    this.#whenLost.catch(() => {});
   }
 
   /**
@@ -166,12 +167,21 @@ export class Gpu {
 
   /** `work`, or a DeviceLostError should the device go away first. */
   async untilLost<T>(work: Promise<T>): Promise<T> {
+    // A promise for each call: one for all, in Promise.race, would keep alive what every call gave.
+    let tell!: (lost: DeviceLostError) => void;
+    const lost = new Promise<never>((_, reject) => {
+      tell = reject;
+    });
+    if (this.#lost) tell(this.#lost);
+    this.#waiting.add(tell);
     try {
-      return await Promise.race([work, this.#whenLost]);
+      return await Promise.race([work, lost]);
     } catch (error) {
       // When the device goes, pending work is rejected in no fixed order; the loss is the cause.
       await Promise.resolve();
       throw this.#lost ?? error;
+    } finally {
+      this.#waiting.delete(tell);
     }
   }
 
