@@ -1,0 +1,40 @@
+// What the texts on a command line mean; commander reports what they cannot mean.
+
+import { InvalidArgumentError } from 'commander';
+
+/** A whole number of at least 1. */
+export function count(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError('It must be a whole number of at least 1.');
+}
+
+/** A length in pixels. */
+export function pixels(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= LONGEST) return value;
+  throw new InvalidArgumentError(`It must be a whole number of pixels, 1 to ${LONGEST}.`);
+}
+
+/** Beyond this no picture is decoded, and a mistyped number would only run out of memory. */
+const LONGEST = 0x3fff;
+
+/** A length in pixels, or `none`. */
+export function pixelsOrNone(text: string): number | 'none' {
+  return text === 'none' ? text : pixels(text);
+}
+
+export type Sides = readonly [height: number, width: number];
+
+/** `224` or, height first, `240x320`. */
+export function sides(text: string): Sides {
+  const parts = text.split('x');
+  if (parts.length > 2) throw new InvalidArgumentError('It must be a length or HEIGHTxWIDTH, in pixels.');
+  const [height, width = height] = parts.map(pixels) as [number, number?];
+  return [height, width];
+}
+
+/** As `sides`, or `none`. */
+export function sidesOrNone(text: string): Sides | 'none' {
+  return text === 'none' ? text : sides(text);
+}

@@ -1,0 +1,130 @@
+// What vgg16 doctor finds out about this machine. Prints nothing.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { cacheFolder } from '../cache.js';
+import { EXIT_CODES, type ExitCode, VggError } from '../errors.js';
+import { Gpu, type GpuInfo } from '../gpu/gpu.js';
+import { EMBEDDED_BASE_SHA256, embeddedBasePath } from '../weights/embedded.js';
+import {
+  adviceFor,
+  describeFeatures,
+  describeLimits,
+  type Feature,
+  type Limit,
+  largestBatchOf,
+} from './doctor_meaning.js';
+import { type SelfTest, selfTest } from './self_test.js';
+
+/** What `vgg16 doctor --json` prints. */
+export interface Findings {
+  /** The exit code. */
+  readonly code: ExitCode;
+  readonly versions: Versions;
+  readonly adapter: AdapterFindings | null;
+  /** Why no adapter could be opened. */
+  readonly fault: string | null;
+  readonly embeddedBase: BaseFindings;
+  readonly cache: { readonly folder: string; readonly bytes: number };
+  readonly advice: readonly string[];
+}
+
+export interface Versions {
+  readonly package: string;
+  readonly node: string;
+  /** Of the npm package `webgpu`, which is Dawn. */
+  readonly webgpu: string | null;
+  /** For instance `linux x64`. */
+  readonly platform: string;
+}
+
+export interface AdapterFindings extends GpuInfo {
+  readonly features: readonly Feature[];
+  readonly limits: readonly Limit[];
+  /** Pictures of 224 px in a forward pass, at most. */
+  readonly largestBatch: number;
+  readonly selfTest: SelfTest;
+}
+
+export interface BaseFindings {
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+/** @throws nothing that is wrong with the machine: that is what it finds */
+export async function examine(adapterName: string | undefined): Promise<Findings> {
+  const [embeddedBase, cacheBytes] = await Promise.all([checkEmbeddedBase(), folderSize(cacheFolder())]);
+  const common = {
+    versions: versions(),
+    embeddedBase,
+    cache: { folder: cacheFolder(), bytes: cacheBytes },
+  };
+  let gpu: Gpu;
+  try {
+    gpu = await Gpu.open({ adapter: adapterName });
+  } catch (error) {
+    if (!(error instanceof VggError)) throw error;
+    return { code: error.exitCode, ...common, adapter: null, fault: error.message, advice: [] };
+  }
+  try {
+    const test = await selfTest(gpu);
+    const adapter = {
+      ...gpu.info,
+      features: describeFeatures(gpu.features),
+      limits: describeLimits(gpu.limits),
+      largestBatch: largestBatchOf(gpu.limits),
+      selfTest: test,
+    };
+    const code = !test.passed ? EXIT_CODES.gpu : embeddedBase.ok ? EXIT_CODES.ok : EXIT_CODES.weights;
+    return { code, ...common, adapter, fault: null, advice: adviceFor(gpu) };
+  } finally {
+    gpu.dispose();
+  }
+}
+
+function versions(): Versions {
+  let webgpu: string | null = null;
+  try {
+    webgpu = (createRequire(import.meta.url)('webgpu/package.json') as { version: string }).version;
+  } catch {
+    // Not installed; opening an adapter says so in its own words.
+  }
+  return {
+    package: __VERSION__,
+    node: process.version,
+    webgpu,
+    platform: `${process.platform} ${process.arch}`,
+  };
+}
+
+async function checkEmbeddedBase(): Promise<BaseFindings> {
+  let path: string;
+  try {
+    path = embeddedBasePath();
+  } catch (error) {
+    if (!(error instanceof VggError)) throw error;
+    return { ok: false, message: error.message };
+  }
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  const found = hash.digest('hex');
+  if (found === EMBEDDED_BASE_SHA256) return { ok: true, message: path };
+  return {
+    ok: false,
+    message: `${path} is damaged: its SHA-256 is ${found}, not ${EMBEDDED_BASE_SHA256}; install the package again`,
+  };
+}
+
+/** Bytes of the files in a folder and below; 0 where there is none. */
+async function folderSize(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const sizes = names.map(async (name) => {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    return found?.isFile() ? found.size : 0;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}

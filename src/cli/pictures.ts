@@ -1,0 +1,92 @@
+// What classify and features have in common: pictures found, shown to a model one batch after another, some left out.
+
+import { EXIT_CODES, type ExitCode, type PictureError } from '../errors.js';
+import { listPictures } from '../image/list.js';
+import type { EachOptions, RunOptions } from '../model/options.js';
+import type { VGG16 } from '../model/vgg16.js';
+import { type ModelFlags, openModel } from './model_options.js';
+import { createProgress } from './progress.js';
+import type { Terminal } from './terminal.js';
+
+type CommonOptions = Pick<RunOptions & EachOptions, 'onProgress' | 'onError' | 'signal'>;
+
+/** The pictures that are meant. What cannot be used is said, and remembered for the exit code. */
+export class Pictures {
+  private constructor(
+    private readonly terminal: Terminal,
+    readonly files: readonly string[],
+    private isComplete: boolean,
+  ) {}
+
+  /** @param names  files, folders and globs */
+  static async find(names: readonly string[], terminal: Terminal): Promise<Pictures> {
+    let isComplete = true;
+    const files = await listPictures(names, ({ message }) => {
+      isComplete = false;
+      terminal.skipped(message);
+    });
+    return new Pictures(terminal, files, isComplete);
+  }
+
+  get exitCode(): ExitCode {
+    return this.isComplete ? EXIT_CODES.ok : EXIT_CODES.picture;
+  }
+
+  /**
+   * Opens the model, gives what it answers, with the picture's path, and disposes of it.
+   *
+   * An abort of the terminal's signal is felt at once, though a batch may take minutes where a CPU computes. The
+   * device is then left to the process's exit: to destroy it would be to wait for the batch.
+   *
+   * @param bar  what the progress bar says; none is shown without it
+   * @throws as `VGG16.load` and `ask`; the signal's reason
+   */
+  async *ask<Answer extends { readonly index: number }>(
+    flags: ModelFlags,
+    ask: (model: VGG16, options: CommonOptions) => AsyncGenerator<Answer>,
+    bar?: string,
+  ): AsyncGenerator<Answer & { readonly file: string }> {
+    const { files, terminal } = this;
+    if (files.length === 0) return;
+    const { signal, stderr } = terminal;
+    const model = await openModel(flags, terminal);
+    const progress = createProgress({
+      label: bar ?? '',
+      total: files.length,
+      unit: files.length === 1 ? 'picture' : 'pictures',
+      stream: stderr,
+    });
+    const onError = ({ message }: PictureError) => {
+      this.isComplete = false;
+      terminal.skipped(message);
+    };
+    const report = bar === undefined ? () => {} : progress.update;
+    try {
+      const answers = ask(model, { signal, onProgress: report, onError });
+      for await (const answer of untilAborted(answers, signal))
+        yield { ...answer, file: files[answer.index]! };
+      report(files.length);
+    } finally {
+      progress.done();
+      if (!signal.aborted) model.dispose();
+    }
+  }
+}
+
+async function* untilAborted<T>(items: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
+  for (;;) {
+    signal.throwIfAborted();
+    const { done, value } = await orAborted(items.next(), signal);
+    if (done) return;
+    yield value;
+  }
+}
+
+/** `Promise.race` with one promise of the abort would keep every item alive until the end. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

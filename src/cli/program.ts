@@ -1,0 +1,74 @@
+// The command line: its commands, what they share, and what its help says.
+
+import { Command } from 'commander';
+import { EXIT_CODES, type ExitCode } from '../errors.js';
+import { addClassify } from './classify.js';
+import { addDoctor } from './doctor.js';
+import { EXIT_CODE_MEANINGS } from './failure.js';
+import { addFeatures } from './features.js';
+import { addSummary } from './summary.js';
+import { alignedRows } from './table.js';
+import type { Terminal } from './terminal.js';
+
+/**
+ * Runs a command to its end.
+ *
+ * @param args  without the program's own name
+ * @throws CommanderError for --help, --version and what cannot be parsed, once it has been said; whatever the command throws
+ */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let code: ExitCode = EXIT_CODES.ok;
+  const finish = (result: ExitCode) => {
+    code = result;
+  };
+  const program = new Command('vgg16')
+    .description('VGG16 on WebGPU: labels and features of pictures, on any GPU or, slowly, without one.')
+    .version(__VERSION__)
+    .option(
+      '--adapter <name>',
+      'which adapter: swiftshader, null, or a part of its name (default: $VGG16_ADAPTER, else the best)',
+    )
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.stderr.write(text),
+      outputError: (text) =>
+        terminal.error(
+          text
+            .replace(/^error: /, '')
+            .trimEnd()
+            .replaceAll('\n', ' '),
+        ),
+    })
+    .helpCommand(false)
+    .addHelpText('after', `\n${generalHelp()}`);
+  for (const add of [addClassify, addFeatures, addSummary, addDoctor]) add(program, terminal, finish);
+  await program.parseAsync(args, { from: 'user' });
+  return code;
+}
+
+function generalHelp(): string {
+  const codes = Object.entries(EXIT_CODES).map(([name, code]) => [
+    String(code),
+    EXIT_CODE_MEANINGS[name as keyof typeof EXIT_CODES],
+  ]);
+  return `Examples:
+  $ vgg16 doctor
+  $ vgg16 classify cat.jpg --weights vgg16.safetensors
+  $ vgg16 features photos/ --until block4_pool --pool avg --out features.npy
+  $ vgg16 classify --help
+
+Results go to stdout, everything else to stderr.
+
+Exit codes:
+${alignedRows(codes, [{ align: 'right' }, {}])
+  .map((line) => `  ${line}`)
+  .join('\n')}
+
+Environment:
+  VGG16_ADAPTER  as --adapter
+  VGG16_CACHE    where drivers and other files that can be made again are kept
+  VGG16_DEBUG=1  shows where an error comes from
+  NO_COLOR       no colours`;
+}

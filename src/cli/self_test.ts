@@ -1,0 +1,75 @@
+// Does the GPU really compute? One small convolution, held against float64 on the CPU.
+
+import { VggError } from '../errors.js';
+import { record } from '../gpu/dispatch.js';
+import type { Gpu } from '../gpu/gpu.js';
+import { type Shape, sizeOf, Tensor } from '../gpu/tensor.js';
+import { conv3x3 } from '../kernels/conv3x3/conv3x3.js';
+import { nmse } from '../reference/compare.js';
+import { conv3x3 as conv3x3InFloat64 } from '../reference/conv3x3.js';
+
+export interface SelfTest {
+  readonly passed: boolean;
+  readonly message: string;
+  readonly milliseconds: number;
+}
+
+/** Odd, so that tiles stick out of the picture on two sides. */
+const SIZES = { N: 1, H: 9, W: 13, C: 8, O: 12 } as const;
+
+/** Single precision leaves about 1e-14 here; a wrong result is off by about 1. */
+const TOLERANCE = 1e-9;
+
+export async function selfTest(gpu: Gpu): Promise<SelfTest> {
+  const begin = performance.now();
+  const done = (passed: boolean, message: string): SelfTest => ({
+    passed,
+    message,
+    milliseconds: performance.now() - begin,
+  });
+  try {
+    const error = await convolutionError(gpu);
+    const passed = error <= TOLERANCE;
+    const verdict = passed ? 'agrees with' : 'DISAGREES with';
+    return done(
+      passed,
+      `a convolution on the adapter ${verdict} float64 on the CPU (NMSE ${error.toExponential(1)})`,
+    );
+  } catch (error) {
+    if (!(error instanceof VggError)) throw error;
+    return done(false, error.message);
+  }
+}
+
+/** Normalised mean squared error of conv3x3 on numbers without a pattern. */
+async function convolutionError(gpu: Gpu): Promise<number> {
+  const { N, H, W, C, O } = SIZES;
+  const shapes = { x: [N, H, W, C], k: [3, 3, C, O], b: [O], y: [N, H, W, O] } as const;
+  const values = {
+    x: filled(shapes.x, (i) => Math.sin(12.9898 * i)),
+    k: filled(shapes.k, (i) => Math.sin(78.233 * i + 1)),
+    b: filled(shapes.b, Math.cos),
+    // Whatever the kernel fails to write shows.
+    y: filled(shapes.y, () => Number.NaN),
+  };
+  const tensors: Tensor[] = [];
+  const upload = async (name: keyof typeof shapes) => {
+    const tensor = await Tensor.from(gpu, `self-test ${name}`, shapes[name], values[name]);
+    tensors.push(tensor);
+    return tensor;
+  };
+  try {
+    const [x, k, b, y] = [await upload('x'), await upload('k'), await upload('b'), await upload('y')];
+    const dispatches = await conv3x3(gpu, { label: 'self-test', x, k, b, y, relu: true });
+    const encoder = gpu.device.createCommandEncoder({ label: 'self-test' });
+    record(encoder, 'self-test', dispatches);
+    await gpu.submit('self-test', encoder.finish());
+    return nmse(await y.read(), conv3x3InFloat64(values.x, values.k, values.b, SIZES, true));
+  } finally {
+    for (const tensor of tensors) tensor.dispose();
+  }
+}
+
+function filled(shape: Shape, value: (i: number) => number): Float32Array {
+  return Float32Array.from({ length: sizeOf(shape) }, (_, i) => value(i));
+}

@@ -1,0 +1,162 @@
+// vgg16 classify, as its users run it.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import pc from 'picocolors';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { resultText } from '../../src/cli/classify.js';
+import type { Prediction } from '../../src/model/predictions.js';
+import { VGG16 } from '../../src/model/vgg16.js';
+import { blocks, NULL, useFolder, vgg16, writeNarrow } from './support.js';
+
+const at = useFolder();
+let weights: readonly string[];
+
+interface Classified {
+  readonly file: string;
+  readonly predictions: readonly Prediction[];
+}
+
+beforeAll(async () => {
+  weights = ['--weights', await writeNarrow(at('narrow.safetensors'))];
+  await mkdir(at('photos', 'deeper', '.hidden'), { recursive: true });
+  await Promise.all([
+    blocks(1).png().toFile(at('photos', 'b.PNG')),
+    blocks(2).jpeg().toFile(at('photos', 'a.jpg')),
+    blocks(3, 50, 70)
+      .webp()
+      .toFile(at('photos', 'deeper', 'c d.webp')),
+    blocks(4)
+      .png()
+      .toFile(at('photos', 'deeper', '日本 ü.png')),
+    blocks(5)
+      .png()
+      .toFile(at('photos', 'deeper', '.hidden', 'e.png')),
+    blocks(6).png().toFile(at('new\nline.png')),
+    writeFile(at('photos', 'notes.txt'), 'no picture'),
+  ]);
+});
+
+describe('--json', () => {
+  it('prints the array that is promised, with the numbers that the library gives, and nothing else', async () => {
+    const names = ['photos/a.jpg', 'photos/b.PNG', 'photos/deeper/c d.webp'];
+    const [ran, expected] = await Promise.all([
+      vgg16(['classify', ...names, ...weights, '--json', '--batch', '2'], { cwd: at() }),
+      byTheLibrary(names.map((name) => at(name))),
+    ]);
+    expect(ran.stderr).toEqual([]);
+    expect(ran.code).toBe(0);
+    const results = JSON.parse(ran.stdout) as Classified[];
+    expect(results).toEqual(names.map((file, i) => ({ file, predictions: expected[i] })));
+    for (const result of results) {
+      expect(Object.keys(result)).toEqual(['file', 'predictions']);
+      expect(result.predictions).toHaveLength(5);
+      for (const prediction of result.predictions) {
+        expect(Object.keys(prediction)).toEqual(['index', 'wnid', 'label', 'score']);
+      }
+    }
+    expect(new Set(results.map(({ predictions }) => predictions[0]!.score)).size).toBe(3);
+  });
+
+  async function byTheLibrary(files: readonly string[]): Promise<Prediction[][]> {
+    const model = await VGG16.load({ weights: weights[1] });
+    try {
+      return await model.classify(files, { batch: 2 });
+    } finally {
+      model.dispose();
+    }
+  }
+
+  it('takes folders with their subfolders in order, each picture once, and no other files', async () => {
+    const args = ['classify', 'photos/b.PNG', './photos/../photos', 'photos/a.jpg', ...weights, '--json'];
+    const { code, stdout, stderr } = await vgg16(args, { cwd: at(), ...NULL });
+    expect([code, stderr]).toEqual([0, []]);
+    expect((JSON.parse(stdout) as Classified[]).map(({ file }) => file)).toEqual([
+      'photos/b.PNG',
+      'photos/a.jpg',
+      'photos/deeper/c d.webp',
+      'photos/deeper/日本 ü.png',
+    ]);
+  });
+
+  it('takes globs, and names of any characters', async () => {
+    const args = ['classify', 'photos/**/*.{png,PNG}', '*line.png', ...weights, '--json', '--top', '99'];
+    const { code, stdout } = await vgg16(args, { cwd: at(), ...NULL });
+    const results = JSON.parse(stdout) as Classified[];
+    expect(code).toBe(0);
+    expect(results.map(({ file }) => file)).toEqual([
+      'photos/b.PNG',
+      'photos/deeper/日本 ü.png',
+      'new\nline.png',
+    ]);
+    expect(results.map(({ predictions }) => predictions.length)).toEqual([10, 10, 10]);
+  });
+});
+
+describe('for people', () => {
+  it('each picture has a block, its classes are aligned, a name is always on one line', () => {
+    const wide = { wnid: 'n01484850', label: 'great white shark', index: 2, score: 0.98765 };
+    const none = { wnid: null, label: 'fly\u001b[31m', index: 1, score: 0.00001 };
+    const colours = pc.createColors(false);
+    expect(
+      resultText({ file: 'a\nb.jpg', predictions: [wide, { ...wide, label: 'hen', score: 0.01 }] }, colours),
+    ).toBe(`a\\nb.jpg
+  1  98.77%  great white shark  (n01484850)
+  2   1.00%  hen                (n01484850)`);
+    expect(resultText({ file: 'c.jpg', predictions: [none] }, colours)).toBe(`c.jpg
+  1  0.00%  fly\\u001b[31m`);
+  });
+
+  it('--top says how many, the names of the classes come out of the file', async () => {
+    const path = at('words.safetensors');
+    await writeNarrow(path, { classes: 3, metadata: { classes: '["ant", "bee", "fly"]' } });
+    const args = ['classify', 'photos/a.jpg', 'new\nline.png', '--weights', path, '--top', '2'];
+    const { code, stdout, stderr } = await vgg16(args, { cwd: at(), ...NULL });
+    expect([code, stderr]).toEqual([0, []]);
+    const lines = stdout.split('\n');
+    expect(lines.filter((line) => !line.startsWith('  '))).toEqual([
+      'photos/a.jpg',
+      '',
+      'new\\nline.png',
+      '',
+    ]);
+    const classes = lines.filter((line) => line.startsWith('  '));
+    expect(classes).toHaveLength(4);
+    for (const line of classes) expect(line).toMatch(/^ {2}[12] +\S+% {2}(ant|bee|fly)$/);
+  });
+});
+
+describe('a picture that cannot be used', () => {
+  it('is said in one line, and the others are classified', async () => {
+    const args = ['classify', 'photos/a.jpg', 'photos/notes.txt', 'photos/b.PNG', ...weights, '--json'];
+    const { code, stdout, stderr } = await vgg16(args, { cwd: at(), ...NULL });
+    expect(code).toBe(3);
+    expect(stderr).toEqual([
+      'skipped: photos/notes.txt is not a picture that can be decoded (JPEG, PNG, WebP, GIF, TIFF and AVIF): ' +
+        'it is text that begins "no picture"',
+    ]);
+    const results = JSON.parse(stdout) as Classified[];
+    expect(results.map(({ file }) => file)).toEqual(['photos/a.jpg', 'photos/b.PNG']);
+  });
+
+  it('leaves an empty array where there is no other', async () => {
+    const { code, stdout, stderr } = await vgg16(['classify', 'nowhere.jpg', ...weights, '--json'], NULL);
+    expect([code, stdout, stderr]).toEqual([3, '[]\n', ['skipped: nowhere.jpg does not exist']]);
+  });
+});
+
+describe('weights without a classifier', () => {
+  it.each([
+    ['the embedded base', 'the embedded ImageNet base', () => []],
+    [
+      'a file',
+      'notop.safetensors',
+      async () => ['--weights', await writeNarrow(at('notop.safetensors'), { top: false })],
+    ],
+  ])('%s: one line, before any adapter or picture is looked for', async (_, name, flags) => {
+    const args = ['classify', 'nowhere.jpg', ...(await flags())];
+    const { code, stdout, stderr } = await vgg16(args, { env: { VGG16_ADAPTER: 'nosuch' } });
+    expect([code, stdout, stderr.length]).toEqual([4, '', 1]);
+    expect(stderr[0]).toContain(`${name} has no classifier`);
+    expect(stderr[0]).toContain('--weights vgg16.safetensors');
+  });
+});

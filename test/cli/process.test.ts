@@ -1,0 +1,177 @@
+// How the command behaves as a process: pipes, signals, help, machines that lack something.
+
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { EXIT_CODES } from '../../src/errors.js';
+import { blocks, NULL, start, useFolder, vgg16, writeNarrow } from './support.js';
+
+const at = useFolder();
+let weights: readonly string[];
+
+/** Enough that their results do not fit into a pipe (64 KiB). */
+const MANY = 300;
+
+beforeAll(async () => {
+  weights = ['--weights', await writeNarrow(at('narrow.safetensors'))];
+  await mkdir(at('many'));
+  const picture = await blocks(1).png().toBuffer();
+  await Promise.all(
+    Array.from({ length: MANY }, (_, i) =>
+      writeFile(at('many', `${String(i).padStart(3, '0')}.png`), picture),
+    ),
+  );
+});
+
+describe('stdout', () => {
+  it.skipIf(process.platform === 'win32')('is not cut where it is read slowly', async () => {
+    const args = ['classify', at('many'), ...weights, '--top', '10', '--json'];
+    const { code, stdout } = await vgg16(args, { ...NULL, slowReader: true });
+    expect(code).toBe(0);
+    expect(stdout.length).toBeGreaterThan(2 ** 17);
+    expect(JSON.parse(stdout)).toHaveLength(MANY);
+  });
+
+  it.each([['--json'], ['--top=10']])('may be closed early, as head does (%s)', async (flag) => {
+    const { child, ran } = start(['classify', at('many'), ...weights, flag], NULL);
+    child.stdout.once('data', () => child.stdout.destroy());
+    const { code, stderr } = await ran;
+    expect([code, stderr]).toEqual([0, []]);
+  });
+
+  it.skipIf(process.platform !== 'linux')('that cannot be written is an error', async () => {
+    const { code, stderr } = await vgg16(['summary'], { fullStdout: true });
+    expect([code, stderr]).toEqual([
+      8,
+      ['error: cannot write to the standard output: ENOSPC: no space left on device, write'],
+    ]);
+  });
+});
+
+describe('Ctrl-C', () => {
+  it.skipIf(process.platform === 'win32')('ends it with 130 and leaves no half file', async () => {
+    const args = ['features', at('many'), '--until', 'block5_pool', '--out', at('interrupted.npy')];
+    const { child, ran } = start(args);
+    const unfinished = async () => (await readdir(at())).filter((name) => name.startsWith('interrupted.npy'));
+    while ((await unfinished()).length === 0) await sleep(20);
+    await sleep(700);
+    child.kill('SIGINT');
+    const { code, stdout, stderr } = await ran;
+    expect([code, stdout]).toEqual([130, '']);
+    expect(stderr.filter((line) => !line.startsWith('features '))).toEqual(['error: interrupted']);
+    expect(await unfinished()).toEqual([]);
+  });
+});
+
+describe('help', () => {
+  it('lists the commands and all exit codes, without an error', async () => {
+    const { code, stdout, stderr } = await vgg16(['--help']);
+    expect([code, stderr]).toEqual([0, []]);
+    for (const command of ['classify', 'features', 'summary', 'doctor'])
+      expect(stdout).toContain(`\n  ${command} `);
+    const codes = /Exit codes:\n((?: +\d+ {2}\S.*\n)+)/.exec(stdout)![1]!;
+    expect(
+      codes
+        .trim()
+        .split('\n')
+        .map((line) => Number.parseInt(line, 10)),
+    ).toEqual(Object.values(EXIT_CODES));
+  });
+
+  it.each(['classify', 'features', 'summary', 'doctor'])('of %s has examples of its own', async (command) => {
+    const { code, stdout, stderr } = await vgg16([command, '--help']);
+    expect([code, stderr]).toEqual([0, []]);
+    const examples = stdout.split('\n').filter((line) => line.startsWith('  $ '));
+    expect(examples.length).toBeGreaterThanOrEqual(2);
+    expect(examples.length).toBeLessThanOrEqual(4);
+    for (const example of examples) {
+      expect(example).toMatch(new RegExp(`^ {2}\\$ vgg16 ${command}\\b`));
+      for (const [flag] of example.matchAll(/--[a-z]+/g))
+        expect(stdout).toMatch(new RegExp(`^ {2}${flag}\\b`, 'm'));
+    }
+  });
+
+  it('is shown on stderr where there is no command', async () => {
+    const { code, stdout, stderr } = await vgg16([]);
+    expect([code, stdout, stderr[0]]).toEqual([2, '', 'Usage: vgg16 [options] [command]']);
+  });
+
+  it("--version is the package's", async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(await vgg16(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: [] });
+  });
+});
+
+describe('colours', () => {
+  it('appear where they are asked for, and not with NO_COLOR', async () => {
+    const start = '\u001b[';
+    const coloured = await vgg16(['summary'], { env: { NO_COLOR: '', FORCE_COLOR: '1' } });
+    expect(coloured.stdout).toContain(start);
+    const plain = await vgg16(['summary'], { env: { NO_COLOR: '1', FORCE_COLOR: '1' } });
+    expect(plain.stdout).not.toContain(start);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('an installation', () => {
+  /** As npm makes it, in a folder of its own, with the packages that are named. */
+  async function install(name: string, packages: readonly string[]): Promise<string> {
+    await mkdir(at(name, 'node_modules'), { recursive: true });
+    await cp('dist', at(name, 'dist'), { recursive: true });
+    await cp('package.json', at(name, 'package.json'));
+    for (const dependency of packages) {
+      await symlink(join(process.cwd(), 'node_modules', dependency), at(name, 'node_modules', dependency));
+    }
+    return at(name);
+  }
+
+  const BARE = ['commander', 'env-paths', 'nanotar', 'picocolors', 'sharp', 'tinyglobby', 'webgpu'];
+  /** A Vulkan without any driver. */
+  const NO_DRIVER = { VGG16_ADAPTER: '', VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
+
+  it('without any adapter says what to install, with exit code 5', async () => {
+    const cwd = await install('bare', BARE);
+    const options = { cwd, cli: join(cwd, 'dist', 'cli.js'), env: NO_DRIVER };
+    const args = ['classify', at('many', '000.png'), ...weights];
+    const line = expect.stringMatching(
+      /^error: no WebGPU adapter found; install a Vulkan driver: .*npm install @sparticuz\/chromium/,
+    );
+    expect(await vgg16(args, options)).toEqual({ code: 5, stdout: '', stderr: [line] });
+
+    // This copy has no weights either.
+    const doctor = await vgg16(['doctor'], options);
+    expect([doctor.code, doctor.stderr]).toEqual([5, [line]]);
+    expect(doctor.stdout).toContain('\nAdapter\n  NONE\n');
+    expect(doctor.stdout).toMatch(/FAIL {2}.*vgg16-imagenet-base\.safetensors: no such file/);
+    const summary = await vgg16(['summary'], options);
+    expect(summary).toEqual({ code: 4, stdout: '', stderr: [expect.stringContaining('no such file')] });
+  });
+
+  it('whose cache folder cannot be written says so, with exit code 5', async () => {
+    const env = { VGG16_ADAPTER: 'swiftshader', VGG16_CACHE: weights[1]! };
+    const { code, stderr } = await vgg16(['classify', at('many', '000.png'), ...weights], { env });
+    expect([code, stderr]).toEqual([
+      5,
+      [
+        expect.stringMatching(
+          /^error: SwiftShader cannot be unpacked into .*; set VGG16_CACHE to a folder that can be written$/,
+        ),
+      ],
+    ]);
+  });
+
+  it('with a damaged base is told by the doctor, with exit code 4', async () => {
+    const cwd = await install('damaged', BARE);
+    await mkdir(join(cwd, 'weights'));
+    await cp(weights[1]!, join(cwd, 'weights', 'vgg16-imagenet-base.safetensors'));
+    const options = { cwd, cli: join(cwd, 'dist', 'cli.js') };
+    const { code, stdout } = await vgg16(['doctor', '--json', '--adapter', 'null'], options);
+    const { embeddedBase } = JSON.parse(stdout) as { embeddedBase: { ok: boolean; message: string } };
+    expect(embeddedBase).toEqual({
+      ok: false,
+      message: expect.stringContaining('is damaged: its SHA-256 is '),
+    });
+    // The null backend fails the self-test, which weighs more.
+    expect(code).toBe(6);
+  });
+});
