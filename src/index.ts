@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 // What `import ... from 'vgg16-webgpu'` gives.
 
 export {

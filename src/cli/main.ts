@@ -28,5 +28,3 @@ try {
 // That something could not be printed is told later than it was printed.
 await new Promise((resolve) => process.stdout.write('', resolve));
 process.exitCode = code === undefined || stop.signal.aborted ? report(thrown, terminal) : code;
-// What was cut off may still keep the GPU busy; nothing is left to be done here.
-if (stop.signal.aborted) process.exit();

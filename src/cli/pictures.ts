@@ -4,6 +4,7 @@ import { EXIT_CODES, type ExitCode, type PictureError } from '../errors.js';
 import { listPictures } from '../image/list.js';
 import type { EachOptions, RunOptions } from '../model/options.js';
 import type { VGG16 } from '../model/vgg16.js';
+import { Interrupted } from './failure.js';
 import { type ModelFlags, openModel } from './model_options.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -35,8 +36,8 @@ export class Pictures {
   /**
    * Opens the model, gives what it answers, with the picture's path, and disposes of it.
    *
-   * An abort of the terminal's signal is felt at once, though a batch may take minutes where a CPU computes. The
-   * device is then left to the process's exit: to destroy it would be to wait for the batch.
+   * An abort of the terminal's signal is felt at once, though a batch may take minutes where a CPU computes. What the
+   * GPU has begun it finishes before its device is disposed of: nothing else ends in good order.
    *
    * @param bar  what the progress bar says; none is shown without it
    * @throws as `VGG16.load` and `ask`; the signal's reason
@@ -61,24 +62,26 @@ export class Pictures {
       terminal.skipped(message);
     };
     const report = bar === undefined ? () => {} : progress.update;
+    const answers = ask(model, { signal, onProgress: report, onError });
+    let last: Promise<unknown> = Promise.resolve();
     try {
-      const answers = ask(model, { signal, onProgress: report, onError });
-      for await (const answer of untilAborted(answers, signal))
-        yield { ...answer, file: files[answer.index]! };
+      for (;;) {
+        signal.throwIfAborted();
+        const next = answers.next();
+        last = next;
+        const { done, value } = await orAborted(next, signal);
+        if (done) break;
+        yield { ...value, file: files[value.index]! };
+      }
       report(files.length);
     } finally {
       progress.done();
-      if (!signal.aborted) model.dispose();
+      if (signal.reason instanceof Interrupted) {
+        terminal.note('the GPU finishes what it has begun; Ctrl-C again ends at once');
+      }
+      const dispose = () => model.dispose();
+      last.then(dispose, dispose);
     }
-  }
-}
-
-async function* untilAborted<T>(items: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
-  for (;;) {
-    signal.throwIfAborted();
-    const { done, value } = await orAborted(items.next(), signal);
-    if (done) return;
-    yield value;
   }
 }
 

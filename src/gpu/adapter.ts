@@ -1,7 +1,7 @@
 // Which adapter: the system's own, else SwiftShader out of npm, else a clear error.
 
 import { NoAdapterError } from '../errors.js';
-import { SWIFTSHADER_PACKAGE, useSwiftShader } from './swiftshader.js';
+import { SWIFTSHADER_PACKAGE, useSwiftShader, usesSwiftShader } from './swiftshader.js';
 
 /** Where an adapter came from. `null` is Dawn's backend that compiles and validates but executes nothing. */
 export type AdapterSource = 'system' | 'swiftshader' | 'null';
@@ -22,12 +22,12 @@ export interface AdapterOptions {
 }
 
 /**
- * Dawn's instance must outlive every object made from it, and must not hang on `globalThis`, or Node may crash while
- * it exits. Replaced only when a second one is needed to see another driver.
+ * Dawn's instances by their flags and driver. They must outlive every object made from them, and must not hang on
+ * `globalThis`, or Node may crash while it exits.
  */
-const instances: GPU[] = [];
+const instances = new Map<string, GPU>();
 
-async function newInstance(flags: string[]): Promise<GPU> {
+async function instanceWith(flags: readonly string[]): Promise<GPU> {
   let dawn: typeof import('webgpu');
   try {
     dawn = await import('webgpu');
@@ -39,17 +39,18 @@ async function newInstance(flags: string[]): Promise<GPU> {
     );
   }
   Object.assign(globalThis, dawn.globals);
-  const instance = dawn.create(flags);
-  instances.push(instance);
+  const key = [...flags, process.env.VK_ICD_FILENAMES].join(' ');
+  const instance = instances.get(key) ?? dawn.create([...flags]);
+  instances.set(key, instance);
   return instance;
 }
 
-async function request(flags: string[]): Promise<GPUAdapter | undefined> {
+async function request(flags: readonly string[]): Promise<GPUAdapter | undefined> {
+  const instance = await instanceWith(flags);
   try {
-    const instance = await newInstance(flags);
     return (await instance.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
-  } catch (error) {
-    if (error instanceof NoAdapterError) throw error;
+  } catch {
+    // Dawn throws where it finds no adapter of a name, and lists on stderr those that it has.
     return undefined;
   }
 }
@@ -85,7 +86,8 @@ export async function findAdapter(options: AdapterOptions = {}): Promise<FoundAd
     );
   }
   const adapter = await request(flags);
-  if (adapter) return { adapter, source: 'system' };
+  // A process that has once fallen back to SwiftShader stays with it.
+  if (adapter) return { adapter, source: usesSwiftShader() ? 'swiftshader' : 'system' };
   if (await useSwiftShader()) {
     const software = await request(flags);
     if (software) return { adapter: software, source: 'swiftshader' };

@@ -74,7 +74,7 @@ export function record(
   pass.end();
 }
 
-/** Workgroups for `count` independent items, `perGroup` each, as a rectangle: one dimension alone may be too short. */
+/** At least as many workgroups as `count` items need, as a rectangle: one dimension alone may be too short. */
 export function workgroupsFor(gpu: Gpu, count: number, perGroup: number): Workgroups {
   const groups = Math.ceil(count / perGroup);
   const x = Math.min(groups, gpu.limits.maxComputeWorkgroupsPerDimension);

@@ -51,6 +51,8 @@ export class Gpu {
   readonly #buffers = new Map<GPUBuffer, number>();
   #bytes = 0;
   #lost: DeviceLostError | undefined;
+  /** The first error that no scope was open for; the next call throws it. */
+  #uncaptured: GpuError | undefined;
   /** Those who wait for the GPU, to be told when it is lost. */
   readonly #waiting = new Set<(lost: DeviceLostError) => void>();
   #disposed = false;
@@ -62,6 +64,9 @@ export class Gpu {
     readonly limits: Readonly<Record<WantedLimit, number>>,
   ) {
     this.pipelines = new PipelineCache(device);
+    device.addEventListener('uncapturederror', ({ error }) => {
+      this.#uncaptured ??= new GpuError(`outside of any call: ${explain(error)}`, { cause: error });
+    });
     device.lost.then((lost) => {
       const error = new DeviceLostError(
         this.#disposed
@@ -99,7 +104,7 @@ export class Gpu {
     const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
     const isSoftware = isFallbackAdapter === true || source !== 'system';
     const info = { vendor, architecture, device: name, description, source, isSoftware };
-    return new Gpu(device, info, new Set<string>(features), { ...limits, ...options.atMost });
+    return new Gpu(device, info, new Set<string>(features), atMost(limits, options.atMost));
   }
 
   /** Buffers made and not yet destroyed. Flat over a loop, or something leaks. */
@@ -144,6 +149,7 @@ export class Gpu {
    */
   async checked<T>(label: string, work: () => T): Promise<T> {
     if (this.#lost) throw this.#lost;
+    this.#throwUncaptured();
     const filters = ['validation', 'out-of-memory', 'internal'] as const;
     for (const filter of filters) this.device.pushErrorScope(filter);
     let result: T;
@@ -163,6 +169,29 @@ export class Gpu {
   async submit(label: string, commands: GPUCommandBuffer): Promise<void> {
     await this.checked(label, () => this.device.queue.submit([commands]));
     await this.untilLost(this.device.queue.onSubmittedWorkDone());
+    this.#throwUncaptured();
+  }
+
+  /** Copies bytes into a buffer, in order with what is submitted. @throws as `checked`. */
+  async write(label: string, buffer: GPUBuffer, bytes: GPUAllowSharedBufferSource): Promise<void> {
+    await this.checked(label, () => this.device.queue.writeBuffer(buffer, 0, bytes));
+  }
+
+  /** What `copy` takes from a buffer, mapped for it and unmapped whatever happens. @throws GpuError, DeviceLostError */
+  async readMapped<T>(label: string, buffer: GPUBuffer, copy: (mapped: ArrayBuffer) => T): Promise<T> {
+    try {
+      await this.untilLost(buffer.mapAsync(GPUMapMode.READ));
+    } catch (error) {
+      if (error instanceof DeviceLostError) throw error;
+      throw new GpuError(`${label}: cannot be read back: ${messageOf(error) || 'the buffer went away'}`, {
+        cause: error,
+      });
+    }
+    try {
+      return copy(buffer.getMappedRange());
+    } finally {
+      buffer.unmap();
+    }
   }
 
   /** `work`, or a DeviceLostError should the device go away first. */
@@ -185,6 +214,12 @@ export class Gpu {
     }
   }
 
+  #throwUncaptured(): void {
+    const error = this.#uncaptured;
+    this.#uncaptured = undefined;
+    if (error) throw error;
+  }
+
   /** Destroys the device with everything on it. Safe to call twice. */
   dispose(): void {
     if (this.#disposed) return;
@@ -198,6 +233,14 @@ export class Gpu {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function atMost(
+  limits: Record<WantedLimit, number>,
+  wanted: GpuOptions['atMost'] = {},
+): Record<WantedLimit, number> {
+  const lowered = WANTED_LIMITS.map((name) => [name, Math.min(limits[name], wanted[name] ?? limits[name])]);
+  return Object.fromEntries(lowered) as Record<WantedLimit, number>;
 }
 
 function explain(error: GPUError): string {

@@ -36,13 +36,24 @@ export function tilingOf(kernel: Kernel, name: string): number {
   return Number(value);
 }
 
-/** The pipelines of one device. */
+/**
+ * As many pipelines as are kept: several whole VGG16s. Sizes are constants of kernels, so that pictures of ever new sizes
+ * would otherwise never stop adding to them.
+ */
+const MAX_PIPELINES = 128;
+
+/** The pipelines of one device, the most recently used of them. */
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
+  }
+
+  /** How many are kept. */
+  get size(): number {
+    return this.#pipelines.size;
   }
 
   /**
@@ -54,11 +65,11 @@ export class PipelineCache {
     const constants = kernel.constants ?? {};
     const text = specialise(kernel);
     const key = JSON.stringify([text, Object.entries(constants).sort()]);
-    let pipeline = this.#pipelines.get(key);
-    if (!pipeline) {
-      pipeline = this.#compile(kernel.name, text, constants);
-      this.#pipelines.set(key, pipeline);
-    }
+    const pipeline = this.#pipelines.get(key) ?? this.#compile(kernel.name, text, constants);
+    // A Map remembers the order of insertion: the first is the one not used for longest.
+    this.#pipelines.delete(key);
+    this.#pipelines.set(key, pipeline);
+    if (this.#pipelines.size > MAX_PIPELINES) this.#pipelines.delete(this.#pipelines.keys().next().value!);
     return pipeline;
   }
 

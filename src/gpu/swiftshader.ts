@@ -24,6 +24,8 @@ export const SWIFTSHADER_PACKAGE = '@sparticuz/chromium';
 /** glibc's RTLD_NODELETE, which Node does not name: the library stays loaded after dlclose. */
 const RTLD_NODELETE = 0x1000;
 
+let isChosen = false;
+
 interface PackedDriver {
   readonly archive: string;
   readonly version: string;
@@ -36,7 +38,7 @@ function findPackedDriver(): PackedDriver | undefined {
       // The package's own entry is its build folder's; its package.json is not in its exports map.
       let folder = dirname(createRequire(from).resolve(SWIFTSHADER_PACKAGE));
       while (!existsSync(join(folder, 'package.json')) || !existsSync(join(folder, 'bin'))) {
-        if (dirname(folder) === folder) return undefined;
+        if (dirname(folder) === folder) throw new Error(`no ${SWIFTSHADER_PACKAGE} above ${from}`);
         folder = dirname(folder);
       }
       const archive = join(folder, 'bin', 'swiftshader.tar.br');
@@ -92,7 +94,13 @@ export async function useSwiftShader(): Promise<boolean> {
   process.env.VK_ICD_FILENAMES = join(folder, MANIFEST);
   process.env.VK_DRIVER_FILES = join(folder, MANIFEST);
   preload(join(folder, LOADER));
+  isChosen = true;
   return true;
+}
+
+/** Whether `useSwiftShader` has been called in this process, with success. */
+export function usesSwiftShader(): boolean {
+  return isChosen;
 }
 
 /**

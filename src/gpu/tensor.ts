@@ -42,7 +42,12 @@ export class Tensor {
       throw new GpuError(`${label}: ${values.length} values do not fill the shape (${shape.join(', ')})`);
     }
     const tensor = await Tensor.create(gpu, label, shape);
-    gpu.device.queue.writeBuffer(tensor.buffer, 0, values as GPUAllowSharedBufferSource);
+    try {
+      await gpu.write(label, tensor.buffer, values as GPUAllowSharedBufferSource);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
     return tensor;
   }
 
@@ -73,9 +78,8 @@ export class Tensor {
     try {
       const encoder = gpu.device.createCommandEncoder({ label: `read ${this.label}` });
       encoder.copyBufferToBuffer(this.buffer, 0, staging, 0, byteLength);
-      await gpu.checked(`read ${this.label}`, () => gpu.device.queue.submit([encoder.finish()]));
-      await gpu.untilLost(staging.mapAsync(GPUMapMode.READ));
-      return new Float32Array(staging.getMappedRange().slice(0));
+      await gpu.checked(this.label, () => gpu.device.queue.submit([encoder.finish()]));
+      return await gpu.readMapped(this.label, staging, (mapped) => new Float32Array(mapped.slice(0)));
     } finally {
       gpu.destroyBuffer(staging);
     }

@@ -16,20 +16,21 @@ export class Timer {
   static async create(gpu: Gpu, capacity: number): Promise<Timer | undefined> {
     if (!gpu.features.has('timestamp-query')) return undefined;
     const size = capacity * 2 * 8;
-    const queries = await gpu.checked('timestamps', () =>
-      gpu.device.createQuerySet({ label: 'timestamps', type: 'timestamp', count: capacity * 2 }),
-    );
-    const resolved = await gpu.createBuffer({
-      label: 'timestamps',
-      size,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    });
-    const staging = await gpu.createBuffer({
-      label: 'timestamps read-back',
-      size,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
-    return new Timer(gpu, queries, resolved, staging, capacity);
+    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+    const resolved = await gpu.createBuffer({ label: 'timestamps', size, usage });
+    let staging: GPUBuffer | undefined;
+    try {
+      const readUsage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+      staging = await gpu.createBuffer({ label: 'timestamps read-back', size, usage: readUsage });
+      const queries = await gpu.checked('timestamps', () =>
+        gpu.device.createQuerySet({ label: 'timestamps', type: 'timestamp', count: capacity * 2 }),
+      );
+      return new Timer(gpu, queries, resolved, staging, capacity);
+    } catch (error) {
+      gpu.destroyBuffer(resolved);
+      if (staging) gpu.destroyBuffer(staging);
+      throw error;
+    }
   }
 
   /** What pass number `index` is to be begun with. */
@@ -49,9 +50,12 @@ export class Timer {
 
   /** Milliseconds of each pass. To be called after the submit. */
   async read(): Promise<number[]> {
-    await this.gpu.untilLost(this.staging.mapAsync(GPUMapMode.READ));
-    const ticks = new BigUint64Array(this.staging.getMappedRange().slice(0));
-    this.staging.unmap();
+    const { gpu, staging } = this;
+    const ticks = await gpu.readMapped(
+      'timestamps',
+      staging,
+      (mapped) => new BigUint64Array(mapped.slice(0)),
+    );
     return Array.from({ length: this.capacity }, (_, i) => Number(ticks[2 * i + 1]! - ticks[2 * i]!) / 1e6);
   }
 

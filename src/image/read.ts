@@ -50,6 +50,7 @@ export async function* readPictures(
     );
     return read.flat();
   };
+  if (inputs.length === 0) return;
   let ahead = readChunk(0);
   for (let start = 0; start < inputs.length; start += chunk) {
     const pictures = await ahead;

@@ -6,7 +6,7 @@ import type { ReadPicture } from '../image/read.js';
 import { padToQuad } from '../kernels/shapes.js';
 import type { PlannedLayer } from './architecture.js';
 
-/** More than this gains nothing and, at 224 pixels, would pass some limit of every adapter. */
+/** More than this gains nothing: every layer fills the GPU long before. */
 export const MAX_BATCH = 64;
 
 /** @throws UsageError when `value` is no whole number of at least 1. */

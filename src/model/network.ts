@@ -161,7 +161,7 @@ class Uploader {
       ahead = read(row + count);
       // Should the upload fail first, this one's failure is nobody's.
       ahead.catch(() => {});
-      this.gpu.device.queue.writeBuffer(this.staging.buffer, 0, bytes);
+      await this.gpu.write(label, this.staging.buffer, bytes);
       const dispatches = await pack(this.gpu, {
         label,
         source: this.staging.view(`${label} in the file`, [bytes.length / 4]),

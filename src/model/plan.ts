@@ -1,5 +1,6 @@
 // A forward pass, prepared once and replayed: pixels in, one submit, one read-back out.
 
+import { UsageError } from '../errors.js';
 import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { type Shape, sizeOf, Tensor } from '../gpu/tensor.js';
@@ -144,7 +145,13 @@ export class ForwardPlan {
    */
   async run(pixels: Uint8Array): Promise<Map<LayerName, Float32Array>> {
     const { gpu, steps, readBack, timer } = this;
-    gpu.device.queue.writeBuffer(this.pixels.buffer, 0, wholeWords(pixels));
+    const { batch, height, width } = this.request;
+    if (pixels.length > batch * height * width * 3) {
+      throw new UsageError(
+        `${pixels.length} bytes are more than ${batch} pictures of ${width} x ${height} pixels`,
+      );
+    }
+    await gpu.write('pixels', this.pixels.buffer, wholeWords(pixels));
     const encoder = gpu.device.createCommandEncoder({ label: 'forward pass' });
     record(encoder, 'normalise', this.normalise);
     steps.forEach(({ layer, dispatches, y, readBackAt }, i) => {
@@ -154,16 +161,18 @@ export class ForwardPlan {
     });
     timer?.resolve(encoder);
     await gpu.checked('forward pass', () => gpu.device.queue.submit([encoder.finish()]));
-    await gpu.untilLost(readBack.mapAsync(GPUMapMode.READ));
+    const results = await gpu.readMapped('forward pass', readBack, (mapped) => this.#copyResults(mapped));
+    if (timer) this.timings = await timer.read();
+    return results;
+  }
+
+  #copyResults(mapped: ArrayBuffer): Map<LayerName, Float32Array> {
     const results = new Map<LayerName, Float32Array>();
-    const mapped = readBack.getMappedRange();
-    for (const { layer, y, readBackAt } of steps) {
+    for (const { layer, y, readBackAt } of this.steps) {
       if (readBackAt === undefined) continue;
       const values = new Float32Array(mapped, readBackAt, y.size);
       results.set(layer.name, withoutPadding(values, layer.shape[layer.shape.length - 1]!));
     }
-    readBack.unmap();
-    if (timer) this.timings = await timer.read();
     return results;
   }
 

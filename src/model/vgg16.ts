@@ -3,14 +3,14 @@
 import { UsageError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
 import { nameOf } from '../image/decode.js';
-import type { Picture, PictureInput } from '../image/picture.js';
+import { checkPicture, type Picture, type PictureInput } from '../image/picture.js';
 import { type ReadPicture, readPictures } from '../image/read.js';
 import { embeddedBasePath } from '../weights/embedded.js';
 import { openWeights } from '../weights/open.js';
 import { describeVgg16, type Preprocess } from '../weights/vgg16.js';
 import { type LayerName, layerNamed, type PlannedLayer, planLayers, type Widths } from './architecture.js';
 import { checkCount, concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
-import { averageOverSpace, type Features } from './features.js';
+import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
 import { Network } from './network.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions, RunOptions, Vgg16Options } from './options.js';
@@ -30,6 +30,7 @@ export class VGG16 {
   #plan: { readonly key: string; readonly plan: ForwardPlan } | undefined;
   /** Calls wait for each other: they share one plan. */
   #turn: Promise<unknown> = Promise.resolve();
+  #isBusy = false;
   #disposed = false;
 
   private constructor(
@@ -88,8 +89,8 @@ export class VGG16 {
    *
    * @throws UsageError without a classifier; PictureError for a picture that cannot be used; GpuError; DeviceLostError
    */
-  classify(picture: PictureInput, options?: ClassifyOptions): Promise<Prediction[]>;
   classify(pictures: readonly PictureInput[], options?: ClassifyOptions): Promise<Prediction[][]>;
+  classify(picture: PictureInput, options?: ClassifyOptions): Promise<Prediction[]>;
   async classify(
     input: PictureInput | readonly PictureInput[],
     options: ClassifyOptions = {},
@@ -127,12 +128,12 @@ export class VGG16 {
    *
    * @throws UsageError for an unknown layer or an impossible size; PictureError; GpuError; DeviceLostError
    */
-  features(picture: PictureInput, layer: LayerName, options?: FeaturesOptions): Promise<Features>;
   features(
     pictures: readonly PictureInput[],
     layer: LayerName,
     options?: FeaturesOptions,
   ): Promise<Features[]>;
+  features(picture: PictureInput, layer: LayerName, options?: FeaturesOptions): Promise<Features>;
   async features(
     input: PictureInput | readonly PictureInput[],
     layer: LayerName,
@@ -167,15 +168,18 @@ export class VGG16 {
    * @returns for each output, (N, ...its shape), row-major
    * @throws UsageError, GpuError, DeviceLostError
    */
-  forward(
+  async forward(
     pictures: readonly Picture[],
     outputs: readonly LayerName[],
   ): Promise<Map<LayerName, Float32Array>> {
     const first = pictures[0];
     if (!first || outputs.length === 0) throw new UsageError('forward() needs a picture and a layer');
     const { height, width } = first;
-    if (pictures.some((picture) => picture.height !== height || picture.width !== width)) {
-      throw new UsageError('forward() takes pictures of one size');
+    for (const picture of pictures) {
+      checkPicture(picture);
+      if (picture.height !== height || picture.width !== width) {
+        throw new UsageError('forward() takes pictures of one size');
+      }
     }
     return this.#inTurn(async () => {
       const plan = await this.#planFor({
@@ -200,6 +204,8 @@ export class VGG16 {
     until: LayerName,
     { passes = 3, warmUp = true }: { passes?: number; warmUp?: boolean } = {},
   ): Promise<LayerTiming[] | undefined> {
+    checkCount('batch', batch);
+    checkCount('passes', passes);
     if (!this.gpu.features.has('timestamp-query')) return undefined;
     return this.#inTurn(async () => {
       const plan = await this.#planFor({ batch, height, width, outputs: [layerNamed(until)], timed: true });
@@ -207,13 +213,15 @@ export class VGG16 {
     });
   }
 
-  /** Frees the GPU's memory, and the device if it was opened by `load`. Safe to call twice. */
+  /**
+   * Frees the GPU's memory; a device that `load` opened goes at once, under a call that still runs, while on a shared
+   * device such a call is let finish first. Safe to call twice.
+   */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#plan?.plan.dispose();
-    this.#network.dispose();
     if (this.#ownsGpu) this.gpu.dispose();
+    else if (!this.#isBusy) this.#free();
   }
 
   [Symbol.dispose](): void {
@@ -254,6 +262,7 @@ export class VGG16 {
             const plan = await this.#planFor({ batch: size, height, width, outputs: [output] });
             return (await plan.run(concatenated(some.map(({ picture }) => picture)))).get(output)!;
           });
+          checkFinite(output, results);
           onProgress?.(some.at(-1)!.index + 1, inputs.length);
           const length = results.length / size;
           for (const [i, { index }] of some.entries()) {
@@ -279,10 +288,24 @@ export class VGG16 {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#disposed) throw new UsageError('this VGG16 has been disposed of');
-    const result = this.#turn.then(work);
+    const result = this.#turn.then(async () => {
+      if (this.#disposed) throw new UsageError('this VGG16 has been disposed of');
+      this.#isBusy = true;
+      try {
+        return await work();
+      } finally {
+        this.#isBusy = false;
+        if (this.#disposed) this.#free();
+      }
+    });
     this.#turn = result.catch(() => {});
     return result;
+  }
+
+  #free(): void {
+    this.#plan?.plan.dispose();
+    this.#plan = undefined;
+    this.#network.dispose();
   }
 }
 

@@ -1,13 +1,16 @@
 // normalise in float64.
 
-/** (p - mean) * scale for each of three channels, the order of the channels reversed (RGB to BGR) if asked. */
+/** What normalise works on. */
 export interface NormaliseSizes {
   readonly N: number;
   readonly H: number;
   readonly W: number;
 }
 
-/** pixels (N,H,W,3) bytes into y (N,H,W,4), whose fourth channel is zero. */
+/**
+ * y[n,h,w,c] = (pixels[n,h,w,c'] - mean[c]) * scale[c], where c' is c, or 2-c if reversed (RGB to BGR); pixels (N,H,W,3)
+ * bytes, y (N,H,W,4), its fourth channel zero.
+ */
 export function normalise(
   pixels: Uint8Array,
   { N, H, W }: NormaliseSizes,

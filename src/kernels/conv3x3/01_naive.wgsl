@@ -3,7 +3,7 @@
 // Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O)
 // As matmul  M = N*H*W   N = O   K = 9*C
-// Threads    workgroup 16x16 owns 16 pixels x 16 channels of y; a thread owns 1; dispatch (ceil(O/16), ceil(M/16))
+// Threads    workgroup 16x16 owns 16 pixels x 16 channels of y; a thread owns 1; dispatch (ceil(O/16), M/16 over y and z)
 // Tile       none: every thread reads all it needs from global memory, and its neighbours read the same again
 //
 //                 x: pixels (M) x depth (K)        k: depth (K) x channels (O)         y (M x O)
@@ -31,11 +31,15 @@ const BN: u32 = 16;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(BN, BM)
-fn main(@builtin(global_invocation_id) gid: vec3u) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) thread: vec3u,
+) {
   // The batch is no constant, so that another batch needs no other pipeline: the length of y tells it.
   let M = arrayLength(&y) / O;
-  let o = gid.x;
-  let m = gid.y;
+  let o = group.x * BN + thread.x;
+  let m = (group.z * groups.y + group.y) * BM + thread.y;
   if (o >= O || m >= M) {
     return;
   }

@@ -3,7 +3,7 @@
 // Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O)
 // As matmul  M = N*H*W   N = O   K = 9*C
-// Threads    workgroup 16x16 owns 16 pixels x 16 channels of y; a thread owns 1; dispatch (ceil(O/16), ceil(M/16))
+// Threads    workgroup 16x16 owns 16 pixels x 16 channels of y; a thread owns 1; dispatch (ceil(O/16), M/16 over y and z)
 // Tile       for each of the 9 taps and each BK input channels, the workgroup copies two tiles, then shares them:
 //
 //                                  tile_k: BK x BN
@@ -51,9 +51,13 @@ fn input(m: u32, i: u32, j: u32, c: u32) -> f32 {
 }
 
 @compute @workgroup_size(BN, BM)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) thread: vec3u) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) thread: vec3u,
+) {
   let o = group.x * BN + thread.x;
-  let m = group.y * BM + thread.y;
+  let m = (group.z * groups.y + group.y) * BM + thread.y;
   let M = arrayLength(&y) / O;
 
   var sum = 0.0;

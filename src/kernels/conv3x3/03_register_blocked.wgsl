@@ -3,7 +3,7 @@
 // Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
 // As matmul  M = N*H*W   N = O   K = 9*C
-// Threads    workgroup 8x16 owns 64 pixels x 64 channels of y; a thread owns 4x8; dispatch (ceil(O/64), ceil(M/64))
+// Threads    workgroup 8x16 owns 64 pixels x 64 channels of y; a thread owns 4x8; dispatch (ceil(O/64), M/64 over y and z)
 // Tile       a thread owns 4 pixels x 2 quads of channels, spread over the tile so that neighbours read neighbours:
 //
 //                                             tile_k: BK x BN
@@ -82,11 +82,12 @@ fn store(m: u32, oq: u32, sum: vec4f) {
 @compute @workgroup_size(THREADS_X, THREADS_Y)
 fn main(
   @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) thread: vec3u,
   @builtin(local_invocation_index) t: u32,
 ) {
   let o0 = group.x * BNQ;
-  let m0 = group.y * BM;
+  let m0 = (group.z * groups.y + group.y) * BM;
 
   // Named one by one: an array of them would live in memory on drivers that do not unroll loops (SwiftShader).
   var sum_00 = vec4f();

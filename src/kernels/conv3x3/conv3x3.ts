@@ -1,6 +1,6 @@
 // Launches conv3x3: which rung, which pipeline, how many workgroups.
 
-import { type Dispatch, prepare } from '../../gpu/dispatch.js';
+import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import type { Tensor } from '../../gpu/tensor.js';
@@ -53,11 +53,7 @@ export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Dispatc
     tiling,
     constants: { H, W, C, O, RELU: Number(relu) },
   };
-  const M = N * H * W;
-  const workgroups = [
-    Math.ceil(O / tilingOf(kernel, 'BN')),
-    Math.ceil(M / tilingOf(kernel, 'BM')),
-    1,
-  ] as const;
-  return [await prepare(gpu, label, kernel, [x, k, b, y], workgroups)];
+  const columns = Math.ceil(O / tilingOf(kernel, 'BN'));
+  const [rows, more] = workgroupsFor(gpu, N * H * W, tilingOf(kernel, 'BM'));
+  return [await prepare(gpu, label, kernel, [x, k, b, y], [columns, rows, more])];
 }

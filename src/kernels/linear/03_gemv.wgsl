@@ -3,6 +3,7 @@
 // Computes   partial[s,n,o] = sum_{d in slice s} x[n,d] * k[d,o] for the columns o of one piece of k
 // Shapes     x (N,D) f32 · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O) · partial (SLICES,N,O);
 //            D, O, FIRST and COLUMNS multiples of 4, read as quads; N = BATCH rows, few
+// As matmul  M = N, at most 8   N = O   K = D
 // Threads    workgroup of 64 owns 256 columns of one slice of the depth, for all rows; a thread owns a quad of columns;
 //            dispatch (ceil(COLUMNS/256), SLICES)
 // Tile       k is cut into slices of DEPTH rows, so that there is work for the whole GPU even when O is small:

@@ -3,7 +3,7 @@
 // Computes   y[n,h,w,c] = (p[n,h,w,c'] - MEAN_c) * SCALE_c, where c' is c, or 2-c with REVERSE; y[n,h,w,3] = 0
 // Shapes     pixels (N,H,W,3) bytes, packed four to a u32 without gaps · y (N,H,W,4) f32
 // Threads    a thread owns one pixel; dispatch ceil(N*H*W/64), as a rectangle
-// Cost       global reads per output 0.5 words; arithmetic intensity 0.3 FLOP/B: memory bound
+// Cost       global reads per pixel 3, of 3 bytes in all; 16 bytes written; arithmetic intensity 0.3 FLOP/B: memory bound
 // Requires   nothing
 // Source     torchvision's Normalize (p/255 - mean) / std, with MEAN = 255*mean and SCALE = 1/(255*std); Caffe's
 //            BGR minus mean, with REVERSE and SCALE = 1

@@ -1,5 +1,6 @@
 // Launches pack.
 
+import { GpuError } from '../../errors.js';
 import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
@@ -29,6 +30,14 @@ export interface PackArguments {
 /** @throws GpuError where the adapter cannot. */
 export async function pack(gpu: Gpu, args: PackArguments): Promise<Dispatch[]> {
   const { label, source, dtype, rows, sourceC, space, k, C, columns, first } = args;
+  if (first < 0 || first + rows > columns || sourceC > C || space * C * columns > k.size) {
+    throw new GpuError(
+      `${label}: (${rows},${sourceC},${space}) does not fit from column ${first} into (${space},${C},${columns}) of ${k.label}`,
+    );
+  }
+  const words = Math.ceil((rows * sourceC * space * (dtype === 'F32' ? 4 : 2)) / 4);
+  if (words > source.size)
+    throw new GpuError(`${label}: ${source.label} has ${source.size} words, expected ${words}`);
   const kernel: Kernel = {
     name: 'pack',
     wgsl,

@@ -1,5 +1,6 @@
 // Launches softmax.
 
+import { GpuError } from '../../errors.js';
 import { type Dispatch, prepare } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import type { Tensor } from '../../gpu/tensor.js';
@@ -20,6 +21,8 @@ export interface SoftmaxArguments {
 export async function softmax(gpu: Gpu, { label, x, y, classes }: SoftmaxArguments): Promise<Dispatch[]> {
   const [N, O] = expectSides(label, x, 2);
   expectShape(label, y, [N, O]);
+  if (classes < 1 || classes > O)
+    throw new GpuError(`${label}: ${classes} classes do not fit into ${O} columns`);
   const kernel = { name: 'softmax', wgsl, constants: { O, CLASSES: classes } };
   return [await prepare(gpu, label, kernel, [x, y], [N, 1, 1])];
 }
