@@ -18,6 +18,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    execArgv: ['--expose-gc'],
     maxWorkers: 2,
     reporters: ['default', './test/support/summary_reporter.ts'],
     testTimeout: 120_000,

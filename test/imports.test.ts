@@ -27,10 +27,17 @@ describe('imports', () => {
     expect(folders.size).toBeGreaterThanOrEqual(6);
   });
 
+  it('of the files in src/ itself go into no folder, but for the public face', () => {
+    const loose = readdirSync('src').filter((name) => name.endsWith('.ts') && name !== 'index.ts');
+    expect(loose).toContain('errors.ts');
+    for (const name of loose)
+      expect(readFileSync(join('src', name), 'utf8'), name).not.toMatch(/from '\.\/.*\//);
+  });
+
   it.each(FILES)('of src/%s', (path) => {
     const folder = path.split('/')[0]!;
     const text = readFileSync(join('src', path), 'utf8');
-    const imports = [...text.matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, to]) =>
+    const imports = [...text.matchAll(/\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)].map(([, to]) =>
       normalize(join(dirname(path), to!)),
     );
     const folders = imports.filter((to) => to.includes('/')).map((to) => to.split('/')[0]!);

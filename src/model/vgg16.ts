@@ -262,7 +262,8 @@ export class VGG16 {
             const plan = await this.#planFor({ batch: size, height, width, outputs: [output] });
             return (await plan.run(concatenated(some.map(({ picture }) => picture)))).get(output)!;
           });
-          checkFinite(output, results);
+          // The null backend leaves in memory whatever was there.
+          if (this.gpu.info.source !== 'null') checkFinite(output, results);
           onProgress?.(some.at(-1)!.index + 1, inputs.length);
           const length = results.length / size;
           for (const [i, { index }] of some.entries()) {

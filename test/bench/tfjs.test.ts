@@ -5,8 +5,8 @@ import { openWebgpu } from '../../bench/peers/tfjs_backends.js';
 import { GpuError, NoAdapterError, UsageError } from '../../src/errors.js';
 import { findAdapter } from '../../src/gpu/adapter.js';
 import { Gpu } from '../../src/gpu/gpu.js';
-import { seededRandom } from '../support/random.js';
 import { LAYERS, reference, TOP } from '../support/float64_vgg16.js';
+import { seededRandom } from '../support/random.js';
 
 /** Float32 sums of at most 72 products through 16 layers; a wrong order or a missing bias gives 1e-2 and more. */
 const MAX_NMSE = 1e-11;

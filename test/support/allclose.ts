@@ -2,9 +2,6 @@
 
 import { expect } from 'vitest';
 
-/** Normalised mean squared error: |actual - expected|^2 / |expected|^2. */
-export { maxAbsError, nmse } from '../../src/reference/compare.js';
-
 /** |actual - expected| <= atol + rtol * |expected| */
 export interface Tolerance {
   readonly atol: number;

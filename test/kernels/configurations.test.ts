@@ -1,0 +1,110 @@
+// Every kernel at VGG16's own sizes, through its launcher, on Dawn's null backend: the whole WGSL compiler and all limits, and
+// nothing is computed.
+
+import { describe, expect, it } from 'vitest';
+import { Tensor } from '../../src/gpu/tensor.js';
+import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
+import { LINEAR_RUNGS, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
+import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
+import { pack } from '../../src/kernels/pack/pack.js';
+import { padToQuad } from '../../src/kernels/shapes.js';
+import { softmax } from '../../src/kernels/softmax/softmax.js';
+import { PAPER_WIDTHS, planLayers } from '../../src/model/architecture.js';
+import { useGpu } from '../support/gpu.js';
+
+const gpu = useGpu({ adapter: 'null' });
+const LAYERS = planLayers(PAPER_WIDTHS, 224, 224, 'softmax');
+const inQuads = (shape: readonly number[]) => [...shape.slice(0, -1), padToQuad(shape.at(-1)!)];
+
+describe.each(Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[])('conv3x3/%s', (rung) => {
+  const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
+  it.each(convs)('$name, with and without ReLU', async ({ name: label, inputShape, shape }) => {
+    const O = shape[2]!;
+    const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
+    const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O]);
+    const b = await Tensor.create(gpu(), 'b', [O]);
+    const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
+    for (const relu of [true, false]) {
+      const [dispatch] = await conv3x3(gpu(), { label, x, k, b, y, relu, rung });
+      const [columns, rows, more] = dispatch!.workgroups;
+      const [BM, BN] = rung === '03_register_blocked' ? [64, 64] : [16, 16];
+      expect(columns * BN).toBeGreaterThanOrEqual(O);
+      expect(rows * more * BM).toBeGreaterThanOrEqual(shape[0]! * shape[1]!);
+    }
+    for (const tensor of [x, k, b, y]) tensor.dispose();
+  });
+
+  it('spreads more rows than one dimension of workgroups reaches', async () => {
+    // Rungs 01 and 02 own 16 rows a workgroup: 65535 of them end at a picture of 1024 x 1023 pixels.
+    const [H, W] = rung === '03_register_blocked' ? [2049, 2049] : [1030, 1030];
+    const x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
+    const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4]);
+    const b = await Tensor.create(gpu(), 'b', [4]);
+    const [dispatch] = await conv3x3(gpu(), {
+      label: 'wide',
+      x,
+      k,
+      b,
+      y: x.view('y', x.shape),
+      relu: true,
+      rung,
+    });
+    const [, rows, more] = dispatch!.workgroups;
+    expect(more).toBe(2);
+    expect(rows * more * (rung === '03_register_blocked' ? 64 : 16)).toBeGreaterThanOrEqual(H * W);
+    for (const tensor of [x, k, b]) tensor.dispose();
+  });
+});
+
+describe.each(Object.keys(LINEAR_RUNGS) as LinearRung[])('linear/%s', (rung) => {
+  const dense = LAYERS.filter(({ operation }) => operation === 'linear');
+  it.each(dense)('$name, batches 1 to 8 and 16', async ({ name: label, inputShape, shape }) => {
+    const D = inputShape.reduce((product, side) => product * side, 1);
+    const O = shape[0]!;
+    // One piece's memory serves for all: nothing is computed.
+    const columns = Math.min(O, 1024);
+    const k = await Tensor.create(gpu(), 'k', [D, columns]);
+    const pieces = Array.from({ length: O / columns }, (_, i) => ({ first: i * columns, k }));
+    const b = await Tensor.create(gpu(), 'b', [O]);
+    for (const N of rung === '03_gemv' ? [1, 2, 3, 4, 5, 6, 7, 8] : [1, 16]) {
+      const x = await Tensor.create(gpu(), 'x', [N, D]);
+      const y = await Tensor.create(gpu(), 'y', [N, O]);
+      const { dispatches, scratch } = await linear(gpu(), { label, x, pieces, b, y, relu: N > 1, rung });
+      expect(dispatches.length).toBe(pieces.length + (rung === '03_gemv' ? 1 : 0));
+      for (const tensor of [x, y, ...scratch]) tensor.dispose();
+    }
+    k.dispose();
+    b.dispose();
+    expect(gpu().liveBuffers).toBe(0);
+  });
+});
+
+describe('the others', () => {
+  it('compile, and refuse what does not fit', async () => {
+    const x = await Tensor.create(gpu(), 'x', [2, 224, 224, 64]);
+    const y = await Tensor.create(gpu(), 'y', [2, 112, 112, 64]);
+    expect((await maxPool2x2(gpu(), { label: 'pool', x, y })).length).toBe(1);
+    const flat = x.view('row', [1, 1, 8, 4]);
+    await expect(maxPool2x2(gpu(), { label: 'pool', x: flat, y: flat })).rejects.toThrow(
+      'too small for a 2x2 window',
+    );
+
+    const scores = x.view('scores', [2, 8]);
+    expect((await softmax(gpu(), { label: 'softmax', x: scores, y: scores, classes: 7 })).length).toBe(1);
+    const nine = softmax(gpu(), { label: 'softmax', x: scores, y: scores, classes: 9 });
+    await expect(nine).rejects.toThrow('9 classes do not fit into 8 columns');
+
+    const k = await Tensor.create(gpu(), 'k', [9, 4, 8]);
+    const source = await Tensor.create(gpu(), 'file', [6 * 3 * 9]);
+    const form = { label: 'conv', source, k, rows: 6, sourceC: 3, space: 9, C: 4, columns: 8 };
+    for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+      expect((await pack(gpu(), { ...form, dtype, first: 2 })).length).toBe(1);
+    }
+    await expect(pack(gpu(), { ...form, dtype: 'F32', first: 3 })).rejects.toThrow(
+      'does not fit from column 3',
+    );
+    const short = pack(gpu(), { ...form, dtype: 'F32', first: 0, rows: 7 });
+    await expect(short).rejects.toThrow('file has 162 words, expected 189');
+    for (const tensor of [x, y, k, source]) tensor.dispose();
+  });
+});
