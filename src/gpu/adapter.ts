@@ -39,7 +39,8 @@ async function instanceWith(flags: readonly string[]): Promise<GPU> {
     );
   }
   Object.assign(globalThis, dawn.globals);
-  const key = [...flags, process.env.VK_ICD_FILENAMES].join(' ');
+  // An instance knows the drivers that there were when it was made.
+  const key = [...flags, usesSwiftShader()].join(' ');
   const instance = instances.get(key) ?? dawn.create([...flags]);
   instances.set(key, instance);
   return instance;

@@ -86,6 +86,25 @@ describe('Gpu', () => {
     expect(gpu().liveBuffers).toBe(0);
   });
 
+  it('throws what went wrong outside of any call from the next one', async () => {
+    const x = await Tensor.create(gpu(), 'x', [1]);
+    gpu().device.queue.writeBuffer(x.buffer, 0, new Float32Array(2));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect(x.read()).rejects.toThrow(/^outside of any call: /);
+    expect([...(await x.read())]).toEqual([0]);
+    await expect(gpu().write('x', x.buffer, new Float32Array(2))).rejects.toThrow(/^x: /);
+    x.dispose();
+  });
+
+  it('keeps no more pipelines than it needs', async () => {
+    const { pipelines } = gpu();
+    for (let COUNT = 0; COUNT < 300; COUNT++)
+      await pipelines.get({ name: 'double', wgsl: DOUBLE, constants: { COUNT } });
+    expect(pipelines.size).toBe(128);
+    const last = pipelines.get({ name: 'double', wgsl: DOUBLE, constants: { COUNT: 299 } });
+    expect(pipelines.get({ name: 'double', wgsl: DOUBLE, constants: { COUNT: 299 } })).toBe(last);
+  });
+
   it('refuses bindings and workgroups beyond the limits before WebGPU drops them', async () => {
     const lesser = await Gpu.open({
       atMost: { maxStorageBufferBindingSize: 1024, maxComputeWorkgroupsPerDimension: 8 },

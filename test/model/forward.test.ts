@@ -200,6 +200,37 @@ describe('VGG16', () => {
     await expect(model.classify(picture, { batch: 1.5 })).rejects.toThrow('batch');
   });
 
+  it('refuses pixels that are not what they say', async () => {
+    const picture = noise(64, 64, 17);
+    const rgba = { ...picture, data: new Uint8Array(64 * 64 * 4) };
+    await expect(model.forward([rgba], ['block1_pool'])).rejects.toThrow('RGBA');
+    const short = { ...picture, data: picture.data.subarray(3) };
+    await expect(model.forward([picture, short], ['block1_pool'])).rejects.toThrow('need 12288 bytes');
+    await expect(model.forward([picture, noise(32, 64, 18)], ['block1_pool'])).rejects.toThrow('of one size');
+    await expect(model.forward([], ['block1_pool'])).rejects.toThrow('needs a picture');
+  });
+
+  it('finishes a call that it is disposed of under, and leaves nothing behind', async () => {
+    const before = gpu().liveBuffers;
+    const other = await VGG16.load({ weights: path, gpu: gpu() });
+    const loaded = gpu().liveBuffers;
+    const running = other.classify(noise(64, 64, 19), { framing: ANY });
+    const waiting = other.features(noise(64, 64, 20), 'block1_pool', { framing: ANY });
+    const refused = expect(waiting).rejects.toThrow('disposed of');
+    // The first call has begun when its plan allocates.
+    while (gpu().liveBuffers === loaded) await new Promise(setImmediate);
+    other.dispose();
+    other.dispose();
+    expect((await running).length).toBe(5);
+    await refused;
+    expect(gpu().liveBuffers).toBe(before);
+    await expect(other.classify(noise(64, 64, 21), { framing: ANY })).rejects.toThrow('disposed of');
+  });
+
+  it('gives nothing for nothing, even when told to stop', async () => {
+    expect(await model.classify([], { signal: AbortSignal.abort() })).toEqual([]);
+  });
+
   it('stops when told to', async () => {
     const controller = new AbortController();
     const pictures = Array.from({ length: 6 }, (_, i) => noise(64, 64, i));
