@@ -18,12 +18,13 @@ import { Gpu } from '../src/gpu/gpu.js';
 import { Tensor } from '../src/gpu/tensor.js';
 import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3 } from '../src/kernels/conv3x3/conv3x3.js';
 import { padToQuad } from '../src/kernels/shapes.js';
+import { median } from '../src/median.js';
 import { PAPER_WIDTHS, planLayers } from '../src/model/architecture.js';
 import { nmse } from '../src/reference/compare.js';
 import { conv3x3 as reference } from '../src/reference/conv3x3.js';
 import { type Random, seededRandom } from '../test/support/random.js';
 import { createTfjsPeer, type PeerConv, type TfjsPeer } from './peers/tfjs.js';
-import { median, table } from './support/table.js';
+import { table } from './support/table.js';
 
 const { values: options } = parseArgs({
   options: {

@@ -17,8 +17,6 @@ export interface AdapterOptions {
    * it. Without it, the environment variable `VGG16_ADAPTER` is asked, then any adapter will do.
    */
   readonly adapter?: string | undefined;
-  /** Dawn toggles to switch on, for instance `allow_unsafe_apis`. */
-  readonly toggles?: readonly string[] | undefined;
 }
 
 /**
@@ -63,7 +61,6 @@ export async function findAdapter(options: AdapterOptions = {}): Promise<FoundAd
   const wanted = options.adapter ?? (process.env.VGG16_ADAPTER || undefined);
   // Without this Dawn rounds timestamps to 65,536 ns.
   const flags = ['disable-dawn-features=timestamp_quantization'];
-  if (options.toggles?.length) flags.push(`enable-dawn-features=${options.toggles.join(',')}`);
 
   if (wanted === 'null') {
     const adapter = await request([...flags, 'backend=null']);

@@ -1,5 +1,6 @@
 // How long each layer takes.
 
+import { median } from '../median.js';
 import type { LayerName } from './architecture.js';
 import type { ForwardPlan } from './plan.js';
 
@@ -27,10 +28,4 @@ export async function profile(plan: ForwardPlan, passes: number, warmUp: boolean
     const ms = median(times.map((timings) => timings[i]!));
     return { layer: name, shape: [batch, ...shape], ms, gflops: (flops * batch) / ms / 1e6 };
   });
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
