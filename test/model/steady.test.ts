@@ -11,10 +11,23 @@ import { writeRandomVgg16 } from '../support/weights.js';
 /** The quickest on a network this narrow. */
 const RUNGS = { conv3x3: '01_naive' } as const;
 
-function residentMemory(): number {
-  // vitest.config.ts starts Node with --expose-gc.
-  globalThis.gc!();
-  return process.memoryUsage().rss;
+/** Readings of memory in a phase, and calls before each. */
+const READINGS = 6;
+const CALLS = 60;
+
+/**
+ * The lowest of several readings of resident memory, bytes, with calls before each. Lavapipe's heap is 30 MB larger for
+ * a moment, every now and then; what leaks is there in the lowest reading as well.
+ */
+async function lowestMemory(call: () => Promise<void>): Promise<number> {
+  let lowest = Infinity;
+  for (let reading = 0; reading < READINGS; reading++) {
+    for (let i = 0; i < CALLS; i++) await call();
+    // vitest.config.ts starts Node with --expose-gc.
+    globalThis.gc!();
+    lowest = Math.min(lowest, process.memoryUsage().rss);
+  }
+  return lowest;
 }
 
 let folder: string;
@@ -23,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describe('200 classifications', () => {
+describe('840 classifications', () => {
   const gpu = useGpu();
 
   it('leave buffers and memory flat', async () => {
@@ -32,16 +45,17 @@ describe('200 classifications', () => {
     const model = await VGG16.load({ weights: path, gpu: gpu(), rungs: RUNGS });
     const picture = { width: 40, height: 40, data: new Uint8Array(40 * 40 * 3).fill(99) };
     const first = await model.classify(picture);
-    // The heaps of Node and of the driver have to settle first.
-    for (let i = 0; i < 100; i++) await model.classify(picture);
+    const again = async () => expect(await model.classify(picture)).toEqual(first);
 
+    // The heaps of Node and of the driver have to settle first.
+    for (let i = 0; i < 2 * CALLS; i++) await again();
+    const before = await lowestMemory(again);
     const { liveBuffers, liveBytes } = gpu();
-    const before = residentMemory();
-    for (let i = 0; i < 200; i++) expect(await model.classify(picture)).toEqual(first);
+    const after = await lowestMemory(again);
     expect(gpu().liveBuffers).toBe(liveBuffers);
     expect(gpu().liveBytes).toBe(liveBytes);
-    // The memory of one forward pass, 150 kB, kept by every call would be 30 MB; heaps alone vary by 15 MB.
-    expect((residentMemory() - before) / 2 ** 20).toBeLessThan(22);
+    // The memory of one forward pass, 150 kB, kept by every call, would be 54 MB.
+    expect((after - before) / 2 ** 20).toBeLessThan(27);
 
     model.dispose();
     expect(gpu().liveBuffers).toBe(0);
