@@ -1,7 +1,7 @@
 // What the weights' makers did to pixels before the network saw them.
 
 import type { Normalisation } from '../kernels/normalise/normalise.js';
-import type { Preprocess } from '../weights/vgg16.js';
+import type { Preprocess } from '../weights/archive.js';
 
 const MEAN = [0.485, 0.456, 0.406] as const;
 const DEVIATION = [0.229, 0.224, 0.225] as const;

@@ -13,12 +13,10 @@
 //          arXiv:1409.1556, table 1, column D
 
 import { WeightsError } from '../errors.js';
+import type { Preprocess } from './archive.js';
 import { type Bindings, matchShape, type ShapePattern } from './shapes.js';
 import type { TensorEntry, WeightsSource } from './source.js';
 import { formatShape, listNames, quote } from './text.js';
-
-/** How pixels become the network's input; part of what the weights were trained with. */
-export type Preprocess = 'torchvision' | 'caffe';
 
 export interface LayerWeights {
   /** block1_conv1 to block5_conv3, fc1 to fc3 */

@@ -1,0 +1,72 @@
+// What a file of another tool's is opened as: tensors as they lie in it, whatever their layout and number format.
+//
+//   file  --format-->  Archive: names, strided tensors  --dialect-->  FoundVgg16: which tensor is which layer's
+//         (formats/)                                    (dialects/)
+//
+// A format knows how bytes are kept, a dialect how a library calls and lays out VGG16's layers. Transposing, reordering
+// and cutting apart are done by shape and strides alone; numbers move when they are read.
+
+import type { Dtype } from './source.js';
+
+/** Numbers in a row, as a file holds them; read as 32-bit floats. */
+export interface Storage {
+  /** How many numbers. */
+  readonly length: number;
+  /** How the file keeps them, for people: `F32`, `F64`, `U8 (quantised)`. */
+  readonly stored: string;
+  /** The least of our dtypes that holds them: exactly, but for F64, which is rounded to F32. */
+  readonly dtype: Dtype;
+  /**
+   * Reads the numbers `[start, start + target.length)`. Reading forwards is fast; going back may mean to begin again,
+   * where the file is compressed. Calls may overlap in time.
+   *
+   * @throws WeightsError where the file ends early or cannot be read
+   */
+  read(start: number, target: Float32Array): Promise<void>;
+}
+
+/** A view of a storage: element (i, j, ...) is number `offset + i * strides[0] + j * strides[1] + ...` of it. */
+export interface StridedTensor {
+  /** As in its file, for messages. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly offset: number;
+  readonly storage: Storage;
+}
+
+/** An open file of any format. Whoever opened it closes it. */
+export interface Archive {
+  readonly path: string;
+  /** For people: "PyTorch (zip)", "Keras HDF5". */
+  readonly format: string;
+  /** In the file's order. Only those of floating point numbers, or quantised ones. */
+  readonly tensors: ReadonlyMap<string, StridedTensor>;
+  close(): Promise<void>;
+}
+
+/** How pixels become the network's input; part of what the weights were trained with. */
+export type Preprocess = 'torchvision' | 'caffe';
+
+export interface FoundLayer {
+  readonly kernel: StridedTensor;
+  readonly bias: StridedTensor;
+}
+
+/** What a dialect makes of an archive: VGG16's layers in order, each seen the way PyTorch lays it out. */
+export interface FoundVgg16 {
+  /** Thirteen; kernels (O,I,3,3), input channels in the order that `preprocess` says. */
+  readonly convs: readonly FoundLayer[];
+  /**
+   * Any number of dense layers with ReLU between them, none without a top; kernels (O,I). The first one's is (O,C,S,S)
+   * where it reads a flattened feature map.
+   */
+  readonly dense: readonly FoundLayer[];
+  /** How the last feature map becomes the first dense layer's input. */
+  readonly pool: 'flatten' | 'avg';
+  readonly preprocess: Preprocess;
+  /** Names of the classes, where the file says them. */
+  readonly classes?: readonly string[] | undefined;
+  /** What was taken for granted, a line each, for the person who converts: "ReLU between the dense layers". */
+  readonly notes: readonly string[];
+}
