@@ -43,6 +43,8 @@ export interface BufferRequest {
 export interface GpuOptions extends AdapterOptions {
   /** Use no larger limits than these, though the adapter has them: how a lesser adapter would fare. */
   readonly atMost?: Partial<Record<WantedLimit, number>> | undefined;
+  /** Do without these features, though the adapter has them: likewise. */
+  readonly without?: readonly GPUFeatureName[] | undefined;
 }
 
 /** An open device. Dispose of it, or the process does not end. */
@@ -87,7 +89,8 @@ export class Gpu {
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
     const { adapter, source } = await findAdapter(options);
-    const features = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
+    const { without = [] } = options;
+    const features = WANTED_FEATURES.filter((name) => adapter.features.has(name) && !without.includes(name));
     const limits = Object.fromEntries(
       WANTED_LIMITS.map((name) => [name, Number(adapter.limits[name])]),
     ) as Record<WantedLimit, number>;

@@ -2,6 +2,12 @@
 
 import { GpuError } from '../errors.js';
 
+/**
+ * How a kernel finds its weights in memory. `f16` is WGSL's own type and needs the feature shader-f16; `packed-f16`
+ * is the same bytes, two halves a word, unpacked by a function of core WGSL.
+ */
+export type WeightStorage = 'f32' | 'f16' | 'packed-f16';
+
 /** A kernel's text and how to specialise it. */
 export interface Kernel {
   /** As in its header, for instance `conv3x3/03_register_blocked`. Labels the pipeline. */
@@ -11,10 +17,36 @@ export interface Kernel {
   readonly tiling?: Readonly<Record<string, number>>;
   /** Values for `override` lines: the problem's sizes and flags. */
   readonly constants?: Readonly<Record<string, number>>;
+  /** New text for the lines that say how weights lie in memory; as written, that is f32. */
+  readonly weights?: WeightStorage;
 }
 
 /**
- * Rewrites the lines `const NAME: u32 = ...;` that `tiling` names. The text was valid WGSL before and is after.
+ * The two lines by which a kernel reads its weights `k`, four at a time or one: as written, and what takes their
+ * place. A packed f16 is found in the lower or upper half of its word.
+ */
+const WEIGHT_LINES: readonly Readonly<Record<WeightStorage, readonly [alias: string, read: string]>>[] = [
+  {
+    f32: ['alias WeightQuad = vec4f;', 'fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }'],
+    f16: ['alias WeightQuad = vec4h;', 'fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }'],
+    'packed-f16': [
+      'alias WeightQuad = vec2u;',
+      'fn widen(q: WeightQuad) -> vec4f { return vec4f(unpack2x16float(q.x), unpack2x16float(q.y)); }',
+    ],
+  },
+  {
+    f32: ['alias Weight = f32;', 'fn weight(index: u32) -> f32 { return f32(k[index]); }'],
+    f16: ['alias Weight = f16;', 'fn weight(index: u32) -> f32 { return f32(k[index]); }'],
+    'packed-f16': [
+      'alias Weight = u32;',
+      'fn weight(index: u32) -> f32 { return unpack2x16float(k[index / 2])[index % 2]; }',
+    ],
+  },
+];
+
+/**
+ * Rewrites the lines `const NAME: u32 = ...;` that `tiling` names, and the two that say how weights are stored. The
+ * text was valid WGSL before and is after, and every line keeps its number.
  *
  * @throws GpuError when the kernel has no such line.
  */
@@ -26,7 +58,21 @@ export function specialise(kernel: Kernel): string {
       throw new GpuError(`${kernel.name}: has no line "const ${name}: u32 = ...;" to specialise`);
     text = text.replace(line, `const ${name}: u32 = ${value};`);
   }
-  return text;
+  return kernel.weights === undefined ? text : withWeights(kernel.name, text, kernel.weights);
+}
+
+function withWeights(name: string, wgsl: string, weights: WeightStorage): string {
+  const lines = wgsl.split('\n');
+  const found = WEIGHT_LINES.find(({ f32 }) => f32.every((line) => lines.includes(line)));
+  if (!found) {
+    const wanted = WEIGHT_LINES.map(({ f32: [alias] }) => `"${alias}"`).join(' or ');
+    throw new GpuError(`${name}: has no line ${wanted}, with its function, to specialise`);
+  }
+  found.f32.forEach((line, i) => {
+    lines[lines.indexOf(line)] = found[weights][i]!;
+  });
+  // Before all else, as WGSL wants it, and on the first line, so that lines keep their numbers.
+  return (weights === 'f16' ? 'enable f16; ' : '') + lines.join('\n');
 }
 
 /** The value that a kernel's line `const NAME: u32 = ...;` has, specialised or as written. */

@@ -32,6 +32,37 @@ describe('specialise', () => {
     );
     expect(() => tilingOf(kernel, 'TM')).toThrow(GpuError);
   });
+
+  it('rewrites the two lines that say how weights are stored, and no others', () => {
+    const quads = [
+      '// k',
+      'alias WeightQuad = vec4f;',
+      'fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }',
+      'fn other(q: vec4f) -> vec4f { return vec4f(q); }',
+    ];
+    const kernel = { name: 'k', wgsl: quads.join('\n') };
+    expect(specialise({ ...kernel, weights: 'f32' })).toBe(kernel.wgsl);
+    expect(specialise({ ...kernel, weights: 'f16' }).split('\n')).toEqual([
+      'enable f16; // k',
+      'alias WeightQuad = vec4h;',
+      ...quads.slice(2),
+    ]);
+    expect(specialise({ ...kernel, weights: 'packed-f16' }).split('\n')).toEqual([
+      '// k',
+      'alias WeightQuad = vec2u;',
+      'fn widen(q: WeightQuad) -> vec4f { return vec4f(unpack2x16float(q.x), unpack2x16float(q.y)); }',
+      quads[3],
+    ]);
+    const ones = 'alias Weight = f32;\nfn weight(index: u32) -> f32 { return f32(k[index]); }';
+    expect(specialise({ name: 'k', wgsl: ones, weights: 'packed-f16' })).toBe(
+      'alias Weight = u32;\nfn weight(index: u32) -> f32 { return unpack2x16float(k[index / 2])[index % 2]; }',
+    );
+    for (const wgsl of ['', quads[1]!, `${quads[1]}\n${ones.split('\n')[1]}`]) {
+      expect(() => specialise({ name: 'k', wgsl, weights: 'f32' })).toThrow(
+        'k: has no line "alias WeightQuad = vec4f;" or "alias Weight = f32;", with its function, to specialise',
+      );
+    }
+  });
 });
 
 describe('Gpu', () => {
@@ -118,6 +149,26 @@ describe('Gpu', () => {
     await expect(prepare(lesser, 'fc1', kernel, [x, x], [9, 1, 1])).rejects.toThrow(
       /^fc1: needs 9 x 1 x 1 workgroups/,
     );
+    lesser.dispose();
+  });
+
+  it('stores f16 in half the memory, in whole words', async () => {
+    const bits = Uint16Array.of(0x3c00, 0xc000, 1, 0x7bff);
+    const k = await Tensor.from(gpu(), 'k', [2, 2], bits);
+    expect([k.dtype, k.size, k.byteLength, gpu().liveBytes]).toEqual(['f16', 4, 8, 8]);
+    expect(new Uint16Array(await k.readBytes())).toEqual(bits);
+    await expect(k.read()).rejects.toThrow('k: is f16; readBytes() gives its bits');
+    k.dispose();
+    await expect(Tensor.create(gpu(), 'odd', [3], 'f16')).rejects.toThrow(
+      'odd: the shape (3) of f16 fills no whole number of words',
+    );
+  });
+
+  it('does without features that the adapter has', async () => {
+    const lesser = await Gpu.open({ adapter: 'null', without: ['shader-f16'] });
+    const kernel = { name: 'halves', wgsl: `enable f16;\n${DOUBLE}` };
+    expect(lesser.features.has('shader-f16')).toBe(false);
+    await expect(lesser.pipelines.get(kernel)).rejects.toThrow(/^halves: line 1: .*f16/);
     lesser.dispose();
   });
 

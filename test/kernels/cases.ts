@@ -1,4 +1,16 @@
-// The shapes on which kernels are tested: small, odd, and on both sides of every tile's edge.
+// The shapes on which kernels are tested: small, odd, and on both sides of every tile's edge. And how weights are stored.
+
+/** Where an adapter has no shader-f16, the second is the third. */
+export const STORAGES = [
+  { weights: 'f32', dtype: 'f32', without: [] },
+  { weights: 'f16', dtype: 'f16', without: [] },
+  { weights: 'packed-f16', dtype: 'f16', without: ['shader-f16'] },
+] as const;
+
+/** Each rung with each storage. */
+export function withStorages<Rung>(rungs: readonly Rung[]) {
+  return rungs.flatMap((rung) => STORAGES.map((storage) => ({ rung, ...storage })));
+}
 
 export const CONV3X3_CASES = [
   { N: 1, H: 1, W: 1, C: 4, O: 4, relu: true, why: 'one pixel: only the middle tap is inside' },
@@ -17,6 +29,16 @@ export const LINEAR_CASES = [
   { N: 3, D: 68, O: 20, relu: true, why: 'a few rows' },
   { N: 8, D: 132, O: 12, relu: false, why: 'the largest batch of gemv' },
   { N: 17, D: 36, O: 40, relu: true, why: 'just over the tile in every side' },
+] as const;
+
+export const AVGPOOL_CASES = [
+  { N: 1, H: 1, W: 1, C: 4, why: 'one position, one quad' },
+  { N: 2, H: 3, W: 5, C: 12, why: 'odd sides, fewer positions than lanes, quads less than a workgroup' },
+  { N: 3, H: 7, W: 7, C: 20, why: 'more quads than a workgroup, and not twice as many' },
+  { N: 2, H: 8, W: 8, C: 16, why: 'exactly the lanes and the quads of one workgroup' },
+  { N: 1, H: 13, W: 5, C: 32, why: 'one position more than lanes' },
+  { N: 2, H: 1, W: 200, C: 8, why: 'one row' },
+  { N: 1, H: 224, W: 224, C: 8, why: 'a block1 feature map' },
 ] as const;
 
 export const MAXPOOL2X2_CASES = [

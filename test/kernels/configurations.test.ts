@@ -3,25 +3,31 @@
 
 import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
+import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
 import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
 import { LINEAR_RUNGS, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
 import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
 import { pack } from '../../src/kernels/pack/pack.js';
 import { padToQuad } from '../../src/kernels/shapes.js';
 import { softmax } from '../../src/kernels/softmax/softmax.js';
+import { weightStorage } from '../../src/kernels/weight_storage.js';
 import { PAPER_WIDTHS, planLayers } from '../../src/model/architecture.js';
 import { useGpu } from '../support/gpu.js';
+import { withStorages } from './cases.js';
 
 const gpu = useGpu({ adapter: 'null' });
 const LAYERS = planLayers(PAPER_WIDTHS, 224, 224, 'softmax');
 const inQuads = (shape: readonly number[]) => [...shape.slice(0, -1), padToQuad(shape.at(-1)!)];
 
-describe.each(Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[])('conv3x3/%s', (rung) => {
+const CONV3X3 = withStorages(Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[]);
+describe.each(CONV3X3)('conv3x3/$rung, weights as $weights', ({ rung, weights, dtype, without }) => {
+  const gpu = useGpu({ adapter: 'null', without });
   const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
   it.each(convs)('$name, with and without ReLU', async ({ name: label, inputShape, shape }) => {
     const O = shape[2]!;
     const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
-    const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O]);
+    const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O], dtype);
+    expect(weightStorage(k)).toBe(weights);
     const b = await Tensor.create(gpu(), 'b', [O]);
     const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
     for (const relu of [true, false]) {
@@ -38,7 +44,7 @@ describe.each(Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[])('conv3x3/%s', (rung) 
     // Rungs 01 and 02 own 16 rows a workgroup: 65535 of them end at a picture of 1024 x 1023 pixels.
     const [H, W] = rung === '03_register_blocked' ? [2049, 2049] : [1030, 1030];
     const x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
-    const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4]);
+    const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4], dtype);
     const b = await Tensor.create(gpu(), 'b', [4]);
     const [dispatch] = await conv3x3(gpu(), {
       label: 'wide',
@@ -56,14 +62,17 @@ describe.each(Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[])('conv3x3/%s', (rung) 
   });
 });
 
-describe.each(Object.keys(LINEAR_RUNGS) as LinearRung[])('linear/%s', (rung) => {
+const LINEAR = withStorages(Object.keys(LINEAR_RUNGS) as LinearRung[]);
+describe.each(LINEAR)('linear/$rung, weights as $weights', ({ rung, weights, dtype, without }) => {
+  const gpu = useGpu({ adapter: 'null', without });
   const dense = LAYERS.filter(({ operation }) => operation === 'linear');
   it.each(dense)('$name, batches 1 to 8 and 16', async ({ name: label, inputShape, shape }) => {
     const D = inputShape.reduce((product, side) => product * side, 1);
     const O = shape[0]!;
     // One piece's memory serves for all: nothing is computed.
     const columns = Math.min(O, 1024);
-    const k = await Tensor.create(gpu(), 'k', [D, columns]);
+    const k = await Tensor.create(gpu(), 'k', [D, columns], dtype);
+    expect(weightStorage(k)).toBe(weights);
     const pieces = Array.from({ length: O / columns }, (_, i) => ({ first: i * columns, k }));
     const b = await Tensor.create(gpu(), 'b', [O]);
     for (const N of rung === '03_gemv' ? [1, 2, 3, 4, 5, 6, 7, 8] : [1, 16]) {
@@ -76,6 +85,33 @@ describe.each(Object.keys(LINEAR_RUNGS) as LinearRung[])('linear/%s', (rung) => 
     k.dispose();
     b.dispose();
     expect(gpu().liveBuffers).toBe(0);
+  });
+});
+
+describe('avgpool', () => {
+  const poolings = LAYERS.filter(({ operation }) => operation === 'maxpool2x2');
+  it.each(poolings)('of what $name makes and of what it reads, batches 1 and 64', async (layer) => {
+    for (const shape of [layer.inputShape, layer.shape]) {
+      const [H, W, C] = shape as [number, number, number];
+      for (const N of H <= 14 ? [1, 64] : [1]) {
+        const x = await Tensor.create(gpu(), 'x', [N, H, W, C]);
+        const y = await Tensor.create(gpu(), 'y', [N, C]);
+        const [dispatch] = await avgPool(gpu(), { label: 'mean', x, y });
+        expect(dispatch!.workgroups).toEqual([C / 16, N, 1]);
+        x.dispose();
+        y.dispose();
+      }
+    }
+  });
+
+  it('refuses what does not fit', async () => {
+    const x = await Tensor.create(gpu(), 'x', [2, 3, 3, 8]);
+    const y = await Tensor.create(gpu(), 'y', [2, 4]);
+    await expect(avgPool(gpu(), { label: 'mean', x, y })).rejects.toThrow('y is (2,4), expected (2,8)');
+    const flat = avgPool(gpu(), { label: 'mean', x: y, y });
+    await expect(flat).rejects.toThrow('y is (2,4), expected 4 sides');
+    x.dispose();
+    y.dispose();
   });
 });
 
@@ -105,6 +141,13 @@ describe('the others', () => {
     );
     const short = pack(gpu(), { ...form, dtype: 'F32', first: 0, rows: 7 });
     await expect(short).rejects.toThrow('file has 162 words, expected 189');
-    for (const tensor of [x, y, k, source]) tensor.dispose();
+    const half = await Tensor.create(gpu(), 'k', [9, 4, 8], 'f16');
+    for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+      expect((await pack(gpu(), { ...form, k: half, dtype, rows: 5, first: 2 })).length).toBe(1);
+    }
+    await expect(pack(gpu(), { ...form, k: half, dtype: 'F32', rows: 5, first: 3 })).rejects.toThrow(
+      'conv: columns from 3 of 8 are no whole words of k, which is f16',
+    );
+    for (const tensor of [x, y, k, half, source]) tensor.dispose();
   });
 });

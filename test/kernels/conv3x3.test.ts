@@ -6,18 +6,19 @@ import { conv3x3 as reference } from '../../src/reference/conv3x3.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
-import { CONV3X3_CASES } from './cases.js';
+import { CONV3X3_CASES, withStorages } from './cases.js';
 
 // float32 sums of up to 9*36 products of numbers around 1, added in another order than the reference's.
+// Weights stored as f16 are rounded for both.
 const TOLERANCE = { atol: 2e-5, rtol: 1e-5 };
 const RUNGS = Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[];
 
-describe.each(RUNGS)('conv3x3/%s', (rung) => {
-  const gpu = useGpu();
+describe.each(withStorages(RUNGS))('conv3x3/$rung, weights as $weights', ({ rung, dtype, without }) => {
+  const gpu = useGpu({ without });
 
   it.each(CONV3X3_CASES)('$N x $H x $W x $C -> $O: $why', async ({ N, H, W, C, O, relu }) => {
     const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
-    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2 });
+    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, dtype });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
     const y = await poisoned(gpu(), 'y', [N, H, W, O]);
     const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
@@ -30,7 +31,7 @@ describe.each(RUNGS)('conv3x3/%s', (rung) => {
   it('holds for outliers 20 times as large', async () => {
     const [N, H, W, C, O] = [1, 7, 6, 12, 16];
     const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 4, outliers: 20 });
-    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 5, outliers: 20 });
+    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 5, outliers: 20, dtype });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 6 });
     const y = await poisoned(gpu(), 'y', [N, H, W, O]);
     const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: false, rung };
@@ -76,7 +77,11 @@ describe('conv3x3', () => {
     await expect(conv3x3(gpu(), { label: 'block1_conv1', x: odd, k, b, y, relu: true })).rejects.toThrow(
       'block1_conv1: x is (1,4,4,3), expected 4 sides of which the last is a multiple of 4',
     );
-    for (const tensor of [x, k, b, y, odd]) tensor.dispose();
+    const half = await Tensor.create(gpu(), 'x', [1, 4, 4, 4], 'f16');
+    await expect(conv3x3(gpu(), { label: 'block1_conv1', x: half, k, b, y, relu: true })).rejects.toThrow(
+      'block1_conv1: x is stored as f16, expected f32',
+    );
+    for (const tensor of [x, k, b, y, odd, half]) tensor.dispose();
     expect(gpu().liveBuffers).toBe(0);
   });
 });

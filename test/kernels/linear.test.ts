@@ -3,12 +3,14 @@ import type { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { LINEAR_RUNGS, type LinearPiece, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
 import { linear as reference } from '../../src/reference/linear.js';
+import { decodeFloats } from '../../src/weights/floats.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
-import { poisoned, type RandomTensor, randomTensor, runDispatches } from '../support/kernel.js';
-import { LINEAR_CASES } from './cases.js';
+import { poisoned, type RandomTensor, randomTensor, runDispatches, stored } from '../support/kernel.js';
+import { LINEAR_CASES, withStorages } from './cases.js';
 
 // float32 sums of up to 260 products of numbers around 1, added in another order than the reference's.
+// Weights stored as f16 are rounded for both.
 const TOLERANCE = { atol: 2e-5, rtol: 1e-5 };
 const RUNGS = Object.keys(LINEAR_RUNGS) as LinearRung[];
 
@@ -23,17 +25,18 @@ async function cut(gpu: Gpu, k: RandomTensor, cuts: readonly number[]): Promise<
         { length: D * columns },
         (_, at) => k.values[Math.floor(at / columns) * O + first + (at % columns)]!,
       );
-      return { first, k: await Tensor.from(gpu, `k from ${first}`, [D, columns], values) };
+      const bits = stored(values, k.tensor.dtype);
+      return { first, k: await Tensor.from(gpu, `k from ${first}`, [D, columns], bits) };
     }),
   );
 }
 
-describe.each(RUNGS)('linear/%s', (rung) => {
-  const gpu = useGpu();
+describe.each(withStorages(RUNGS))('linear/$rung, weights as $weights', ({ rung, dtype, without }) => {
+  const gpu = useGpu({ without });
 
   it.each(LINEAR_CASES)('$N x $D -> $O: $why', async ({ N, D, O, relu }) => {
     const x = await randomTensor(gpu(), 'x', [N, D], { seed: 1 });
-    const k = await randomTensor(gpu(), 'k', [D, O], { seed: 2 });
+    const k = await randomTensor(gpu(), 'k', [D, O], { seed: 2, dtype });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
     const expected = reference(x.values, k.values, b.values, { N, D, O }, relu);
     for (const cuts of O > 12 ? [[], [4], [8, O - 4]] : [[]]) {
@@ -52,7 +55,7 @@ describe.each(RUNGS)('linear/%s', (rung) => {
   it('holds for outliers 20 times as large', async () => {
     const [N, D, O] = [2, 100, 24];
     const x = await randomTensor(gpu(), 'x', [N, D], { seed: 4, outliers: 20 });
-    const k = await randomTensor(gpu(), 'k', [D, O], { seed: 5, outliers: 20 });
+    const k = await randomTensor(gpu(), 'k', [D, O], { seed: 5, outliers: 20, dtype });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 6 });
     const y = await poisoned(gpu(), 'y', [N, O]);
     const pieces = [{ first: 0, k: k.tensor }];
@@ -68,6 +71,40 @@ describe.each(RUNGS)('linear/%s', (rung) => {
 
 describe('linear', () => {
   const gpu = useGpu();
+  const packing = useGpu({ without: ['shader-f16'] });
+
+  it.each(RUNGS)('%s: widens every finite f16 exactly, but may take subnormals for zero', async (rung) => {
+    const halves = Uint16Array.from({ length: 65536 }, (_, i) => i).filter(
+      (half) => (half & 0x7c00) !== 0x7c00,
+    );
+    const [D, O] = [4, halves.length];
+    const expected = decodeFloats(new Uint8Array(halves.buffer), 'F16');
+    for (const device of [gpu(), packing()]) {
+      const bits = new Uint16Array(D * O);
+      bits.set(halves, 2 * O);
+      const x = await Tensor.from(device, 'x', [1, D], new Float32Array([0, 0, 1, 0]));
+      const k = await Tensor.from(device, 'k', [D, O], bits);
+      const b = await Tensor.create(device, 'b', [O]);
+      const y = await poisoned(device, 'y', [1, O]);
+      const pieces = [{ first: 0, k }];
+      const { dispatches, scratch } = await linear(device, {
+        label: 'fc',
+        x,
+        pieces,
+        b,
+        y,
+        relu: false,
+        rung,
+      });
+      await runDispatches(device, dispatches);
+      const values = await y.read();
+      const flushed = values.map((value, i) =>
+        Math.abs(expected[i]!) < 2 ** -14 && value === 0 ? expected[i]! : value,
+      );
+      expectClose(flushed, expected, { atol: 0, rtol: 0 });
+      for (const tensor of [x, k, b, y, ...scratch]) tensor.dispose();
+    }
+  });
 
   it('refuses pieces that leave a gap, naming the layer', async () => {
     const x = await Tensor.create(gpu(), 'x', [1, 8]);

@@ -1,11 +1,13 @@
-// The kernels around the convolutions: normalise, maxpool2x2, softmax, pack.
+// The kernels around the convolutions: normalise, maxpool2x2, avgpool, softmax, pack.
 
 import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
+import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
 import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
 import { normalise } from '../../src/kernels/normalise/normalise.js';
 import { pack } from '../../src/kernels/pack/pack.js';
 import { softmax } from '../../src/kernels/softmax/softmax.js';
+import { avgPool as avgPoolReference } from '../../src/reference/avgpool.js';
 import { maxPool2x2 as maxPoolReference } from '../../src/reference/maxpool2x2.js';
 import { normalise as normaliseReference } from '../../src/reference/normalise.js';
 import { pack as packReference } from '../../src/reference/pack.js';
@@ -15,7 +17,7 @@ import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
 import { seededRandom } from '../support/random.js';
-import { MAXPOOL2X2_CASES } from './cases.js';
+import { AVGPOOL_CASES, MAXPOOL2X2_CASES } from './cases.js';
 
 const EXACT = { atol: 0, rtol: 0 };
 
@@ -39,6 +41,38 @@ describe('maxpool2x2', () => {
     expectClose(await y.read(), [-1, -1, 0, 5], EXACT);
     x.dispose();
     y.dispose();
+  });
+});
+
+describe('avgpool', () => {
+  const gpu = useGpu();
+
+  it.each(AVGPOOL_CASES)('$N x $H x $W x $C: $why', async ({ N, H, W, C }) => {
+    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 2, outliers: 20 });
+    const y = await poisoned(gpu(), 'y', [N, C]);
+    const dispatches = await avgPool(gpu(), { label: 'mean', x: x.tensor, y });
+    await runDispatches(gpu(), dispatches);
+    const once = await y.read();
+    // What cancels is as large as the outliers: the error is theirs, not the mean's.
+    expectClose(once, avgPoolReference(x.values, { N, H, W, C }), { atol: 2e-6, rtol: 1e-6 });
+    await runDispatches(gpu(), dispatches);
+    expect(await y.read()).toEqual(once);
+    x.tensor.dispose();
+    y.dispose();
+  });
+
+  it('averages each picture of a batch as it does alone', async () => {
+    const sizes = { H: 9, W: 11, C: 24 };
+    const { tensor, values } = await randomTensor(gpu(), 'x', [3, 9, 11, 24], { seed: 3 });
+    const y = await poisoned(gpu(), 'y', [3, 24]);
+    await runDispatches(gpu(), await avgPool(gpu(), { label: 'mean', x: tensor, y }));
+    const together = await y.read();
+    const length = values.length / 3;
+    const last = await Tensor.from(gpu(), 'last', [1, 9, 11, 24], values.slice(2 * length));
+    const alone = y.view('alone', [1, sizes.C]);
+    await runDispatches(gpu(), await avgPool(gpu(), { label: 'mean', x: last, y: alone }));
+    expect((await alone.read()).slice()).toEqual(together.slice(2 * sizes.C));
+    for (const each of [tensor, y, last]) each.dispose();
   });
 });
 

@@ -2,11 +2,13 @@
 
 import { type Dispatch, record } from '../../src/gpu/dispatch.js';
 import type { Gpu } from '../../src/gpu/gpu.js';
-import { type Shape, sizeOf, Tensor } from '../../src/gpu/tensor.js';
+import { type Shape, sizeOf, Tensor, type TensorDtype } from '../../src/gpu/tensor.js';
+import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import { seededRandom } from './random.js';
 
 export interface RandomTensor {
   readonly tensor: Tensor;
+  /** As they are stored, which is rounded in a tensor of f16. */
   readonly values: Float32Array;
 }
 
@@ -15,14 +17,20 @@ export async function randomTensor(
   gpu: Gpu,
   label: string,
   shape: Shape,
-  { seed, outliers = 1 }: { seed: number; outliers?: number },
+  { seed, outliers = 1, dtype = 'f32' }: { seed: number; outliers?: number; dtype?: TensorDtype },
 ): Promise<RandomTensor> {
   const random = seededRandom(seed);
-  const values = Float32Array.from(
+  const exact = Float32Array.from(
     { length: sizeOf(shape) },
     (_, i) => random.normal() * (i % 10 === 3 ? outliers : 1),
   );
-  return { tensor: await Tensor.from(gpu, label, shape, values), values };
+  const values = dtype === 'f32' ? exact : decodeFloats(encodeFloats(exact, 'F16'), 'F16');
+  return { tensor: await Tensor.from(gpu, label, shape, stored(values, dtype)), values };
+}
+
+/** Values as a tensor of this dtype takes them. */
+export function stored(values: Float32Array, dtype: TensorDtype): Float32Array | Uint16Array {
+  return dtype === 'f32' ? values : new Uint16Array(encodeFloats(values, 'F16').buffer);
 }
 
 /** An output full of NaN: whatever a kernel fails to write shows. */

@@ -25,8 +25,12 @@ override RELU: bool = true;
 const BM: u32 = 16;
 const BN: u32 = 16;
 
+// A weight as it is stored; the loader puts f16 here.
+alias Weight = f32;
+fn weight(index: u32) -> f32 { return f32(k[index]); }
+
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<Weight>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
@@ -59,7 +63,7 @@ fn main(
       let x_start = ((n * H + row) * W + column) * C;
       let k_start = (i * 3 + j) * C * O + o;
       for (var c = 0u; c < C; c++) {
-        sum += x[x_start + c] * k[k_start + c * O];
+        sum += x[x_start + c] * weight(k_start + c * O);
       }
     }
   }

@@ -30,8 +30,12 @@ const BK: u32 = 16;
 // Every thread copies one number of each tile.
 const_assert BM == BK && BN == BK;
 
+// A weight as it is stored; the loader puts f16 here.
+alias Weight = f32;
+fn weight(index: u32) -> f32 { return f32(k[index]); }
+
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<Weight>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
@@ -67,7 +71,7 @@ fn main(
       let c = c0 + thread.y;
       tile_k[thread.y][thread.x] = 0;
       if (c < C && o < O) {
-        tile_k[thread.y][thread.x] = k[(tap * C + c) * O + o];
+        tile_k[thread.y][thread.x] = weight((tap * C + c) * O + o);
       }
       workgroupBarrier();
 

@@ -26,8 +26,7 @@ override W: u32 = 1;
 override C: u32 = 4;
 override O: u32 = 4;
 override RELU: bool = true;
-// In quads: four channels, one vec4.
-override CQ: u32 = C / 4;
+override CQ: u32 = C / 4; // in quads: four channels, one vec4
 override OQ: u32 = O / 4;
 
 const BM: u32 = 64;
@@ -45,8 +44,12 @@ const THREADS: u32 = THREADS_X * THREADS_Y;
 const BNQ: u32 = BN / 4;
 const BKQ: u32 = BK / 4;
 
+// Four weights as they are stored; the loader puts f16 here.
+alias WeightQuad = vec4f;
+fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }
+
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(1) var<storage, read> k: array<WeightQuad>;
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
@@ -55,11 +58,10 @@ var<workgroup> tile_k: array<array<vec4f, BNQ>, BK>;
 
 // Four input channels of pixel m under tap (i,j): zero outside the picture, and in what sticks out of the matrix.
 fn input(m: u32, i: u32, j: u32, cq: u32) -> vec4f {
-  let M = arrayLength(&y) / OQ;
   let n = m / (H * W);
   let row = m / W % H + i - 1;
   let column = m % W + j - 1;
-  if (m >= M || row >= H || column >= W || cq >= CQ) {
+  if (m >= arrayLength(&y) / OQ || row >= H || column >= W || cq >= CQ) {
     return vec4f();
   }
   return x[((n * H + row) * W + column) * CQ + cq];
@@ -72,8 +74,7 @@ fn kernel_block(dq: u32, oq: u32) -> mat4x4f {
 }
 
 fn store(m: u32, oq: u32, sum: vec4f) {
-  let M = arrayLength(&y) / OQ;
-  if (m < M && oq < OQ) {
+  if (m < arrayLength(&y) / OQ && oq < OQ) {
     let value = sum + b[oq];
     y[m * OQ + oq] = select(value, max(value, vec4f()), RELU);
   }
@@ -109,7 +110,7 @@ fn main(
         let oq = o0 + e % BNQ;
         tile_k[e / BNQ][e % BNQ] = vec4f();
         if (c < C && oq < OQ) {
-          tile_k[e / BNQ][e % BNQ] = k[(tap * C + c) * OQ + oq];
+          tile_k[e / BNQ][e % BNQ] = widen(k[(tap * C + c) * OQ + oq]);
         }
       }
       workgroupBarrier();

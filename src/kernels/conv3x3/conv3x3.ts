@@ -4,7 +4,8 @@ import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import type { Tensor } from '../../gpu/tensor.js';
-import { expectShape, expectSides } from '../shapes.js';
+import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
+import { weightStorage } from '../weight_storage.js';
 import naive from './01_naive.wgsl';
 import tiled from './02_tiled.wgsl';
 import registerBlocked from './03_register_blocked.wgsl';
@@ -23,7 +24,7 @@ export interface Conv3x3Arguments {
   readonly label: string;
   /** (N,H,W,C), C a multiple of 4. */
   readonly x: Tensor;
-  /** (3,3,C,O), O a multiple of 4. */
+  /** (3,3,C,O), O a multiple of 4; f32 or f16. */
   readonly k: Tensor;
   /** (O) */
   readonly b: Tensor;
@@ -43,7 +44,7 @@ export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Dispatc
   const { label, x, k, b, y, relu, rung = '03_register_blocked', tiling = {} } = args;
   const [N, H, W, C] = expectSides(label, x, 4);
   const [, , , O] = expectSides(label, y, 4);
-  expectShape(label, k, [3, 3, C, O]);
+  expectShape(label, k, [3, 3, C, O], WEIGHT_DTYPES);
   expectShape(label, b, [O]);
   expectShape(label, y, [N, H, W, O]);
 
@@ -52,6 +53,7 @@ export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Dispatc
     wgsl: CONV3X3_RUNGS[rung],
     tiling,
     constants: { H, W, C, O, RELU: Number(relu) },
+    weights: weightStorage(k),
   };
   const columns = Math.ceil(O / tilingOf(kernel, 'BN'));
   const [rows, more] = workgroupsFor(gpu, N * H * W, tilingOf(kernel, 'BM'));

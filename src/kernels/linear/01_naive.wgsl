@@ -18,8 +18,12 @@ override RELU: bool = true;
 const BM: u32 = 1;
 const BN: u32 = 64;
 
+// A weight as it is stored; the loader puts f16 here.
+alias Weight = f32;
+fn weight(index: u32) -> f32 { return f32(k[index]); }
+
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<Weight>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
@@ -34,7 +38,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
 
   var sum = b[o];
   for (var d = 0u; d < D; d++) {
-    sum += x[n * D + d] * k[d * COLUMNS + column];
+    sum += x[n * D + d] * weight(d * COLUMNS + column);
   }
   y[n * O + o] = select(sum, max(sum, 0.0), RELU);
 }

@@ -31,8 +31,12 @@ const BK: u32 = 16;
 // Every thread copies one number of each tile.
 const_assert BM == BK && BN == BK;
 
+// A weight as it is stored; the loader puts f16 here.
+alias Weight = f32;
+fn weight(index: u32) -> f32 { return f32(k[index]); }
+
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<Weight>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
@@ -53,7 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) threa
     }
     tile_k[thread.y][thread.x] = 0;
     if (d0 + thread.y < D && column < COLUMNS) {
-      tile_k[thread.y][thread.x] = k[(d0 + thread.y) * COLUMNS + column];
+      tile_k[thread.y][thread.x] = weight((d0 + thread.y) * COLUMNS + column);
     }
     workgroupBarrier();
 

@@ -27,8 +27,12 @@ override DEPTH: u32 = 256;
 const THREADS: u32 = 64;
 const BATCH: u32 = 1;
 
+// Four weights as they are stored; the loader puts f16 here.
+alias WeightQuad = vec4f;
+fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }
+
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(1) var<storage, read> k: array<WeightQuad>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4f>;
 
 @compute @workgroup_size(THREADS)
@@ -44,10 +48,10 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let end = min((slice + 1) * DEPTH, D);
   for (var d = slice * DEPTH; d < end; d += 4) {
     let k_block = mat4x4f(
-      k[d * column_quads + column],
-      k[(d + 1) * column_quads + column],
-      k[(d + 2) * column_quads + column],
-      k[(d + 3) * column_quads + column],
+      widen(k[d * column_quads + column]),
+      widen(k[(d + 1) * column_quads + column]),
+      widen(k[(d + 2) * column_quads + column]),
+      widen(k[(d + 3) * column_quads + column]),
     );
     for (var n = 0u; n < BATCH; n++) {
       sums[n] += k_block * x[(n * D + d) / 4];

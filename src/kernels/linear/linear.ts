@@ -5,7 +5,8 @@ import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import { Tensor } from '../../gpu/tensor.js';
-import { expectShape, expectSides } from '../shapes.js';
+import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
+import { weightStorage } from '../weight_storage.js';
 import naive from './01_naive.wgsl';
 import tiled from './02_tiled.wgsl';
 import gemv from './03_gemv.wgsl';
@@ -27,7 +28,7 @@ export const GEMV_MAX_BATCH = 8;
 export interface LinearPiece {
   /** The piece's first column in the whole, a multiple of 4. */
   readonly first: number;
-  /** (D,columns), columns a multiple of 4. */
+  /** (D,columns), columns a multiple of 4; f32 or f16. */
   readonly k: Tensor;
 }
 
@@ -65,8 +66,8 @@ export async function linear(gpu: Gpu, args: LinearArguments): Promise<LinearLau
   expectShape(label, b, [O]);
   let next = 0;
   for (const { first, k } of pieces) {
-    const [, columns] = expectSides(label, k, 2);
-    expectShape(label, k, [D, columns]);
+    const [, columns] = expectSides(label, k, 2, WEIGHT_DTYPES);
+    expectShape(label, k, [D, columns], WEIGHT_DTYPES);
     if (first !== next)
       throw new GpuError(`${label}: a piece of k begins at column ${first}, expected ${next}`);
     next += columns;
@@ -92,6 +93,7 @@ async function launchTiles(
         name: `linear/${rung}`,
         wgsl: LINEAR_RUNGS[rung][0],
         constants: { D, O, FIRST: first, COLUMNS, RELU: Number(relu) },
+        weights: weightStorage(k),
       };
       const groups = [
         Math.ceil(COLUMNS / tilingOf(kernel, 'BN')),
@@ -130,6 +132,7 @@ async function launchGemv(
         wgsl: gemv,
         tiling: { BATCH: N },
         constants: { D, O, FIRST: first, COLUMNS, DEPTH },
+        weights: weightStorage(k),
       };
       return prepare(gpu, label, kernel, [x, k, partial], [Math.ceil(COLUMNS / columnsPerGroup), SLICES, 1]);
     });

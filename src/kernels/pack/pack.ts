@@ -1,11 +1,18 @@
-// Launches pack.
+// Launches pack: which of its two, by what k is stored as.
 
 import { GpuError } from '../../errors.js';
 import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import type { Tensor } from '../../gpu/tensor.js';
-import wgsl from './pack.wgsl';
+import toF32 from './pack.wgsl';
+import toF16 from './pack_f16.wgsl';
+
+/** A thread writes a word of k. */
+const PACKS = {
+  f32: { name: 'pack', wgsl: toF32, columnsPerWord: 1 },
+  f16: { name: 'pack_f16', wgsl: toF16, columnsPerWord: 2 },
+} as const;
 
 /** How a file stores its numbers, as the kernel numbers them. */
 const DTYPES = { F32: 0, F16: 1, BF16: 2 } as const;
@@ -19,11 +26,11 @@ export interface PackArguments {
   readonly rows: number;
   readonly sourceC: number;
   readonly space: number;
-  /** (space,C,columns), seen as such whatever its shape. */
+  /** (space,C,columns), seen as such whatever its shape; f32 or f16. */
   readonly k: Tensor;
   readonly C: number;
   readonly columns: number;
-  /** The column of k that the first row becomes. */
+  /** The column of k that the first row becomes; even where k is f16, and an odd row is then followed by a zero. */
   readonly first: number;
 }
 
@@ -35,17 +42,27 @@ export async function pack(gpu: Gpu, args: PackArguments): Promise<Dispatch[]> {
       `${label}: (${rows},${sourceC},${space}) does not fit from column ${first} into (${space},${C},${columns}) of ${k.label}`,
     );
   }
+  const { name, wgsl, columnsPerWord } = PACKS[k.dtype];
+  if (first % columnsPerWord !== 0 || columns % columnsPerWord !== 0) {
+    throw new GpuError(
+      `${label}: columns from ${first} of ${columns} are no whole words of ${k.label}, which is ${k.dtype}`,
+    );
+  }
   const words = Math.ceil((rows * sourceC * space * (dtype === 'F32' ? 4 : 2)) / 4);
   if (words > source.size)
     throw new GpuError(`${label}: ${source.label} has ${source.size} words, expected ${words}`);
   const kernel: Kernel = {
-    name: 'pack',
+    name,
     wgsl,
     constants: {
       ...{ ROWS: rows, SPACE: space, SOURCE_C: sourceC, C },
       ...{ COLUMNS: columns, FIRST: first, DTYPE: DTYPES[dtype] },
     },
   };
-  const workgroups = workgroupsFor(gpu, space * C * rows, tilingOf(kernel, 'THREADS'));
+  const workgroups = workgroupsFor(
+    gpu,
+    space * C * Math.ceil(rows / columnsPerWord),
+    tilingOf(kernel, 'THREADS'),
+  );
   return [await prepare(gpu, label, kernel, [source, k], workgroups)];
 }
