@@ -1,9 +1,9 @@
 // Weights on the GPU, in the order the kernels read: streamed there from a file, tensor by tensor, piece by piece.
 
-import { WeightsError } from '../errors.js';
+import { UsageError, WeightsError } from '../errors.js';
 import { record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
-import { Tensor } from '../gpu/tensor.js';
+import { BYTES_PER_VALUE, Tensor, type TensorDtype } from '../gpu/tensor.js';
 import type { LinearPiece } from '../kernels/linear/linear.js';
 import { pack } from '../kernels/pack/pack.js';
 import { padToQuad } from '../kernels/shapes.js';
@@ -17,6 +17,11 @@ import { type BatchLimits, bindable } from './batches.js';
 const CHUNK_BYTES = 8 * 2 ** 20;
 
 export interface LoadOptions {
+  /**
+   * How kernels are kept on the GPU, whatever the file has; f32 by default. As f16 they take half the memory and half
+   * the traffic; what is not f16 in the file is rounded. Biases, activations and sums are f32 in any case.
+   */
+  readonly dtype?: TensorDtype | undefined;
   /** Bytes of the file that have reached the GPU. */
   readonly onProgress?: ((progress: { loaded: number; total: number }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -36,10 +41,14 @@ export class Network {
   ) {}
 
   /**
-   * @throws WeightsError for a file that ends early or holds NaN or infinity; GpuError; the signal's reason
+   * @throws WeightsError for a file that ends early, holds NaN or infinity, or numbers too large for f16 where that is
+   *                      asked for; UsageError for an unknown dtype; GpuError; the signal's reason
    */
   static async load(gpu: Gpu, weights: Vgg16Weights, options: LoadOptions = {}): Promise<Network> {
-    const uploader = await Uploader.create(gpu, weights, options);
+    const { dtype = 'f32' } = options;
+    if (!Object.hasOwn(BYTES_PER_VALUE, dtype))
+      throw new UsageError(`dtype is "${dtype}"; it must be f32 or f16`);
+    const uploader = await Uploader.create(gpu, weights, dtype, options);
     const layers = new Map<string, BoundLayer>();
     try {
       for (const { layer, kernel, bias, inputChannels, outputChannels } of weights.convs) {
@@ -49,7 +58,7 @@ export class Network {
       }
       for (const { layer, kernel, bias, inputs, outputs } of weights.dense) {
         // Behind the feature map, each of its pixels brings its channels' padding along.
-        const space = layer === 'fc1' ? weights.featureSide! ** 2 : 1;
+        const space = layer === 'fc1' ? (weights.featureSide ?? 1) ** 2 : 1;
         const sourceC = inputs / space;
         const form = { rows: outputs, sourceC, space, sides: [space * padToQuad(sourceC)] };
         layers.set(layer, await uploader.layer(layer, kernel, bias, form, true));
@@ -73,9 +82,14 @@ function disposeLayer({ pieces, b }: BoundLayer): void {
   b.dispose();
 }
 
-/** As many columns of a dense layer's kernel as the adapter can bind at once: fc1 as a whole has 411 MB. */
-export function columnsPerPiece(limits: BatchLimits, depth: number, columns: number): number {
-  const most = Math.floor(bindable(limits) / (4 * depth));
+/** As many columns of a dense layer's kernel as the adapter can bind at once: fc1 as a whole has 411 MB, 206 as f16. */
+export function columnsPerPiece(
+  limits: BatchLimits,
+  depth: number,
+  columns: number,
+  dtype: TensorDtype = 'f32',
+): number {
+  const most = Math.floor(bindable(limits) / (BYTES_PER_VALUE[dtype] * depth));
   return Math.min(columns, Math.max(4, Math.floor(most / 4) * 4));
 }
 
@@ -93,20 +107,26 @@ class Uploader {
   private constructor(
     private readonly gpu: Gpu,
     private readonly source: WeightsSource,
+    private readonly dtype: TensorDtype,
     private readonly options: LoadOptions,
     private readonly total: number,
     private readonly staging: Tensor,
   ) {}
 
-  static async create(gpu: Gpu, weights: Vgg16Weights, options: LoadOptions): Promise<Uploader> {
+  static async create(
+    gpu: Gpu,
+    weights: Vgg16Weights,
+    dtype: TensorDtype,
+    options: LoadOptions,
+  ): Promise<Uploader> {
     const kernels = [...weights.convs, ...weights.dense].map(({ kernel }) => kernel);
     const entries = [...weights.source.tensors.values()];
     const total = entries.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    // A row is never cut, however long.
+    // Two rows are never cut, however long.
     const longestRow = Math.max(...kernels.map(({ byteLength, shape }) => byteLength / shape[0]!));
-    const words = Math.ceil(Math.max(CHUNK_BYTES, longestRow) / 4);
+    const words = Math.ceil(Math.max(CHUNK_BYTES, 2 * longestRow) / 4);
     const staging = await Tensor.create(gpu, 'weights on their way', [words]);
-    return new Uploader(gpu, weights.source, options, total, staging);
+    return new Uploader(gpu, weights.source, dtype, options, total, staging);
   }
 
   async layer(
@@ -120,10 +140,10 @@ class Uploader {
     try {
       const columns = padToQuad(form.rows);
       const depth = form.sides.reduce((product, side) => product * side, 1);
-      const width = mayCut ? columnsPerPiece(this.gpu.limits, depth, columns) : columns;
+      const width = mayCut ? columnsPerPiece(this.gpu.limits, depth, columns, this.dtype) : columns;
       for (let first = 0; first < columns; first += width) {
         const shape = [...form.sides, Math.min(width, columns - first)];
-        const k = await Tensor.create(this.gpu, `${label} kernel`, shape);
+        const k = await Tensor.create(this.gpu, `${label} kernel`, shape, this.dtype);
         pieces.push({ first, k });
         await this.#fill(label, kernel, form, first, k);
       }
@@ -143,7 +163,9 @@ class Uploader {
     const { rows, sourceC, space } = form;
     const columns = k.shape[k.shape.length - 1]!;
     const rowBytes = entry.byteLength / rows;
-    const rowsPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
+    // Even, because rows become columns, and two columns of f16 share a word.
+    const chunkBytes = Math.min(CHUNK_BYTES, bindable(this.gpu.limits));
+    const rowsPerChunk = 2 * Math.max(1, Math.floor(chunkBytes / (2 * rowBytes)));
     const end = Math.min(first + columns, rows);
 
     const read = async (row: number) => {
@@ -151,7 +173,7 @@ class Uploader {
       const count = Math.min(rowsPerChunk, end - row);
       // WebGPU copies whole words.
       const bytes = new Uint8Array(Math.ceil((count * rowBytes) / 4) * 4);
-      await this.#read(entry, row * rowBytes, bytes.subarray(0, count * rowBytes));
+      await this.#read(entry, row * rowBytes, bytes.subarray(0, count * rowBytes), this.dtype);
       return { row, count, bytes };
     };
 
@@ -179,7 +201,7 @@ class Uploader {
 
   async #bias(label: string, entry: TensorEntry, columns: number): Promise<Tensor> {
     const bytes = new Uint8Array(entry.byteLength);
-    await this.#read(entry, 0, bytes);
+    await this.#read(entry, 0, bytes, 'f32');
     const values = new Float32Array(columns);
     values.set(decodeFloats(bytes, entry.dtype));
     const b = await Tensor.from(this.gpu, `${label} bias`, [columns], values);
@@ -187,17 +209,26 @@ class Uploader {
     return b;
   }
 
-  async #read(entry: TensorEntry, start: number, bytes: Uint8Array): Promise<void> {
+  /** Reads what is to be stored as `dtype`, in which it must be finite. */
+  async #read(
+    { name, dtype: stored }: TensorEntry,
+    start: number,
+    bytes: Uint8Array,
+    dtype: TensorDtype,
+  ): Promise<void> {
     this.options.signal?.throwIfAborted();
-    await this.source.read(entry.name, start, bytes);
-    const index = findNonFinite(bytes, entry.dtype);
-    if (index >= 0) {
-      const position = start / BYTES_PER_ELEMENT[entry.dtype] + index;
-      throw new WeightsError(
-        `${this.source.path}: tensor ${entry.name} holds NaN or infinity at element ${position}; ` +
-          'the file is damaged, or its training diverged',
-      );
-    }
+    await this.source.read(name, start, bytes);
+    const index = findNonFinite(bytes, stored, dtype === 'f16' ? 'F16' : undefined);
+    if (index < 0) return;
+    const size = BYTES_PER_ELEMENT[stored];
+    const value = decodeFloats(bytes.subarray(index * size, (index + 1) * size), stored)[0]!;
+    const place = `${this.source.path}: tensor ${name}`;
+    const position = start / size + index;
+    throw new WeightsError(
+      Number.isFinite(value)
+        ? `${place} has ${value} at element ${position}, which does not fit f16 (65504 at most); load it with dtype f32`
+        : `${place} holds NaN or infinity at element ${position}; the file is damaged, or its training diverged`,
+    );
   }
 
   #report(bytes: number): void {

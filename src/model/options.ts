@@ -7,7 +7,7 @@ import type { LoadOptions } from './network.js';
 import type { Rungs } from './plan.js';
 
 export interface Vgg16Options extends LoadOptions {
-  /** A safetensors file in torchvision's or timm's names. Without it, the embedded ImageNet base, which has no top. */
+  /** A VGG16 in any format that `openWeights` reads. Without it, the embedded ImageNet base, which has no top. */
   readonly weights?: string | URL | undefined;
   /** A device to share; it stays its owner's. Without it, one is opened and disposed of with the model. */
   readonly gpu?: Gpu | undefined;

@@ -5,13 +5,14 @@ import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { type Shape, sizeOf, Tensor } from '../gpu/tensor.js';
 import { Timer } from '../gpu/timer.js';
+import { avgPool } from '../kernels/avgpool/avgpool.js';
 import { type Conv3x3Rung, conv3x3 } from '../kernels/conv3x3/conv3x3.js';
 import { type LinearRung, linear } from '../kernels/linear/linear.js';
 import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { type Normalisation, normalise } from '../kernels/normalise/normalise.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
-import { LAYERS, type LayerName, type PlannedLayer, planLayers } from './architecture.js';
+import { type LayerName, layersOf, type PlannedLayer, planLayers, type Widths } from './architecture.js';
 import type { Network } from './network.js';
 
 /** Which rung of each ladder a plan climbs to; the best by default. */
@@ -76,7 +77,7 @@ export class ForwardPlan {
     let readBack: GPUBuffer | undefined;
     try {
       const { batch, height, width } = request;
-      const layers = planLayers(network.widths, height, width, lastOf(request.outputs));
+      const layers = planLayers(network.widths, height, width, lastOf(network.widths, request.outputs));
       const shapes = layers.map(({ shape }) => paddedShape(batch, shape));
       const inputShape = [batch, height, width, 4];
 
@@ -183,8 +184,9 @@ export class ForwardPlan {
   }
 }
 
-function lastOf(outputs: readonly LayerName[]): LayerName {
-  return LAYERS.map(({ name }) => name)
+function lastOf(widths: Widths, outputs: readonly LayerName[]): LayerName {
+  return layersOf(widths)
+    .map(({ name }) => name)
     .filter((name) => outputs.includes(name))
     .at(-1)!;
 }
@@ -197,7 +199,7 @@ function paddedShape(batch: number, shape: readonly number[]): number[] {
 async function launchLayer(
   gpu: Gpu,
   network: Network,
-  { name, operation, shape }: PlannedLayer,
+  { name, operation, shape, relu }: PlannedLayer,
   x: Tensor,
   y: Tensor,
   { batch, rungs = {} }: PlanRequest,
@@ -208,17 +210,19 @@ async function launchLayer(
       const { pieces, b } = network.layers.get(name)!;
       const rung = rungs.conv3x3 && { rung: rungs.conv3x3 };
       return {
-        dispatches: await conv3x3(gpu, { label, x, k: pieces[0]!.k, b, y, relu: true, ...rung }),
+        dispatches: await conv3x3(gpu, { label, x, k: pieces[0]!.k, b, y, relu, ...rung }),
         scratch: [],
       };
     }
     case 'maxpool2x2':
       return { dispatches: await maxPool2x2(gpu, { label, x, y }), scratch: [] };
+    case 'avgpool':
+      return { dispatches: await avgPool(gpu, { label, x, y }), scratch: [] };
     case 'linear': {
       const { pieces, b } = network.layers.get(name)!;
       const flat = x.view(`${name} input`, [batch, x.size / batch]);
       const rung = rungs.linear && { rung: rungs.linear };
-      return linear(gpu, { label, x: flat, pieces, b, y, relu: name !== 'fc3', ...rung });
+      return linear(gpu, { label, x: flat, pieces, b, y, relu, ...rung });
     }
     case 'softmax':
       return { dispatches: await softmax(gpu, { label, x, y, classes: shape[0]! }), scratch: [] };

@@ -7,12 +7,12 @@ import { type Picture, sizeText } from '../image/picture.js';
 import { type LayerName, MIN_INPUT_SIDE, planLayers, type Widths } from './architecture.js';
 import { type BatchLimits, bindable, largestActivation } from './batches.js';
 
-/** Side in px of the pictures that the classifier takes; undefined without one. */
+/** Side in px of the pictures that the classifier takes; undefined where it averages and takes any, or without one. */
 export function inputSideOf({ featureSide }: Widths): number | undefined {
   return featureSide && featureSide * 32;
 }
 
-/** The part of a picture that ImageNet's evaluation sees, at the classifier's own size, or at 224 px without one. */
+/** The part of a picture that ImageNet's evaluation sees, at the classifier's own size, or at 224 px if it has none. */
 export function defaultFraming(widths: Widths): Framing {
   const side = inputSideOf(widths);
   return side === undefined ? IMAGENET_FRAMING : framingForSize(side);

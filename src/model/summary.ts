@@ -4,7 +4,7 @@ import { type LayerName, type PlannedLayer, planLayers, type Widths } from './ar
 
 export interface LayerCost extends Pick<PlannedLayer, 'operation' | 'parameters' | 'flops'> {
   readonly layer: LayerName;
-  /** (H,W,C), or (D) from fc1 on */
+  /** (H,W,C), or (D) from the head on */
   readonly shape: readonly number[];
   /** Of the weights and biases as 32-bit floats, as they lie on the GPU, without padding. */
   readonly weightBytes: number;

@@ -41,6 +41,8 @@ export class VGG16 {
     readonly preprocess: Preprocess,
     /** One for each class; empty without a classifier. */
     readonly labels: readonly Label[],
+    /** What was taken for granted of a weights file that does not say it, a line each. */
+    readonly notes: readonly string[],
     options: Vgg16Options,
   ) {
     this.#network = network;
@@ -49,7 +51,8 @@ export class VGG16 {
   }
 
   /**
-   * @throws WeightsError for a file that is missing, damaged or no VGG16; NoAdapterError; GpuError; the signal's reason
+   * @throws WeightsError for a file that is missing, damaged or no VGG16, or too large in its numbers for f16 where that
+   *                      is asked for; UsageError for an unknown dtype; NoAdapterError; GpuError; the signal's reason
    */
   static async load(options: Vgg16Options = {}): Promise<VGG16> {
     const source = await openWeights(options.weights ?? embeddedBasePath());
@@ -61,7 +64,7 @@ export class VGG16 {
       const network = await Network.load(gpu, weights, options);
       const classes = weights.dense.at(-1)?.outputs;
       const labels = classes === undefined ? [] : labelsFor(classes, weights.classes);
-      return new VGG16(gpu, network, weights.preprocess, labels, options);
+      return new VGG16(gpu, network, weights.preprocess, labels, source.notes, options);
     } catch (error) {
       if (!options.gpu) gpu?.dispose();
       throw error;
@@ -80,7 +83,7 @@ export class VGG16 {
     return this.#network.widths;
   }
 
-  /** Side in pixels of the pictures that the classifier takes; undefined without one. */
+  /** Side in pixels of the pictures that the classifier takes; undefined where it takes any, or without one. */
   get inputSide(): number | undefined {
     return inputSideOf(this.widths);
   }
@@ -151,7 +154,11 @@ export class VGG16 {
     layer: LayerName,
     options: FeaturesOptions & EachOptions = {},
   ): AsyncGenerator<{ readonly index: number; readonly features: Features }> {
-    for await (const { index, data, shape } of this.#each(pictures, layerNamed(layer), options)) {
+    for await (const { index, data, shape } of this.#each(
+      pictures,
+      layerNamed(layer, this.widths),
+      options,
+    )) {
       const features = { data, shape };
       yield { index, features: options.pool === 'avg' ? averageOverSpace(features) : features };
     }
@@ -187,7 +194,7 @@ export class VGG16 {
         batch: pictures.length,
         height,
         width,
-        outputs: outputs.map(layerNamed),
+        outputs: outputs.map((name) => layerNamed(name, this.widths)),
       });
       return plan.run(concatenated(pictures));
     });
@@ -209,7 +216,13 @@ export class VGG16 {
     checkCount('passes', passes);
     if (!this.gpu.features.has('timestamp-query')) return undefined;
     return this.#inTurn(async () => {
-      const plan = await this.#planFor({ batch, height, width, outputs: [layerNamed(until)], timed: true });
+      const plan = await this.#planFor({
+        batch,
+        height,
+        width,
+        outputs: [layerNamed(until, this.widths)],
+        timed: true,
+      });
       return profile(plan, passes, warmUp);
     });
   }

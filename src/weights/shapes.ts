@@ -14,7 +14,11 @@ export type Bindings = Readonly<Record<string, number>>;
  *
  * @throws WeightsError with the expected and the found shape
  */
-export function matchShape(source: WeightsSource, entry: TensorEntry, pattern: ShapePattern): Bindings {
+export function matchShape(
+  source: Pick<WeightsSource, 'path'>,
+  entry: Pick<TensorEntry, 'name' | 'shape'>,
+  pattern: ShapePattern,
+): Bindings {
   const bound: Record<string, number> = {};
   const fits = entry.shape.every((size, i) => {
     const wanted = pattern[i];

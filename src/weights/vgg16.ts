@@ -1,25 +1,21 @@
 // Finds VGG16 in a weights file: which tensor is which layer's, and how wide each layer is.
 //
-// Two namings are understood, torchvision's and timm's. They agree in the convolutions; timm stores fc1 and fc2 as
-// convolutions of the last feature map. Byte for byte their kernels are the same: (outputs, C*H*W), row-major.
-//
-//   layer        torchvision     timm             kernel's shape
-//   convolution  features.N      features.N       (O, C, 3, 3)
-//   fc1          classifier.0    pre_logits.fc1   (O, C*S*S)   or  (O, C, S, S)
-//   fc2          classifier.3    pre_logits.fc2   (O, I)       or  (O, I, 1, 1)
-//   fc3          classifier.6    head.fc          (O, I)
+// Two namings are understood, torchvision's and timm's. They agree in the convolutions, features.N of shape (O,C,3,3);
+// their dense layers are head.ts's. timm stores some of those as convolutions of the last feature map: byte for byte
+// the kernels are the same, (outputs, C*H*W), row-major.
 //
 // Source   Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
 //          arXiv:1409.1556, table 1, column D
 
 import { WeightsError } from '../errors.js';
 import type { Preprocess } from './archive.js';
+import { denseShape, type HeadInput, type HeadNaming, headInputOf, headNamingOf, type Pool } from './head.js';
 import { type Bindings, matchShape, type ShapePattern } from './shapes.js';
 import type { TensorEntry, WeightsSource } from './source.js';
-import { formatShape, listNames, quote } from './text.js';
+import { listNames, quote } from './text.js';
 
 export interface LayerWeights {
-  /** block1_conv1 to block5_conv3, fc1 to fc3 */
+  /** block1_conv1 to block5_conv3, fc1 to fcN */
   readonly layer: string;
   readonly kernel: TensorEntry;
   readonly bias: TensorEntry;
@@ -30,7 +26,11 @@ export interface ConvWeights extends LayerWeights {
   readonly outputChannels: number;
 }
 
+/** fc1, fc2, ...: the dense layers, whatever the file calls them. */
+export type DenseName = `fc${number}`;
+
 export interface DenseWeights extends LayerWeights {
+  readonly layer: DenseName;
   readonly inputs: number;
   readonly outputs: number;
 }
@@ -39,12 +39,17 @@ export interface Vgg16Weights {
   readonly source: WeightsSource;
   /** block1_conv1 to block5_conv3; each kernel is (outputChannels, inputChannels, 3, 3) */
   readonly convs: readonly ConvWeights[];
-  /** fc1, fc2, fc3, each kernel (outputs, inputs) row-major, fc1's inputs in the order C, H, W; empty without a top */
+  /**
+   * fc1 to fcN with ReLU between them, each kernel (outputs, inputs) row-major; empty without a top. Flattened, fc1's
+   * inputs are in the order C, H, W.
+   */
   readonly dense: readonly DenseWeights[];
-  /** Side of the last feature map, as fc1 expects it: 7 for pictures of 224 px. Undefined without a top. */
+  /** How the last feature map becomes fc1's input; 'flatten' without a top. */
+  readonly pool: Pool;
+  /** Side of the last feature map, as fc1 expects it: 7 for pictures of 224 px. Undefined if averaged or without a top. */
   readonly featureSide: number | undefined;
   readonly preprocess: Preprocess;
-  /** Names of fc3's outputs, where the file says them. */
+  /** Names of the last dense layer's outputs, where the file says them. */
   readonly classes: readonly string[] | undefined;
 }
 
@@ -65,26 +70,6 @@ export const CONV_NAMES: readonly (readonly [layer: string, tensor: string])[] =
   ['block5_conv3', 'features.28'],
 ];
 
-interface DenseNaming {
-  readonly layer: string;
-  readonly tensor: string;
-  /** The kernel's shape, given the number of channels or units before it. */
-  readonly shape: (inputs: number) => ShapePattern;
-}
-
-const DENSE_NAMINGS: readonly (readonly DenseNaming[])[] = [
-  [
-    { layer: 'fc1', tensor: 'classifier.0', shape: () => ['O', 'I'] },
-    { layer: 'fc2', tensor: 'classifier.3', shape: (inputs) => ['O', inputs] },
-    { layer: 'fc3', tensor: 'classifier.6', shape: (inputs) => ['O', inputs] },
-  ],
-  [
-    { layer: 'fc1', tensor: 'pre_logits.fc1', shape: (channels) => ['O', channels, 'S', 'S'] },
-    { layer: 'fc2', tensor: 'pre_logits.fc2', shape: (inputs) => ['O', inputs, 1, 1] },
-    { layer: 'fc3', tensor: 'head.fc', shape: (inputs) => ['O', inputs] },
-  ],
-];
-
 /** The networks that VGG16 is taken for, by their number of convolutions. */
 const RELATIVES: ReadonlyMap<number, string> = new Map([
   [8, 'VGG11'],
@@ -93,8 +78,9 @@ const RELATIVES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Maps a file's tensors to VGG16's layers. Widths, fc1's feature map and the number of classes are taken from the
- * shapes, so that a narrow VGG16, or one without its top, is understood as well. Reads no tensor.
+ * Maps a file's tensors to VGG16's layers. Widths, the depth of the head, its feature map and the number of classes are
+ * taken from names and shapes, so that a narrow VGG16, one with a head of its own, or one without its top, is understood
+ * as well. Reads no tensor.
  *
  * @throws WeightsError for names that are missing or unknown, shapes that do not fit, and metadata that contradicts
  */
@@ -103,34 +89,43 @@ export function describeVgg16(source: WeightsSource): Vgg16Weights {
   const convs: ConvWeights[] = [];
   let channels = 3;
   for (const [layer, tensor] of CONV_NAMES) {
-    const { weights, bound } = layerWeights(source, layer, tensor, ['O', channels, 3, 3]);
-    convs.push({ ...weights, inputChannels: channels, outputChannels: bound.O! });
+    const { kernel, bias, bound } = layerTensors(source, tensor, ['O', channels, 3, 3]);
+    convs.push({ layer, kernel, bias, inputChannels: channels, outputChannels: bound.O! });
     channels = bound.O!;
   }
-  const dense: DenseWeights[] = [];
-  let featureSide: number | undefined;
-  let width = channels;
-  for (const { layer, tensor, shape } of naming) {
-    const { weights, bound } = layerWeights(source, layer, tensor, shape(width));
-    if (layer === 'fc1') {
-      featureSide = bound.S ?? sideOf(source, weights.kernel, channels);
-      width = channels * featureSide * featureSide;
-    }
-    dense.push({ ...weights, inputs: width, outputs: bound.O! });
-    width = bound.O!;
-  }
+  const head = naming && describeHead(source, naming, channels);
   return {
     source,
     convs,
-    dense,
-    featureSide,
+    dense: head?.dense ?? [],
+    pool: head?.pool ?? 'flatten',
+    featureSide: head?.featureSide,
     preprocess: preprocessOf(source),
-    classes: classesOf(source, dense.at(-1)?.outputs),
+    classes: classesOf(source, head?.dense.at(-1)?.outputs),
   };
 }
 
-/** Checks that the file holds a VGG16's names and no others; returns those of its top, none where it has none. */
-function checkNames(source: WeightsSource): readonly DenseNaming[] {
+function describeHead(
+  source: WeightsSource,
+  naming: HeadNaming,
+  channels: number,
+): HeadInput & { readonly dense: DenseWeights[] } {
+  const first = source.tensors.get(`${naming.layers[0]}.weight`)!;
+  const { pool, featureSide } = headInputOf(source, naming, first, channels);
+  const dense: DenseWeights[] = [];
+  let width = channels * (featureSide ?? 1) ** 2;
+  for (const [i, tensor] of naming.layers.entries()) {
+    // What the first one reads has been found to fit.
+    const shape = i === 0 ? ['O', ...first.shape.slice(1)] : denseShape(naming, tensor, width);
+    const { kernel, bias, bound } = layerTensors(source, tensor, shape);
+    dense.push({ layer: `fc${i + 1}`, kernel, bias, inputs: width, outputs: bound.O! });
+    width = bound.O!;
+  }
+  return { dense, pool, featureSide };
+}
+
+/** Checks that the file holds a VGG16's names and no others; returns those of its head, undefined where it has none. */
+function checkNames(source: WeightsSource): HeadNaming | undefined {
   const names = [...source.tensors.keys()];
   const fault = (what: string) => new WeightsError(`${source.path}: ${what}`);
   if (names.some((name) => /^features\.\d+\.running_(mean|var)$/.test(name))) {
@@ -145,10 +140,9 @@ function checkNames(source: WeightsSource): readonly DenseNaming[] {
   if (relative) throw fault(`this looks like ${relative}: ${kernels} convolutions where VGG16 has 13`);
 
   const isPresent = (name: string) => source.tensors.has(name);
-  const naming =
-    DENSE_NAMINGS.find((layers) => tensorNames(layers.map((l) => l.tensor)).some(isPresent)) ?? [];
+  const naming = headNamingOf(source);
   const base = tensorNames(CONV_NAMES.map(([, tensor]) => tensor));
-  const top = tensorNames(naming.map(({ tensor }) => tensor));
+  const top = tensorNames(naming?.layers ?? []);
   const known = new Set([...base, ...top]);
   const faults = [
     ['missing tensors of the base', base.filter((name) => !isPresent(name))],
@@ -166,27 +160,16 @@ function tensorNames(layers: readonly string[]): string[] {
   return layers.flatMap((layer) => [`${layer}.weight`, `${layer}.bias`]);
 }
 
-function layerWeights(
+function layerTensors(
   source: WeightsSource,
   layer: string,
-  tensor: string,
   shape: ShapePattern,
-): { weights: LayerWeights; bound: Bindings } {
-  const kernel = source.tensors.get(`${tensor}.weight`)!;
-  const bias = source.tensors.get(`${tensor}.bias`)!;
+): { kernel: TensorEntry; bias: TensorEntry; bound: Bindings } {
+  const kernel = source.tensors.get(`${layer}.weight`)!;
+  const bias = source.tensors.get(`${layer}.bias`)!;
   const bound = matchShape(source, kernel, shape);
   matchShape(source, bias, [bound.O!]);
-  return { weights: { layer, kernel, bias }, bound };
-}
-
-/** The side of the square feature map that a flat fc1 reads. */
-function sideOf(source: WeightsSource, kernel: TensorEntry, channels: number): number {
-  const side = Math.sqrt(kernel.shape[1]! / channels);
-  if (Number.isInteger(side)) return side;
-  throw new WeightsError(
-    `${source.path}: tensor ${quote(kernel.name)}: expected shape (O, ${channels} * S * S) for a square feature map ` +
-      `of ${channels} channels, found ${formatShape(kernel.shape)}`,
-  );
+  return { kernel, bias, bound };
 }
 
 function preprocessOf(source: WeightsSource): Preprocess {

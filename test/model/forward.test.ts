@@ -4,26 +4,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { readPeerNetwork } from '../../bench/peers/read_network.js';
 import { Gpu } from '../../src/gpu/gpu.js';
-import type { Picture } from '../../src/image/picture.js';
-import { LAYERS, type LayerName } from '../../src/model/architecture.js';
-import { NORMALISATIONS } from '../../src/model/preprocess.js';
+import { type LayerName, layersOf, PAPER_WIDTHS } from '../../src/model/architecture.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { nmse } from '../../src/reference/compare.js';
-import { normalise } from '../../src/reference/normalise.js';
-import { openWeights } from '../../src/weights/open.js';
-import { describeVgg16 } from '../../src/weights/vgg16.js';
-import { reference } from '../support/float64_vgg16.js';
+import { expected, expectSame, MAX_NMSE, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
-import { seededRandom } from '../support/random.js';
 import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 
 // Every width is off the grid of quads somewhere: padding must neither leak in nor be read out.
 const NARROW: RandomVgg16 = { widths: [4, 6, 8, 9, 12], hidden: 18, classes: 7, featureSide: 2, seed: 1 };
-/** Float32 against float64 through 16 layers; a wrong channel or tap gives about 1. */
-const MAX_NMSE = 1e-11;
-const ALL = LAYERS.map(({ name }) => name);
+const ALL = layersOf(PAPER_WIDTHS).map(({ name }) => name);
 const BASE = ALL.slice(0, ALL.indexOf('block5_pool') + 1);
 const ANY = { resize: 'none', crop: 'none' } as const;
 
@@ -32,39 +23,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vgg16-forward-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-function noise(width: number, height: number, seed: number): Picture {
-  const random = seededRandom(seed);
-  return { width, height, data: Uint8Array.from({ length: width * height * 3 }, () => random.below(256)) };
-}
-
-/** The float64 network on the same file and pictures. */
-async function expected(path: string, pictures: readonly Picture[]): Promise<Map<string, Float64Array>> {
-  const source = await openWeights(path);
-  const weights = describeVgg16(source);
-  const network = await readPeerNetwork(weights);
-  await source.close();
-  const { width: W, height: H } = pictures[0]!;
-  const x = pictures.flatMap(({ data }) => {
-    const padded = normalise(data, { N: 1, H, W }, NORMALISATIONS[weights.preprocess]);
-    return Array.from(padded).filter((_, i) => i % 4 !== 3);
-  });
-  return reference(network, Float32Array.from(x), [pictures.length, H, W]);
-}
-
-async function expectSame(
-  model: VGG16,
-  path: string,
-  pictures: readonly Picture[],
-  layers: readonly LayerName[],
-) {
-  const actual = await model.forward(pictures, layers);
-  const wanted = await expected(path, pictures);
-  expect([...actual.keys()]).toEqual(layers);
-  for (const layer of layers) {
-    expect(nmse(actual.get(layer)!, wanted.get(layer)!), layer).toBeLessThanOrEqual(MAX_NMSE);
-  }
-}
 
 // One device for all, so that its compiled kernels serve all.
 const gpu = useGpu();

@@ -11,8 +11,13 @@ export const LAYERS = CONVS_OF_BLOCK.flatMap((count, block) => [
 /** And those above. */
 export const TOP = ['fc1', 'fc2', 'fc3', 'softmax'];
 
-/** Every layer's output for x (N,H,W,3): NHWC, or (N,outputs). */
-export function reference(network: PeerNetwork, x: Float32Array, [N, H, W]: NHW): Map<string, Float64Array> {
+/** Every layer's output for x (N,H,W,3): NHWC, or (N,outputs); with `pool` as avg, fc1 reads the averaged feature map. */
+export function reference(
+  network: PeerNetwork,
+  x: Float32Array,
+  [N, H, W]: NHW,
+  pool: 'flatten' | 'avg' = 'flatten',
+): Map<string, Float64Array> {
   const outputs = new Map<string, Float64Array>();
   let y: Float64Array = Float64Array.from(x);
   let [h, w, c] = [H, W, 3];
@@ -22,11 +27,17 @@ export function reference(network: PeerNetwork, x: Float32Array, [N, H, W]: NHW)
       y = convolve(y, N, h, w, conv);
       c = conv.O;
     } else {
-      y = pool(y, N, h, w, c);
+      y = maxPool(y, N, h, w, c);
       [h, w] = [Math.floor(h / 2), Math.floor(w / 2)];
     }
     outputs.set(layer, y);
   }
+  if (pool === 'avg') {
+    y = average(y, N, h * w, c);
+    [h, w] = [1, 1];
+    outputs.set('avgpool', y);
+  }
+  const last = network.dense.at(-1)?.layer;
   for (const { layer, kernel, bias, outputs: O, inputs } of network.dense) {
     const from = y;
     y = new Float64Array(N * O);
@@ -39,7 +50,7 @@ export function reference(network: PeerNetwork, x: Float32Array, [N, H, W]: NHW)
           const at = layer === 'fc1' ? position * c + channel : i;
           sum += from[n * inputs + at]! * kernel[o * inputs + i]!;
         }
-        y[n * O + o] = layer === 'fc3' ? sum : Math.max(0, sum);
+        y[n * O + o] = layer === last ? sum : Math.max(0, sum);
       }
     }
     outputs.set(layer, y);
@@ -84,7 +95,7 @@ function convolve(
   return y;
 }
 
-function pool(x: Float64Array, N: number, H: number, W: number, C: number): Float64Array {
+function maxPool(x: Float64Array, N: number, H: number, W: number, C: number): Float64Array {
   const [h, w] = [Math.floor(H / 2), Math.floor(W / 2)];
   const y = new Float64Array(N * h * w * C).fill(Number.NEGATIVE_INFINITY);
   for (let n = 0; n < N; n++) {
@@ -97,5 +108,13 @@ function pool(x: Float64Array, N: number, H: number, W: number, C: number): Floa
       }
     }
   }
+  return y;
+}
+
+function average(x: Float64Array, N: number, positions: number, C: number): Float64Array {
+  const y = new Float64Array(N * C);
+  x.forEach((value, at) => {
+    y[Math.floor(at / C / positions) * C + (at % C)]! += value / positions;
+  });
   return y;
 }

@@ -9,14 +9,18 @@ import { type Random, seededRandom } from './random.js';
 export interface RandomVgg16 {
   /** Output channels of the convolutions of block 1 to 5. The real ones: [64, 128, 256, 512, 512]. */
   readonly widths: readonly [number, number, number, number, number];
-  /** Outputs of fc1 and fc2; 4096 in the real one. */
+  /** Outputs of all dense layers but the last; 4096 in the real one. */
   readonly hidden: number;
-  /** Outputs of fc3; 1000 in the real one. */
+  /** Outputs of the last; 1000 in the real one. */
   readonly classes: number;
   /** Side of the feature map that fc1 expects: the picture's over 32; 7 where absent. */
   readonly featureSide?: number;
   readonly seed: number;
   readonly naming?: 'torchvision' | 'timm';
+  /** torchvision's names of the dense layers, in their order; its own three where absent. */
+  readonly head?: readonly string[];
+  /** What the first dense layer reads, said in the metadata as well; flattened, and not said, where absent. */
+  readonly pool?: 'flatten' | 'avg';
   readonly dtype?: Dtype;
   /** False leaves the dense layers out. */
   readonly top?: boolean;
@@ -32,7 +36,8 @@ export const FULL_VGG16 = { widths: [64, 128, 256, 512, 512], hidden: 4096, clas
  * shows. The same options give the same bytes.
  */
 export async function writeRandomVgg16(path: string, options: RandomVgg16): Promise<void> {
-  const { dtype = 'F32', seed, metadata = {} } = options;
+  const { dtype = 'F32', seed, pool } = options;
+  const metadata = { ...options.metadata, ...(pool && { pool }) };
   const random = seededRandom(seed);
   const tensors = layers(options).flatMap(({ name, shape }): TensorToWrite[] => {
     const fanIn = sizeOf(shape.slice(1));
@@ -58,6 +63,7 @@ interface Layer {
 
 function layers(options: RandomVgg16): Layer[] {
   const { widths, hidden, classes, featureSide: side = 7, naming = 'torchvision', top = true } = options;
+  const { head = ['classifier.0', 'classifier.3', 'classifier.6'], pool } = options;
   let channels = 3;
   const convs = CONV_NAMES.map(([layer, name]) => {
     const block = Number(layer.charAt('block'.length));
@@ -74,12 +80,12 @@ function layers(options: RandomVgg16): Layer[] {
       { name: 'head.fc', shape: [classes, hidden] },
     ];
   }
-  return [
-    ...convs,
-    { name: 'classifier.0', shape: [hidden, channels * side * side] },
-    { name: 'classifier.3', shape: [hidden, hidden] },
-    { name: 'classifier.6', shape: [classes, hidden] },
-  ];
+  const inputs = pool === 'avg' ? channels : channels * side * side;
+  const dense = head.map((name, i) => ({
+    name,
+    shape: [i === head.length - 1 ? classes : hidden, i === 0 ? inputs : hidden],
+  }));
+  return [...convs, ...dense];
 }
 
 const CHUNK = 2 ** 20;

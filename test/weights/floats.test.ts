@@ -135,6 +135,21 @@ describe('findNonFinite', () => {
     expect(findNonFinite(bytesOf(Uint32Array.of(0x7f7fffff, 0xff7fffff)), 'F32')).toBe(-1);
     expect(findNonFinite(new Uint8Array(0), 'F32')).toBe(-1);
   });
+
+  test('finds what would be infinite as F16, if that is what the numbers become', () => {
+    // Each time the largest that rounds to a finite one, and the next.
+    const words = {
+      F32: [0x477fefff, 0xc77fefff, 0xc77ff000],
+      F16: [0x7bff, 0xfbff, 0xfc00],
+      BF16: [0x477f, 0xc77f, 0xc780],
+    };
+    for (const [dtype, list] of Object.entries(words) as [Dtype, number[]][]) {
+      const bytes = bytesOf(dtype === 'F32' ? Uint32Array.from(list) : Uint16Array.from(list));
+      const halves = decodeFloats(encodeFloats(decodeFloats(bytes, dtype), 'F16'), 'F16');
+      expect(Array.from(halves, Number.isFinite)).toEqual([true, true, false]);
+      expect(findNonFinite(bytes, dtype, 'F16')).toBe(2);
+    }
+  });
 });
 
 test('14.7 million values, as many as the base has, are narrowed in under 2 s', () => {

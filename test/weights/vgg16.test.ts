@@ -65,7 +65,7 @@ function faultOf(source: WeightsSource): string {
 describe('a narrow VGG16', () => {
   test('in torchvision’s names', async () => {
     const source = await narrow();
-    const { convs, dense, featureSide, preprocess, classes } = describeVgg16(source);
+    const { convs, dense, pool, featureSide, preprocess, classes } = describeVgg16(source);
     expect(convs.map((c) => [c.layer, c.kernel.name, c.inputChannels, c.outputChannels])).toEqual([
       ['block1_conv1', 'features.0.weight', 3, 2],
       ['block1_conv2', 'features.2.weight', 2, 2],
@@ -87,7 +87,8 @@ describe('a narrow VGG16', () => {
       ['fc2', 'classifier.3.weight', 'classifier.3.bias', 7, 7],
       ['fc3', 'classifier.6.weight', 'classifier.6.bias', 7, 4],
     ]);
-    expect({ featureSide, preprocess, classes }).toEqual({
+    expect({ pool, featureSide, preprocess, classes }).toEqual({
+      pool: 'flatten',
       featureSide: 2,
       preprocess: 'torchvision',
       classes: undefined,
@@ -132,6 +133,170 @@ describe('a narrow VGG16', () => {
         .convs.slice(0, 2)
         .map((c) => c.outputChannels),
     ).toEqual([9, 2]);
+  });
+});
+
+/** A narrow VGG16 whose classifier consists of these tensors, in this order. */
+async function withHead(
+  tensors: Readonly<Record<string, readonly number[]>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<WeightsSource> {
+  return changed(await narrow({ top: false }), tensors, metadata);
+}
+
+/** The tensors of a dense layer. */
+function layer(name: string, outputs: number, inputs: number): Record<string, readonly number[]> {
+  return { [`${name}.weight`]: [outputs, inputs], [`${name}.bias`]: [outputs] };
+}
+
+/** The widths of the last feature map: 6 channels, flattened 2 x 2 or averaged. */
+const [FLAT, AVERAGED] = [24, 6];
+
+describe('a classifier of its own', () => {
+  const HEADS: readonly (readonly [
+    what: string,
+    names: readonly string[],
+    said: 'flatten' | 'avg' | undefined,
+  ])[] = [
+    ['one layer', ['classifier.0'], undefined],
+    ['one layer behind something without weights', ['classifier.1'], 'flatten'],
+    ['one layer without a number', ['classifier'], undefined],
+    ['one layer, averaged', ['classifier'], 'avg'],
+    ['two layers', ['classifier.0', 'classifier.3'], undefined],
+    ['two layers, averaged', ['classifier.0', 'classifier.2'], 'avg'],
+    [
+      'a Sequential in the last one’s place',
+      ['classifier.0', 'classifier.3', 'classifier.6.0', 'classifier.6.3'],
+      undefined,
+    ],
+    [
+      'numbers of two digits',
+      ['classifier.0', 'classifier.3', 'classifier.9', 'classifier.10', 'classifier.10.1'],
+      'flatten',
+    ],
+  ];
+
+  test.each(HEADS)('%s', async (_, names, pool) => {
+    const inputs = (i: number) => (i > 0 ? 10 + i - 1 : pool === 'avg' ? AVERAGED : FLAT);
+    const tensors = names.map((name, i) => layer(name, 10 + i, inputs(i)));
+    const metadata = pool ? { pool } : {};
+    // The file's order is not the network's.
+    const described = describeVgg16(await withHead(Object.assign({}, ...tensors.reverse()), metadata));
+    expect(described.dense.map((d) => [d.layer, d.kernel.name, d.bias.name, d.inputs, d.outputs])).toEqual(
+      names.map((name, i) => [`fc${i + 1}`, `${name}.weight`, `${name}.bias`, inputs(i), 10 + i]),
+    );
+    expect([described.pool, described.featureSide]).toEqual(
+      pool === 'avg' ? ['avg', undefined] : ['flatten', 2],
+    );
+  });
+
+  test('reads one position a channel as a feature map of 1 x 1, unless the metadata say average', async () => {
+    const described = async (metadata: Record<string, string>) => {
+      const { pool, featureSide } = describeVgg16(await withHead(layer('classifier', 3, AVERAGED), metadata));
+      return { pool, featureSide };
+    };
+    expect(await described({})).toEqual({ pool: 'flatten', featureSide: 1 });
+    expect(await described({ pool: 'flatten' })).toEqual({ pool: 'flatten', featureSide: 1 });
+    expect(await described({ pool: 'avg' })).toEqual({ pool: 'avg', featureSide: undefined });
+  });
+
+  test('has as many classes as the last layer has outputs', async () => {
+    const head = { ...layer('classifier.0', 5, AVERAGED), ...layer('classifier.3', 2, 5) };
+    const classes = (names: readonly string[]) =>
+      withHead(head, { pool: 'avg', classes: JSON.stringify(names) });
+    expect(describeVgg16(await classes(['ant', 'bee'])).classes).toEqual(['ant', 'bee']);
+    expect(faultOf(await classes(['ant', 'bee', 'cat']))).toBe(
+      'metadata classes has 3 names, but the classifier has 2 outputs',
+    );
+  });
+
+  test('in timm’s names has other classes', async () => {
+    const source = changed(await narrow({ naming: 'timm' }), {
+      'head.fc.weight': [2, 7],
+      'head.fc.bias': [2],
+    });
+    expect(describeVgg16(source).dense.map(({ outputs }) => outputs)).toEqual([7, 7, 2]);
+    expect(describeVgg16(source)).toMatchObject({ pool: 'flatten', featureSide: 2 });
+  });
+});
+
+describe('a classifier that does not fit', () => {
+  const FAULTS: readonly (readonly [tensors: object, metadata: Record<string, string>, fault: string])[] = [
+    [
+      { ...layer('classifier.0', 5, FLAT), ...layer('classifier.6.0', 4, 7) },
+      {},
+      'not a VGG16: only part of the classifier, missing: "classifier.3.weight", "classifier.3.bias"',
+    ],
+    [
+      { ...layer('classifier.0', 5, FLAT), ...layer('classifier.3.1', 4, 7) },
+      {},
+      'tensor "classifier.3.1.weight": expected shape (O, 5), found (4, 7)',
+    ],
+    [
+      layer('classifier', 5, FLAT),
+      { pool: 'avg' },
+      'tensor "classifier.weight": expected shape (O, 6), found (5, 24)',
+    ],
+    [
+      layer('classifier.1', 5, 12),
+      { pool: 'flatten' },
+      'tensor "classifier.1.weight": expected shape (O, 6 * S * S) for a square feature map of 6 channels, found (5, 12)',
+    ],
+    [
+      layer('classifier.1', 5, 3),
+      {},
+      'tensor "classifier.1.weight": expected shape (O, 6 * S * S) for a square feature map of 6 channels, found (5, 3)',
+    ],
+    [layer('classifier', 5, FLAT), { pool: 'max' }, 'metadata pool is "max", expected "flatten" or "avg"'],
+    [
+      { 'classifier.weight': [5, FLAT] },
+      {},
+      'not a VGG16: only part of the classifier, missing: "classifier.bias"',
+    ],
+    [
+      { ...layer('classifier.0', 5, FLAT), 'classifier.1.running_mean': [5] },
+      {},
+      'not a VGG16: unknown tensors: "classifier.1.running_mean"',
+    ],
+    [
+      { ...layer('classifier.0', 5, FLAT), 'classifier.1.weight': [5], 'classifier.1.bias': [5] },
+      {},
+      'tensor "classifier.1.weight": expected shape (O, 5), found (5,)',
+    ],
+    [
+      { ...layer('classifier.0', 5, FLAT), ...layer('classifier.01', 5, 5) },
+      {},
+      'not a VGG16: unknown tensors: "classifier.01.weight", "classifier.01.bias"',
+    ],
+    [
+      layer('classifier.99999', 5, FLAT),
+      {},
+      'not a VGG16: unknown tensors: "classifier.99999.weight", "classifier.99999.bias"',
+    ],
+    [
+      layer('classifier.fc', 5, FLAT),
+      {},
+      'not a VGG16: unknown tensors: "classifier.fc.weight", "classifier.fc.bias"',
+    ],
+    [
+      Object.assign(
+        {},
+        ...Array.from({ length: 17 }, (_, i) => layer(`classifier.${i}`, 5, i > 0 ? 5 : FLAT)),
+      ),
+      {},
+      'the classifier has 17 dense layers; at most 16 are supported',
+    ],
+  ];
+
+  test.each(FAULTS)('%j %j', async (tensors, metadata, fault) => {
+    expect(faultOf(await withHead({ ...tensors }, metadata))).toBe(fault);
+  });
+
+  test('where timm’s is said to be averaged', async () => {
+    const source = changed(await narrow({ naming: 'timm' }), {}, { pool: 'avg' });
+    expect(faultOf(source)).toBe(
+      'metadata pool is "avg", but "pre_logits.fc1.weight" of shape (7, 6, 2, 2) reads a flattened feature map',
+    );
   });
 });
 
@@ -250,7 +415,7 @@ describe('metadata', () => {
     );
   });
 
-  test('classes are the names of fc3’s outputs', async () => {
+  test('classes are the names of the last dense layer’s outputs', async () => {
     const classes = ['ant', 'bee', 'cat', 'naïve 図'];
     const source = changed(await narrow(), {}, { classes: JSON.stringify(classes) });
     expect(describeVgg16(source).classes).toEqual(classes);

@@ -1,0 +1,122 @@
+// The head of a VGG16: what its dense layers are called in a weights file, and what the first of them reads.
+//
+//   naming        layers                                          first kernel        the others
+//   torchvision   classifier.N, or deeper: classifier.6.0, ...;   (O, C*S*S) or,      (O, I)
+//                 any number of them, in the order of their       averaged, (O, C)
+//                 numbers; a single one may be `classifier`
+//   timm          pre_logits.fc1, pre_logits.fc2, head.fc         (O, C, S, S)        (O, I, 1, 1), the last (O, I)
+//
+// torchvision's own is classifier.0, .3, .6: ReLU and dropout take numbers, too.
+
+import { WeightsError } from '../errors.js';
+import type { FoundVgg16 } from './archive.js';
+import { matchShape, type ShapePattern } from './shapes.js';
+import type { TensorEntry, WeightsSource } from './source.js';
+import { formatShape, quote } from './text.js';
+
+/** How the last feature map becomes the first dense layer's input. */
+export type Pool = FoundVgg16['pool'];
+
+/** torchvision's and timm's heads have three; more than this is no classifier that anyone trained. */
+const MAX_DEPTH = 16;
+
+export interface HeadNaming {
+  readonly dialect: 'torchvision' | 'timm';
+  /** The dense layers' names without `.weight` and `.bias`, first to last; at least one. */
+  readonly layers: readonly string[];
+}
+
+const TIMM: HeadNaming = { dialect: 'timm', layers: ['pre_logits.fc1', 'pre_logits.fc2', 'head.fc'] };
+
+const TORCHVISION_TENSOR = /^(classifier(?:\.(?:0|[1-9]\d{0,3}))*)\.(?:weight|bias)$/;
+
+/**
+ * The head that a file with these tensors has, or begins to have; undefined where none of its names is a head's.
+ *
+ * @throws WeightsError for more layers than a head may have
+ */
+export function headNamingOf({ path, tensors }: WeightsSource): HeadNaming | undefined {
+  const names = [...tensors.keys()];
+  const layers = new Set(names.flatMap((name) => TORCHVISION_TENSOR.exec(name)?.[1] ?? []));
+  if (layers.size === 0) {
+    return TIMM.layers.some((layer) => tensors.has(`${layer}.weight`) || tensors.has(`${layer}.bias`))
+      ? TIMM
+      : undefined;
+  }
+  if (layers.size > MAX_DEPTH) {
+    throw new WeightsError(
+      `${path}: the classifier has ${layers.size} dense layers; at most ${MAX_DEPTH} are supported`,
+    );
+  }
+  if (lacksMiddle(layers)) layers.add('classifier.3');
+  return { dialect: 'torchvision', layers: [...layers].sort(byNumericPath) };
+}
+
+/** torchvision's head without its second layer: fc2 is square, so that the widths fit all the same. */
+function lacksMiddle(layers: ReadonlySet<string>): boolean {
+  const places = new Set([...layers].map((layer) => numericPath(layer)[0]));
+  return places.has(0) && places.has(6) && ![1, 2, 3, 4, 5].some((place) => places.has(place));
+}
+
+function numericPath(layer: string): number[] {
+  return layer.split('.').slice(1).map(Number);
+}
+
+/** classifier.3 before classifier.10, and classifier.6 before classifier.6.0. */
+function byNumericPath(one: string, other: string): number {
+  const [a, b] = [numericPath(one), numericPath(other)];
+  const differs = a.findIndex((place, i) => place !== b[i]);
+  return differs < 0 ? a.length - b.length : a[differs]! - (b[differs] ?? -1);
+}
+
+/** What a dense layer's kernel must look like behind `inputs` units. */
+export function denseShape({ dialect, layers }: HeadNaming, layer: string, inputs: number): ShapePattern {
+  return dialect === 'timm' && layer !== layers.at(-1) ? ['O', inputs, 1, 1] : ['O', inputs];
+}
+
+/** What the first dense layer reads: the flattened feature map of this side, or its average. */
+export interface HeadInput {
+  readonly pool: Pool;
+  /** Side of the last feature map; undefined where it is averaged, whatever its size. */
+  readonly featureSide: number | undefined;
+}
+
+/**
+ * What the head reads of a last feature map of `channels` channels, by the metadata `pool`, else by the first kernel's
+ * shape: flattened.
+ *
+ * @throws WeightsError where the shape suits neither, or not what the metadata say
+ */
+export function headInputOf(
+  source: WeightsSource,
+  { dialect }: HeadNaming,
+  kernel: TensorEntry,
+  channels: number,
+): HeadInput {
+  const pool = saidPool(source);
+  if (dialect === 'timm') {
+    const { S } = matchShape(source, kernel, ['O', channels, 'S', 'S']);
+    if (pool !== 'avg') return { pool: 'flatten', featureSide: S! };
+    throw new WeightsError(
+      `${source.path}: metadata pool is "avg", but ${quote(kernel.name)} of shape ${formatShape(kernel.shape)} reads ` +
+        'a flattened feature map',
+    );
+  }
+  if (pool === 'avg') {
+    matchShape(source, kernel, ['O', channels]);
+    return { pool, featureSide: undefined };
+  }
+  const { I } = matchShape(source, kernel, ['O', 'I']);
+  const side = Math.sqrt(I! / channels);
+  if (Number.isInteger(side)) return { pool: 'flatten', featureSide: side };
+  throw new WeightsError(
+    `${source.path}: tensor ${quote(kernel.name)}: expected shape (O, ${channels} * S * S) for a square feature map ` +
+      `of ${channels} channels, found ${formatShape(kernel.shape)}`,
+  );
+}
+
+function saidPool({ path, metadata }: WeightsSource): Pool | undefined {
+  const said = metadata.pool;
+  if (said === undefined || said === 'flatten' || said === 'avg') return said;
+  throw new WeightsError(`${path}: metadata pool is ${quote(said)}, expected "flatten" or "avg"`);
+}
