@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { refusing, syncFolder } from './disk.js';
 import { OutputError } from './errors.js';
 
 /** Appends bytes to the file. The bytes may be changed again once the promise is fulfilled. */
@@ -53,17 +54,6 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
   }
 }
 
-/** Makes the new name itself durable. Windows has no such call for folders. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** Renaming over a device such as /dev/null would replace it for everybody. */
 async function refuseUnlessFile(path: string): Promise<void> {
   const existing = await refusing(path, () => stat(path).catch(ignoreMissing));
@@ -73,26 +63,4 @@ async function refuseUnlessFile(path: string): Promise<void> {
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
-}
-
-/** In words, the refusals that users meet. */
-const REFUSALS: Readonly<Record<string, string>> = {
-  ENOENT: 'its folder does not exist',
-  ENOTDIR: 'its folder is not a folder',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the disk is read-only',
-  ENOSPC: 'no space left on the disk',
-  EDQUOT: 'the disk quota is used up',
-  EFBIG: 'the file would be larger than is allowed',
-  ENAMETOOLONG: 'the name is too long',
-};
-
-async function refusing<T>(path: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    throw new OutputError(`cannot write ${path}: ${REFUSALS[code] ?? message}`, { cause: error });
-  }
 }

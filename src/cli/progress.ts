@@ -13,7 +13,7 @@ export interface ProgressOptions {
   readonly label: string;
   /** How much there is to do; 0 where nobody knows. */
   readonly total: number;
-  /** What is counted, in the plural: "drawings"; "B" counts bytes and prints MB. */
+  /** What is counted, in the plural: "drawings"; "B" counts bytes and prints MB and MB/s. */
   readonly unit: string;
   /** Default: process.stderr. */
   readonly stream?: ProgressStream;
@@ -56,20 +56,26 @@ export function createProgress(options: ProgressOptions): Progress {
     return unit === 'B' ? `${mb(count)} MB` : `${count} ${unit}`;
   };
 
-  // The rate is taken from the first update on: what came before it is mostly preparation.
+  /** What is done in a millisecond, taken from the first update on: what came before it is mostly preparation. */
+  const rate = (): number => {
+    if (!first || count <= first.count || now() <= first.at) return 0;
+    return (count - first.count) / (now() - first.at);
+  };
+
+  const speed = (): string => (unit === 'B' && rate() > 0 ? `, ${mb(rate() * 1000)} MB/s` : '');
+
   const timeLeft = (): string => {
-    if (!first || total <= 0 || count <= first.count || count >= total) return '';
-    const perItem = (now() - first.at) / (count - first.count);
-    return `, ${duration(perItem * (total - count))} left`;
+    if (total <= 0 || count >= total || rate() === 0) return '';
+    return `, ${duration((total - count) / rate())} left`;
   };
 
   const draw = (): void => {
     if (!live) {
       const share = total > 0 ? ` (${Math.floor((100 * count) / total)}%)` : '';
-      stream.write(`${label} ${amount()}${share}${timeLeft()}\n`);
+      stream.write(`${label} ${amount()}${share}${speed()}${timeLeft()}\n`);
       return;
     }
-    const text = `${amount()}${timeLeft()}`;
+    const text = `${amount()}${speed()}${timeLeft()}`;
     // Some pseudo-terminals say that they are 0 columns wide.
     const columns = stream.columns || 80;
     const cells = Math.min(BAR_CELLS, columns - label.length - text.length - 3);
@@ -85,9 +91,10 @@ export function createProgress(options: ProgressOptions): Progress {
   return {
     update(done, newTotal = total) {
       if (ended) return;
+      // What goes back has begun anew.
+      if (!first || done < count) first = { at: now(), count: done };
       count = done;
       total = newTotal;
-      first ??= { at: now(), count };
       if (now() - printedAt < (live ? REDRAW_MS : LINE_MS)) return;
       printedAt = now();
       draw();
@@ -97,7 +104,7 @@ export function createProgress(options: ProgressOptions): Progress {
       ended = true;
       if (!first) return;
       const what = count === total && unit !== 'B' ? `${count} ${unit}` : amount();
-      stream.write(`${live ? '\r\x1b[K' : ''}${label} ${what} in ${duration(now() - begin)}\n`);
+      stream.write(`${live ? '\r\x1b[K' : ''}${label} ${what} in ${duration(now() - begin)}${speed()}\n`);
     },
   };
 }

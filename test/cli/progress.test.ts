@@ -105,7 +105,36 @@ describe('on a terminal', () => {
     pass(1000);
     progress.update(2e6, 4e6);
     expect(written[0]).toBe('\r\x1b[Kdownload 1.0 MB');
-    expect(written[1]).toContain('░ 2.0/4.0 MB, 2.0 s left');
+    expect(written[1]).toContain('░ 2.0/4.0 MB, 1.0 MB/s, 2.0 s left');
+  });
+
+  it('tells the speed of bytes, and what it was on the whole', () => {
+    const { written, pass, options } = desk(true, 80);
+    const progress = createProgress({ label: 'fetch', total: 553e6, unit: 'B', ...options });
+    pass(2000);
+    progress.update(53e6);
+    pass(10_000);
+    progress.update(153e6);
+    pass(40_000);
+    progress.update(553e6);
+    progress.done();
+    expect(written).toEqual([
+      '\r\x1b[Kfetch ██░░░░░░░░░░░░░░░░░░░░░░ 53.0/553.0 MB',
+      '\r\x1b[Kfetch ███████░░░░░░░░░░░░░░░░░ 153.0/553.0 MB, 10.0 MB/s, 40 s left',
+      '\r\x1b[Kfetch ████████████████████████ 553.0/553.0 MB, 10.0 MB/s',
+      '\r\x1b[Kfetch 553.0/553.0 MB in 52 s, 10.0 MB/s\n',
+    ]);
+  });
+
+  it('takes the speed anew where a download begins anew', () => {
+    const { written, pass, options } = desk(true, 80);
+    const progress = createProgress({ label: 'fetch', total: 10e6, unit: 'B', ...options });
+    progress.update(8e6);
+    pass(1000);
+    progress.update(1e6);
+    pass(1000);
+    progress.update(4e6);
+    expect(written.at(-1)).toContain(' 4.0/10.0 MB, 3.0 MB/s, 2.0 s left');
   });
 
   it('says nothing after its end', () => {

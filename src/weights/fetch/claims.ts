@@ -1,0 +1,69 @@
+// What is claimed about a file's hash, by us, by a server, or by an earlier check; and whether the bytes bear it out.
+
+import { ALGORITHMS, type Algorithm, type Hashes } from './hash.js';
+import type { KnownSource } from './manifest.js';
+
+export interface Claim {
+  readonly algorithm: Algorithm;
+  /** Lower-case hex; fewer digits than the algorithm has claim only how it begins. */
+  readonly hex: string;
+  /** Who says so: "the manifest", "X-Linked-ETag". */
+  readonly by: string;
+}
+
+const TITLES: Readonly<Record<Algorithm, string>> = { sha256: 'SHA-256', md5: 'MD5' };
+const DIGITS: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32 };
+
+/** What is known of a file without asking any server. */
+export function pinnedClaims({ sha256Prefix, md5 }: KnownSource): Claim[] {
+  const claims: Claim[] = [];
+  if (sha256Prefix) claims.push({ algorithm: 'sha256', hex: sha256Prefix, by: 'its publisher' });
+  if (md5) claims.push({ algorithm: 'md5', hex: md5, by: 'its publisher' });
+  return claims;
+}
+
+/** What the first claim that is wrong expected and what was found, in words; undefined where all are right. */
+export function contradiction(claims: readonly Claim[], hashes: Hashes): string | undefined {
+  for (const { algorithm, hex, by } of claims) {
+    const found = hashes[algorithm];
+    if (found === undefined || !found.startsWith(hex)) {
+      return `${TITLES[algorithm]} ${expected(algorithm, hex)} according to ${by}, but is ${found ?? 'unknown'}`;
+    }
+  }
+  return undefined;
+}
+
+/** Two claims that cannot both be right, in words. */
+export function conflict(claims: readonly Claim[]): string | undefined {
+  for (const algorithm of ALGORITHMS) {
+    const [longest, ...others] = claims
+      .filter((claim) => claim.algorithm === algorithm)
+      .sort((a, b) => b.hex.length - a.hex.length);
+    const other = others.find(({ hex }) => !longest!.hex.startsWith(hex));
+    if (longest && other) {
+      const title = TITLES[algorithm];
+      return `${title} ${expected(algorithm, other.hex)} according to ${other.by}, but is ${longest.hex} according to ${longest.by}`;
+    }
+  }
+  return undefined;
+}
+
+/** What a file was checked against, for people: "size", "SHA-256 from its publisher". */
+export function describeClaim({ algorithm, by }: Claim): string {
+  return `${TITLES[algorithm]} from ${by}`;
+}
+
+function expected(algorithm: Algorithm, hex: string): string {
+  return hex.length < DIGITS[algorithm] ? `should begin with ${hex}` : `should be ${hex}`;
+}
+
+/** For claims out of a file that may have been damaged. */
+export function isClaim(value: unknown): value is Claim {
+  const { algorithm, hex, by } = (value ?? {}) as Partial<Record<keyof Claim, unknown>>;
+  return (
+    ALGORITHMS.some((known) => known === algorithm) &&
+    typeof hex === 'string' &&
+    /^[0-9a-f]{8,64}$/.test(hex) &&
+    typeof by === 'string'
+  );
+}
