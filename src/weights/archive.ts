@@ -65,6 +65,8 @@ export interface FoundVgg16 {
   /** How the last feature map becomes the first dense layer's input. */
   readonly pool: 'flatten' | 'avg';
   readonly preprocess: Preprocess;
+  /** Why `preprocess` is what it is, where the file does not say it and it was taken for granted. */
+  readonly preprocessNote?: string | undefined;
   /** Names of the classes, where the file says them. */
   readonly classes?: readonly string[] | undefined;
   /** What was taken for granted, a line each, for the person who converts: "ReLU between the dense layers". */

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WeightsError } from '../errors.js';
+import { hashFile } from './fetch/hash.js';
 
 const PACKAGE = 'vgg16-webgpu';
 const FILE = join('weights', 'vgg16-imagenet-base.safetensors');
@@ -29,6 +30,21 @@ export function embeddedBasePath(module: string = import.meta.url): string {
       throw new WeightsError(`no ${FILE}: the package ${PACKAGE} is not above ${start}; name a weights file`);
     }
   }
+}
+
+/**
+ * Hashes the embedded base.
+ *
+ * @returns its path
+ * @throws WeightsError where it is missing or not the file as released
+ */
+export async function verifyEmbeddedBase(): Promise<string> {
+  const path = embeddedBasePath();
+  const { sha256 } = await hashFile(path, { md5: false });
+  if (sha256 === EMBEDDED_BASE_SHA256) return path;
+  throw new WeightsError(
+    `${path} is damaged: its SHA-256 is ${sha256}, not ${EMBEDDED_BASE_SHA256}; install the package again`,
+  );
 }
 
 /** The name in a folder's package.json; undefined where it has none or nothing that can be read. */

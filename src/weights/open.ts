@@ -1,13 +1,123 @@
 // Opens a weights file, whatever its format.
 
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openSafetensors } from './safetensors.js';
-import type { WeightsSource } from './source.js';
+import type { Archive, FoundVgg16, Preprocess } from './archive.js';
+import { canonicalSource } from './canonical.js';
+import { detectFormat, type Format } from './detect.js';
+import { asWeightsError } from './file.js';
+import type { OpenedWeights } from './opened.js';
+
+export type { OpenedWeights, Origin } from './opened.js';
+
+export interface OpenOptions {
+  /** How pixels are to be prepared, where the file does not say it or is wrong. */
+  readonly preprocess?: Preprocess | undefined;
+}
 
 /**
- * @param file  a path or a `file:` URL; safetensors is the one format so far
- * @throws WeightsError for a file that is missing or damaged
+ * Opens weights in torchvision's names and layout; `describeVgg16` tells their layers.
+ *
+ * @param file  a path or a `file:` URL of a safetensors, PyTorch, Keras, NumPy, ONNX or TensorFlow.js file, which is
+ *   known by its content; TensorFlow.js' may be the folder of model.json
+ * @throws WeightsError for a file that is missing, damaged, of no known format, or without a VGG16
  */
-export function openWeights(file: string | URL): Promise<WeightsSource> {
-  return openSafetensors(file instanceof URL ? fileURLToPath(file) : file);
+export async function openWeights(file: string | URL, options: OpenOptions = {}): Promise<OpenedWeights> {
+  const path = await fileOf(file instanceof URL ? fileURLToPath(file) : file);
+  try {
+    return await OPENERS[await detectFormat(path)](path, options);
+  } catch (error) {
+    throw asWeightsError(path, error);
+  }
+}
+
+const MODEL_JSON = 'model.json';
+
+/** A folder's model.json, where it is one; any other path as it is. */
+async function fileOf(path: string): Promise<string> {
+  const within = join(path, MODEL_JSON);
+  return (await exists(within)) ? within : path;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** Each loads the libraries that it needs, and no others. */
+const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => Promise<OpenedWeights>>> = {
+  safetensors: async (path, { preprocess }) => {
+    const { openAnySafetensors } = await import('./safetensors_archive.js');
+    const opened = await openAnySafetensors(path);
+    return preprocess === undefined ? opened : preparedAs(opened, preprocess);
+  },
+  'pytorch-zip': async (path, options) => {
+    const { openPytorchZip } = await import('./formats/pytorch_zip.js');
+    const { findTorch } = await import('./dialects/torch.js');
+    return translated(await openPytorchZip(path), findTorch, options);
+  },
+  'pytorch-legacy': async (path, options) => {
+    const { openPytorchLegacy } = await import('./formats/pytorch_legacy.js');
+    const { findTorch } = await import('./dialects/torch.js');
+    return translated(await openPytorchLegacy(path), findTorch, options);
+  },
+  'keras-h5': async (path, options) => {
+    const { openKerasH5 } = await import('./formats/keras_h5.js');
+    const { findKeras } = await import('./dialects/keras.js');
+    return translated(await openKerasH5(path), findKeras, options);
+  },
+  'keras-zip': async (path, options) => {
+    const { openKerasZip } = await import('./formats/keras_zip.js');
+    const { findKeras } = await import('./dialects/keras.js');
+    return translated(await openKerasZip(path), findKeras, options);
+  },
+  tfjs: async (path, options) => {
+    const { openTfjs } = await import('./formats/tfjs.js');
+    const { findKeras } = await import('./dialects/keras.js');
+    return translated(await openTfjs(path), findKeras, options, Number.POSITIVE_INFINITY);
+  },
+  npz: async (path, options) => {
+    const { openNpz } = await import('./formats/npz.js');
+    const { findNpz } = await import('./dialects/npz.js');
+    return translated(await openNpz(path), findNpz, options);
+  },
+  onnx: async (path, options) => {
+    const { openOnnx } = await import('./formats/onnx.js');
+    const { findOnnx } = await import('./dialects/onnx.js');
+    return translated(await openOnnx(path), findOnnx, options);
+  },
+};
+
+/**
+ * An archive's VGG16, its pixels to be prepared as is asked for, else as it says itself. Takes the archive over: it is
+ * closed with the result, or at once where this fails.
+ *
+ * @param fileSize  bytes of all its files; of the one file by default
+ */
+async function translated<A extends Archive>(
+  archive: A,
+  find: (archive: A) => FoundVgg16,
+  { preprocess }: OpenOptions,
+  fileSize?: number,
+): Promise<OpenedWeights> {
+  try {
+    const said = find(archive);
+    const found = preprocess === undefined ? said : { ...said, preprocess, preprocessNote: undefined };
+    return canonicalSource(archive, found, fileSize ?? (await stat(archive.path)).size);
+  } catch (error) {
+    await archive.close();
+    throw asWeightsError(archive.path, error);
+  }
+}
+
+function preparedAs(opened: OpenedWeights, preprocess: Preprocess): OpenedWeights {
+  return {
+    ...opened,
+    metadata: { ...opened.metadata, preprocess },
+    read: (name, start, target) => opened.read(name, start, target),
+    close: () => opened.close(),
+  };
 }

@@ -10,6 +10,7 @@
 //
 // Source   https://github.com/huggingface/safetensors, README "Format"
 
+import { FileFault } from './file.js';
 import { duplicateKey } from './json_keys.js';
 import { BYTES_PER_ELEMENT, type Dtype, type TensorEntry } from './source.js';
 import { formatShape, quote } from './text.js';
@@ -29,9 +30,6 @@ export interface PlacedTensor extends TensorEntry {
   /** Offset of the first byte in the buffer. */
   readonly begin: number;
 }
-
-/** What is wrong with a file, without its name: whoever knows the path makes a WeightsError of it. */
-export class FileFault extends Error {}
 
 /**
  * Parses and checks a header.

@@ -1,5 +1,7 @@
 // What every weights format is turned into: named tensors that are read in pieces, from a file that is never held whole.
 
+import { quote } from './text.js';
+
 /** Number formats of stored weights: IEEE 754 single and half precision, and the upper half of a single. */
 export type Dtype = 'F32' | 'F16' | 'BF16';
 
@@ -29,4 +31,20 @@ export interface WeightsSource {
    */
   read(name: string, start: number, target: Uint8Array): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The tensor that `WeightsSource.read` is asked for. @throws RangeError as `read` does */
+export function entryToRead(
+  { path, tensors }: Pick<WeightsSource, 'path' | 'tensors'>,
+  name: string,
+  start: number,
+  length: number,
+): TensorEntry {
+  const entry = tensors.get(name);
+  if (!entry) throw new RangeError(`${path} has no tensor ${quote(name)}`);
+  const end = start + length;
+  if (!Number.isSafeInteger(start) || start < 0 || end > entry.byteLength) {
+    throw new RangeError(`bytes ${start} to ${end} lie outside the ${entry.byteLength} of ${quote(name)}`);
+  }
+  return entry;
 }

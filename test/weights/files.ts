@@ -4,6 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { encodeFloats, readFloats } from '../../src/weights/floats.js';
+import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
+import type { Dtype } from '../../src/weights/source.js';
 
 /** A temporary folder, removed when the test file is through. */
 export function temporaryFolder(): string {
@@ -40,4 +43,22 @@ export async function thrownBy(action: () => unknown): Promise<Error> {
     return error as Error;
   }
   throw new Error('expected an error, but there was none');
+}
+
+/** Writes a copy of a safetensors file, with all numbers in `dtype`, once `change` has had each tensor's. */
+export async function changedCopy(
+  from: string,
+  to: string,
+  { dtype = 'F32', change }: { dtype?: Dtype; change?: (name: string, values: Float32Array) => void },
+): Promise<string> {
+  const source = await openSafetensors(from);
+  const tensors: TensorToWrite[] = [];
+  for (const { name, shape } of source.tensors.values()) {
+    const values = await readFloats(source, name);
+    change?.(name, values);
+    tensors.push({ name, dtype, shape, data: [encodeFloats(values, dtype)] });
+  }
+  await source.close();
+  await writeSafetensors(to, tensors, source.metadata);
+  return to;
 }

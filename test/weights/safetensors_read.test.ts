@@ -213,23 +213,6 @@ test.each(MALFORMED.map(([file, message], i) => ({ file, message, i })))(
   },
 );
 
-test.each([
-  ['PK\x03\x04\0\0\0\0\0\0', ' but a zip archive, as PyTorch (.pth) and NumPy (.npz) write them'],
-  ['PK\x03\x04\x14\0\0\0\x08\0', ' but a zip archive, as PyTorch (.pth) and NumPy (.npz) write them'],
-  ['\x89HDF\r\n\x1a\n\0', ' but HDF5, as Keras (.h5) writes it'],
-  ['\x80\x02\x8a\x0al\xfc\x9cF\xf9', ' but a Python pickle, as old PyTorch (.pth) writes it'],
-  [
-    'version https://git-lfs.github.com/spec/v1\n',
-    ' but a Git LFS pointer to one: fetch it with git lfs pull',
-  ],
-  ['<!DOCTYPE html><html>', ' but a web page: the download failed'],
-  ['just some text\n', ''],
-])('a file that is something else says so: %j', async (start, nature) => {
-  const path = write(folder, 'other', Buffer.from(start, 'latin1'));
-  const error = await thrownBy(() => openSafetensors(path));
-  expect(error).toEqual(new WeightsError(`${path}: not a safetensors file${nature}`));
-});
-
 test('tensors may be called like the fields of a description', async () => {
   const header = { x: f32([1], [0, 4]), dtype: f32([1], [4, 8]), shape: f32([1], [8, 12]) };
   await using source = disposable(

@@ -1,0 +1,155 @@
+// A VGG16 out of any file, as torchvision calls it and lays it out: the one form in which weights are checked, loaded,
+// written and compared. Numbers are put in order while they are read.
+
+import { basename } from 'node:path';
+import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from './archive.js';
+import { asWeightsError } from './file.js';
+import { encodeFloats } from './floats.js';
+import { CHUNK_LENGTH, gather, type RowMajor } from './gather.js';
+import type { OpenedWeights, Origin } from './opened.js';
+import { matchShape } from './shapes.js';
+import { BYTES_PER_ELEMENT, type Dtype, entryToRead, type TensorEntry } from './source.js';
+import { sizeOf } from './strided.js';
+import { quote } from './text.js';
+import { CONV_NAMES } from './vgg16.js';
+
+/** What is gathered at once, at most: 128 MB of a kernel; less of a small file, which may be a hostile one. */
+const LARGEST_STRIPE = 2 ** 27;
+const SMALLEST_STRIPE = 2 ** 25;
+
+/**
+ * The tensors of a VGG16 as `features.N` and `classifier.N`: kernels (O,I,3,3), then (O,I), the first dense one's
+ * inputs in the order C, H, W. Closing it closes the archive.
+ *
+ * @param fileSize  bytes of the archive's file or files
+ * @throws WeightsError for shapes that are no VGG16's, with the tensor's name in the file
+ */
+export function canonicalSource(archive: Archive, found: FoundVgg16, fileSize: number): OpenedWeights {
+  checkShapes(archive, found);
+  const { convs, dense, pool, preprocess, preprocessNote, classes } = found;
+  const layers = [
+    ...convs.map((layer, i) => ({ name: CONV_NAMES[i]![1], ...layer })),
+    ...dense.map((layer, i) => ({ name: `classifier.${3 * i}`, ...layer })),
+  ];
+  const tensors = new Map(
+    layers.flatMap(({ name, kernel, bias }) => [
+      [`${name}.weight`, kernel] as const,
+      [`${name}.bias`, bias] as const,
+    ]),
+  );
+  const metadata = {
+    preprocess,
+    ...(dense.length > 0 && { pool }),
+    ...(classes && { classes: JSON.stringify(classes) }),
+    source: `${basename(archive.path)} (${archive.format})`,
+  };
+  const notes = preprocessNote === undefined ? found.notes : [...found.notes, preprocessNote];
+  const budget = Math.min(LARGEST_STRIPE, SMALLEST_STRIPE + fileSize);
+  return new CanonicalSource(archive, tensors, metadata, notes, budget);
+}
+
+/** As `describeVgg16` checks them, but in the words of the file. */
+function checkShapes(archive: Archive, { convs, dense, pool }: FoundVgg16): void {
+  const widthOf = ({ kernel, bias }: FoundLayer, pattern: readonly (number | string)[]): number => {
+    const { O } = matchShape(archive, kernel, pattern);
+    matchShape(archive, bias, [O!]);
+    return O!;
+  };
+  let channels = 3;
+  for (const layer of convs) channels = widthOf(layer, ['O', channels, 3, 3]);
+  const [first, ...others] = dense;
+  if (!first) return;
+  let units = widthOf(first, pool === 'flatten' ? ['O', channels, 'S', 'S'] : ['O', channels]);
+  for (const layer of others) units = widthOf(layer, ['O', units]);
+}
+
+class CanonicalSource implements OpenedWeights {
+  readonly path: string;
+  readonly format: string;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly origins: ReadonlyMap<string, Origin>;
+  readonly #archive: Archive;
+  readonly #views: ReadonlyMap<string, StridedTensor>;
+  readonly #budget: number;
+  /** Of the tensor that was read last, as long as there is more of it to read. */
+  #reader: { readonly name: string; readonly numbers: RowMajor } | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    archive: Archive,
+    views: ReadonlyMap<string, StridedTensor>,
+    readonly metadata: Readonly<Record<string, string>>,
+    readonly notes: readonly string[],
+    budget: number,
+  ) {
+    this.path = archive.path;
+    this.format = archive.format;
+    this.#archive = archive;
+    this.#views = views;
+    this.#budget = budget;
+    this.tensors = new Map([...views].map(([name, view]) => [name, entryOf(name, view)]));
+    this.origins = new Map([...views].map(([name, view]) => [name, originOf(archive, view)]));
+  }
+
+  async read(name: string, start: number, target: Uint8Array): Promise<void> {
+    const entry = entryToRead(this, name, start, target.length);
+    const result = this.#turn.then(() => this.#read(entry, start, target));
+    this.#turn = result.catch(() => {});
+    await result;
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    this.#reader = undefined;
+    await this.#archive.close();
+  }
+
+  async #read({ name, dtype, byteLength }: TensorEntry, start: number, target: Uint8Array): Promise<void> {
+    const view = this.#views.get(name)!;
+    if (this.#reader?.name !== name) {
+      this.#reader = undefined; // and its stripe with it
+      this.#reader = { name, numbers: gather(view, this.#budget / Float32Array.BYTES_PER_ELEMENT) };
+    }
+    try {
+      await readBytes(this.#reader.numbers, dtype, start, target);
+    } catch (error) {
+      throw asWeightsError(`${this.path}: tensor ${quote(view.name)}`, error);
+    }
+    if (start + target.length === byteLength) this.#reader = undefined;
+  }
+}
+
+function entryOf(name: string, { shape, storage: { dtype } }: StridedTensor): TensorEntry {
+  // What a feature map's sides were is said by metadata and size.
+  const flat =
+    name.startsWith('classifier.') && shape.length > 2 ? [shape[0]!, sizeOf(shape.slice(1))] : shape;
+  return { name, dtype, shape: flat, byteLength: sizeOf(shape) * BYTES_PER_ELEMENT[dtype] };
+}
+
+function originOf({ tensors }: Archive, { name, shape, storage: { stored } }: StridedTensor): Origin {
+  return { name, shape: tensors.get(name)?.shape ?? shape, stored };
+}
+
+/** Reads a tensor's bytes; they may begin and end within a number. */
+async function readBytes(numbers: RowMajor, dtype: Dtype, start: number, target: Uint8Array): Promise<void> {
+  const size = BYTES_PER_ELEMENT[dtype];
+  const isAligned = [start, target.length, target.byteOffset].every((place) => place % size === 0);
+  if (dtype === 'F32' && isAligned) {
+    await numbers.read(
+      start / size,
+      new Float32Array(target.buffer, target.byteOffset, target.length / size),
+    );
+    return;
+  }
+  const end = start + target.length;
+  for (let at = start; at < end; ) {
+    const first = Math.floor(at / size);
+    const floats = new Float32Array(Math.min(CHUNK_LENGTH, Math.ceil(end / size) - first));
+    await numbers.read(first, floats);
+    const part = encodeFloats(floats, dtype)
+      .subarray(at - first * size)
+      .subarray(0, end - at);
+    target.set(part, at - start);
+    at += part.length;
+  }
+}

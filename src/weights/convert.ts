@@ -1,0 +1,154 @@
+// Another tool's VGG16 becomes a safetensors file that says where it is from and what input it expects.
+
+import { realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { OutputError, UsageError } from '../errors.js';
+import type { Preprocess } from './archive.js';
+import type { WorkOptions } from './chunks.js';
+import { type OpenedWeights, type Origin, openWeights } from './open.js';
+import { BYTES_PER_ELEMENT } from './source.js';
+import { sizeOf } from './strided.js';
+import { type NamedTensor, torchvisionTensors } from './torchvision.js';
+import { describeVgg16, type Vgg16Weights } from './vgg16.js';
+import { writeVgg16 } from './write.js';
+
+export interface ConvertOptions extends WorkOptions {
+  /** Default: f16 where all of the input's tensors are, else f32. */
+  readonly dtype?: 'f32' | 'f16' | undefined;
+  /** What input the network expects, where the file does not say it or says it wrongly. */
+  readonly preprocess?: Preprocess | undefined;
+  /** Names of the classifier's outputs, in their order. Default: those that the file says. */
+  readonly classes?: readonly string[] | undefined;
+  /** For the metadata: where the weights are from. Default: what the file says, else its name and format. */
+  readonly source?: string | undefined;
+  /** For the metadata: the licence of the weights. Default: what the file says. */
+  readonly licence?: string | undefined;
+  /** Whether a file that is there already may be replaced; false where absent. */
+  readonly overwrite?: boolean | undefined;
+}
+
+/** What `convertWeights` has made of what. */
+export interface Conversion {
+  /** Of the input, for people: "PyTorch (zip)". */
+  readonly format: string;
+  readonly dtype: 'F32' | 'F16';
+  readonly layers: number;
+  readonly parameters: number;
+  /** Of the output's tensors. */
+  readonly bytes: number;
+  readonly preprocess: Preprocess;
+  /** Outputs of the classifier, 0 without one. */
+  readonly classes: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What was taken for granted, a line each. */
+  readonly notes: readonly string[];
+  readonly tensors: readonly ConvertedTensor[];
+}
+
+export interface ConvertedTensor {
+  /** In the output, in torchvision's names. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** In the input. */
+  readonly from: Origin;
+}
+
+/**
+ * Converts a VGG16 of any format that `VGG16.load` reads to safetensors in torchvision's names. Streams: memory does
+ * not grow with the file. The output appears only when it is complete and on the disk.
+ *
+ * @param input  a path or a `file:` URL
+ * @throws WeightsError for an input that is missing, damaged or no VGG16, and for numbers that are not finite in the
+ *                      dtype, with tensor and place
+ * @throws OutputError  where the output is there already or cannot be written
+ * @throws UsageError   for classes that do not fit the classifier, and where input and output are one file
+ * @throws the signal's reason
+ */
+export async function convertWeights(
+  input: string | URL,
+  output: string,
+  options: ConvertOptions = {},
+): Promise<Conversion> {
+  const { classes, overwrite = false, onProgress, signal } = options;
+  await checkOutput(input instanceof URL ? fileURLToPath(input) : input, output, overwrite);
+  const source = await openWeights(input, { preprocess: options.preprocess });
+  try {
+    const weights = describeVgg16(source);
+    checkClasses(weights, classes);
+    const tensors = torchvisionTensors(weights);
+    const dtype = options.dtype === undefined ? ownDtype(tensors) : DTYPES[options.dtype];
+    const metadata = metadataOf(source, weights, options);
+    await writeVgg16(output, weights, { dtype, metadata, onProgress, signal });
+    const parameters = tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    return {
+      format: source.format,
+      dtype,
+      layers: tensors.length / 2,
+      parameters,
+      bytes: parameters * BYTES_PER_ELEMENT[dtype],
+      preprocess: weights.preprocess,
+      classes: weights.dense.at(-1)?.outputs ?? 0,
+      metadata,
+      notes: source.notes,
+      tensors: tensors.map(({ name, shape, entry }) => ({
+        name,
+        shape,
+        from: source.origins.get(entry.name)!,
+      })),
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+const DTYPES = { f32: 'F32', f16: 'F16' } as const;
+
+/** The least that holds all numbers of the file; BF16, which few programs read, is widened. */
+function ownDtype(tensors: readonly NamedTensor[]): 'F32' | 'F16' {
+  return tensors.every(({ entry }) => entry.dtype === 'F16') ? 'F16' : 'F32';
+}
+
+async function checkOutput(input: string, output: string, overwrite: boolean): Promise<void> {
+  const existing = await realpath(output).catch(() => undefined);
+  if (existing === undefined) return;
+  if (existing === (await realpath(input).catch(() => undefined))) {
+    throw new UsageError(`${output} would be converted onto itself; name another file to write`);
+  }
+  if (!overwrite)
+    throw new OutputError(`cannot write ${output}: it is there already; --force (overwrite) replaces it`);
+}
+
+function checkClasses({ source, dense }: Vgg16Weights, classes: readonly string[] | undefined): void {
+  const outputs = dense.at(-1)?.outputs;
+  if (classes === undefined || classes.length === outputs) return;
+  const has = outputs === undefined ? 'has no classifier' : `has a classifier with ${outputs} outputs`;
+  throw new UsageError(`${classes.length} classes were named, but ${source.path} ${has}`);
+}
+
+/** What stands for each kind of input in the metadata; it begins with the word that is read. */
+const PREPROCESS: Readonly<Record<Preprocess, string>> = {
+  torchvision: 'torchvision (RGB, / 255, minus 0.485 0.456 0.406, / 0.229 0.224 0.225)',
+  caffe: 'caffe (BGR, minus 103.939 116.779 123.68)',
+};
+
+/**
+ * What the file says of itself, with the rest filled in. ImageNet's classes are not listed: 1000 outputs without names
+ * are taken for them.
+ */
+function metadataOf(
+  { path, format, metadata: { dtype: _, ...own } }: OpenedWeights, // its dtype is that of the file as it was
+  { dense, pool, classes, preprocess }: Vgg16Weights,
+  options: ConvertOptions,
+): Record<string, string> {
+  const names = options.classes ?? classes;
+  return {
+    ...own,
+    format: 'pt', // for libraries that ask whether a file is PyTorch's
+    source: options.source ?? own.source ?? `${basename(path)} (${format})`,
+    preprocess: PREPROCESS[preprocess],
+    ...(dense.length > 0 && { pool }),
+    ...(names && { classes: JSON.stringify(names) }),
+    ...(options.licence !== undefined && { license: options.licence }),
+  };
+}

@@ -1,0 +1,151 @@
+// Tells a weights file's format by its content: whatever it is called, however it got here.
+
+import { asWeightsError, FileFault, openFile, type RandomAccessFile } from './file.js';
+import { LONGEST_HEADER } from './safetensors_header.js';
+import { listNames } from './text.js';
+
+export type Format =
+  | 'safetensors'
+  | 'pytorch-zip'
+  | 'pytorch-legacy'
+  | 'keras-h5'
+  | 'keras-zip'
+  | 'npz'
+  | 'onnx'
+  /** model.json */
+  | 'tfjs';
+
+const KNOWN_FORMATS =
+  'safetensors, PyTorch (.pth), Keras (.h5, .keras), NumPy (.npz), ONNX and TensorFlow.js (model.json) are read';
+
+/** What is looked at of a file's beginning; the mark of a tar archive ends at byte 262. */
+const START_BYTES = 512;
+
+const HDF5 = '\x89HDF\r\n\x1a\n';
+
+/** `torch.serialization.MAGIC_NUMBER`, 0x1950a86a20f9469cfc6c, as a pickle holds it. */
+const TORCH_MAGIC = '\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19';
+
+/** What people take for a weights file, by how it begins. */
+const REFUSED: readonly (readonly [start: string | RegExp, what: string])[] = [
+  [/^version https?:\/\/git-lfs/, 'a Git LFS pointer to a weights file: fetch it with `git lfs pull`'],
+  [/^(\xef\xbb\xbf)?\s*</, 'a web page, not a weights file: the download failed'],
+  ['\x1f\x8b', 'compressed with gzip: unpack it first (gunzip, or tar -xzf)'],
+  [
+    /^.{257}ustar/s,
+    'a tar archive: unpack it; where a PyTorch before 0.1.10 wrote it, load it there and save it with a newer one',
+  ],
+  // Of protocols 2 to 5.
+  ...['\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05'].map(
+    (start) =>
+      [start, 'a Python pickle that torch.save() did not write: save the state_dict() with it'] as const,
+  ),
+];
+
+/** @throws WeightsError for a file that is missing or of no format that is read, with what it is */
+export async function detectFormat(path: string): Promise<Format> {
+  const file = await openFile(path);
+  try {
+    const format = await formatOf(file);
+    return format === 'zip' ? await zipFormat(path) : format;
+  } catch (error) {
+    throw asWeightsError(path, error);
+  } finally {
+    await file.close();
+  }
+}
+
+/** What a zip archive holds, by the names of its entries. */
+async function zipFormat(path: string): Promise<Format> {
+  const { openZip } = await import('./formats/zip.js');
+  const zip = await openZip(path);
+  try {
+    const names = [...zip.entries.keys()];
+    if (names.some((name) => /^([^/]*\/)?data\.pkl$/.test(name))) return 'pytorch-zip';
+    if (zip.entries.has('model.weights.h5')) return 'keras-zip';
+    if (names.some((name) => name.endsWith('.npy'))) return 'npz';
+    throw new FileFault(
+      `a zip archive of none of PyTorch, Keras and NumPy: it holds ${listNames(names) || 'nothing'}`,
+    );
+  } finally {
+    await zip.close();
+  }
+}
+
+async function formatOf(file: RandomAccessFile): Promise<Format | 'zip'> {
+  if (file.size === 0) throw new FileFault('truncated: the file is empty');
+  const start = Buffer.alloc(Math.min(START_BYTES, file.size));
+  await file.read(0, start);
+  const text = start.toString('latin1');
+
+  const headerLength = start.length >= 8 ? start.readBigUInt64LE() : undefined;
+  const mayBeHeader = headerLength !== undefined && headerLength <= LONGEST_HEADER;
+  // A header's length may look like anything; the brace behind it is what tells.
+  if (mayBeHeader && text[8] === '{') return 'safetensors';
+  if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) return 'zip';
+  if (text.startsWith('\x80') && text.slice(0, 32).includes(TORCH_MAGIC)) return 'pytorch-legacy';
+  const refused = REFUSED.find(([begins]) =>
+    typeof begins === 'string' ? text.startsWith(begins) : begins.test(text),
+  );
+  if (refused) throw new FileFault(refused[1]);
+  if (/^(\xef\xbb\xbf)?\s*\{/.test(text)) return 'tfjs';
+  if (await isHdf5(file)) return 'keras-h5';
+  if (await isOnnx(file)) return 'onnx';
+  if (mayBeHeader) return 'safetensors'; // whose reader says what is wrong with it
+  if (headerLength === undefined) {
+    throw new FileFault(`truncated: ${file.size} bytes are too few for a weights file`);
+  }
+  throw new FileFault(`not a weights file of a known format: ${KNOWN_FORMATS}`);
+}
+
+/** HDF5 may stand behind a block of the user's: at byte 512, 1024, 2048, and so on. */
+async function isHdf5(file: RandomAccessFile): Promise<boolean> {
+  const signature = Buffer.alloc(HDF5.length);
+  for (let at = 0; at + signature.length <= file.size; at = at === 0 ? START_BYTES : 2 * at) {
+    await file.read(at, signature);
+    if (signature.toString('latin1') === HDF5) return true;
+  }
+  return false;
+}
+
+/**
+ * The fields of ONNX's ModelProto that may come before its graph, with their wire types (0 varint, 2 with a length):
+ * ir_version, producer_name, producer_version, domain, model_version, doc_string; behind it opset_import and others.
+ */
+const MODEL_FIELDS: ReadonlyMap<number, number> = new Map([
+  [1, 0],
+  [2, 2],
+  [3, 2],
+  [4, 2],
+  [5, 0],
+  [6, 2],
+  [8, 2],
+  [14, 2],
+]);
+const GRAPH_FIELD = 7;
+const MOST_FIELDS = 64;
+
+/** Protobuf has no magic: it is ONNX where a ModelProto's fields lead from the file's first byte to a graph. */
+async function isOnnx(file: RandomAccessFile): Promise<boolean> {
+  const varintAt = async (at: number): Promise<{ value: number; end: number } | undefined> => {
+    const bytes = Buffer.alloc(Math.max(0, Math.min(10, file.size - at)));
+    await file.read(at, bytes);
+    let value = 0;
+    for (const [i, byte] of bytes.entries()) {
+      value += (byte & 0x7f) * 128 ** i;
+      if (byte < 0x80) return { value, end: at + i + 1 };
+    }
+    return undefined;
+  };
+  for (let at = 0, field = 0; field < MOST_FIELDS; field++) {
+    const key = await varintAt(at);
+    const content = key && (await varintAt(key.end));
+    if (!content) return false;
+    const [number, wireType] = [key.value >>> 3, key.value & 7];
+    if (field === 0 && number !== 1) return false;
+    if (number === GRAPH_FIELD) return wireType === 2;
+    if (MODEL_FIELDS.get(number) !== wireType) return false;
+    at = content.end + (wireType === 2 ? content.value : 0);
+  }
+  return false;
+}

@@ -1,0 +1,105 @@
+// VGG16 in an ONNX graph: its layers are found by following the picture's way through the operations, whatever the
+// weights are called.
+//
+// Each operation on the way is a letter, and a VGG16 is a word of them:
+//
+//   C convolution   R ReLU   P pooling   F flattening   A averaging   D dense layer   S softmax
+//   CRCRP CRCRP CRCRCRP CRCRCRP CRCRCRP F D RD RD S
+//
+// What changes nothing when a picture is classified (Dropout, Identity, Cast) is passed over; anything else is refused
+// by name.
+
+import { WeightsError } from '../../errors.js';
+import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
+import type { OnnxModel } from '../formats/onnx.js';
+import { permuted, reshaped } from '../strided.js';
+import { formatShape, quote } from '../text.js';
+import type { Step, StepLetter, Walk } from './onnx_step.js';
+import { followPicture } from './onnx_walk.js';
+
+const BLOCKS = '2, 2, 3, 3, 3';
+const BASE = 'CRCRPCRCRPCRCRCRPCRCRCRPCRCRCRP';
+const TOP = '([FA](D(RD)*S?)?)?';
+const VGG16 = new RegExp(`^${BASE}${TOP}$`);
+const BEGINNING_OF_TOP = /^[FA](D(RD)*[RS]?)?$/;
+
+const PREPROCESSES: Readonly<Record<Preprocess, string>> = {
+  torchvision: "torchvision's (RGB, scaled by mean and deviation)",
+  caffe: "caffe's (BGR, minus the mean), as in Keras",
+};
+
+/**
+ * @throws WeightsError for a graph that is no VGG16, with the first operation that does not belong to one
+ */
+export function findOnnx(model: OnnxModel): FoundVgg16 {
+  const walk = followPicture(model);
+  checkTopology(walk);
+  const layersOf = (letter: StepLetter) =>
+    walk.steps.filter((step) => step.letter === letter).map(layerOf(model));
+  const convs = layersOf('C');
+  const [first, ...others] = layersOf('D');
+  const pool = walk.steps.some(({ letter }) => letter === 'A') ? 'avg' : 'flatten';
+  const dense = first
+    ? [pool === 'flatten' ? withMapInput(walk, first, convs.at(-1)!) : first, ...others]
+    : [];
+  const isTensorFlow = /tf2onnx|keras|tensorflow/i.test(model.producer) || walk.inputLayout === 'NHWC';
+  const preprocess = isTensorFlow ? 'caffe' : 'torchvision';
+  const preprocessNote =
+    `preprocess ${PREPROCESSES[preprocess]}: ONNX does not say, but the graph ${isTensorFlow ? 'comes' : 'does not come'} ` +
+    'from TensorFlow; `vgg16 weights convert --preprocess` overrides this';
+  return { convs, dense, pool, preprocess, preprocessNote, notes: [] };
+}
+
+function layerOf({ path }: OnnxModel): (step: Step) => FoundLayer {
+  return ({ kernel, bias, place }) => {
+    if (kernel && bias) return { kernel, bias };
+    throw new WeightsError(`${path}: ${place}: a layer without a bias, VGG16's have one`);
+  };
+}
+
+/** @throws WeightsError that says which network it is instead, as far as can be told */
+function checkTopology({ model, steps }: Walk): void {
+  const word = steps.map(({ letter }) => letter).join('');
+  if (VGG16.test(word)) return;
+  const blocks = word.split('P').map((block) => block.replaceAll(/[^C]/g, '').length);
+  const counts = blocks.slice(0, -1).join(', ');
+  if (counts !== BLOCKS) {
+    throw new WeightsError(
+      `${model.path}: not a VGG16: convolutions before each pooling: ${counts || 'none'}, VGG16's are ${BLOCKS}`,
+    );
+  }
+  const stray = steps.find((_, i) => !isBeginning(word.slice(0, i + 1)));
+  const where = stray ? `${stray.place} is out of place` : 'it ends with a ReLU';
+  throw new WeightsError(
+    `${model.path}: not a VGG16: ${where}; a ReLU follows each convolution and each dense layer but the last`,
+  );
+}
+
+/** Whether a VGG16 may begin with these letters. */
+function isBeginning(word: string): boolean {
+  return BASE.startsWith(word) || (word.startsWith(BASE) && BEGINNING_OF_TOP.test(word.slice(BASE.length)));
+}
+
+/** The first dense layer with its kernel (O,I) as (O,C,S,S). */
+function withMapInput(
+  { model, flattenOrder }: Walk,
+  { kernel, bias }: FoundLayer,
+  last: FoundLayer,
+): FoundLayer {
+  if (kernel.shape.length === 4) return { kernel, bias };
+  const channels = last.kernel.shape[0]!;
+  const side = Math.sqrt(kernel.shape[1]! / channels);
+  if (!Number.isInteger(side) || side === 0) {
+    throw new WeightsError(
+      `${model.path}: tensor ${quote(kernel.name)}: expected ${channels} * S * S inputs for a square feature map of ` +
+        `${channels} channels, found shape ${formatShape(kernel.shape)}`,
+    );
+  }
+  return {
+    kernel:
+      flattenOrder === 'HWC'
+        ? permuted(reshaped(kernel, 1, [side, side, channels]), [0, 3, 1, 2])
+        : reshaped(kernel, 1, [channels, side, side]),
+    bias,
+  };
+}

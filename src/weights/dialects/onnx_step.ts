@@ -1,0 +1,42 @@
+// How far a picture has come on its way through an ONNX graph, and the steps that it has made.
+
+import { WeightsError } from '../../errors.js';
+import type { StridedTensor } from '../archive.js';
+import type { OnnxModel, OnnxNode } from '../formats/onnx.js';
+import { quote } from '../text.js';
+
+/** C convolution, R ReLU, P pooling, F flattening, A averaging, D dense layer, S softmax */
+export type StepLetter = 'C' | 'R' | 'P' | 'F' | 'A' | 'D' | 'S';
+
+export interface Step {
+  readonly letter: StepLetter;
+  /** For messages: `node "Relu_1" (Relu)`. */
+  readonly place: string;
+  /** A convolution's (O,I,3,3); a dense layer's (O,I), or (O,C,S,S) where it is a convolution of the whole map. */
+  readonly kernel?: StridedTensor | undefined;
+  /** (O); missing until it is added by a node of its own. */
+  readonly bias?: StridedTensor | undefined;
+}
+
+/** How far the picture has come. */
+export interface Walk {
+  readonly model: OnnxModel;
+  readonly steps: Step[];
+  /** Stored weights, and views of them that nodes make. */
+  readonly weights: Map<string, StridedTensor>;
+  /** The picture's name, or that of what has become of it. */
+  value: string;
+  layout: 'NCHW' | 'NHWC';
+  /** A row for each picture, or a map of one pixel: its layout no longer matters. */
+  isFlat: boolean;
+  inputLayout: 'NCHW' | 'NHWC';
+  flattenOrder: 'CHW' | 'HWC';
+}
+
+export function nodeFault({ model }: Pick<Walk, 'model'>, node: OnnxNode, what: string): WeightsError {
+  return new WeightsError(`${model.path}: ${placeOf(node)}: ${what}`);
+}
+
+export function placeOf({ name, op, outputs }: OnnxNode): string {
+  return `node ${quote(name || (outputs[0] ?? ''))}, ${quote(op).slice(1, -1)}`;
+}

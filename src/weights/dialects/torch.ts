@@ -1,0 +1,108 @@
+// Finds a VGG16 among the tensors of a PyTorch file or of safetensors, wherever its names begin:
+//
+//   features.0.weight                      a state dict
+//   state_dict.module.features.0.weight    of DistributedDataParallel, in a training checkpoint
+//   model._orig_mod.features.0.weight      of torch.compile, the same
+//
+// Behind that prefix the names are torchvision's or timm's, which vgg16.ts knows; what lies elsewhere, as an
+// optimiser's state does, is left out, and said to be.
+
+import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from '../archive.js';
+import { BYTES_PER_ELEMENT, type WeightsSource } from '../source.js';
+import { reshaped, sizeOf } from '../strided.js';
+import { listNames, quote } from '../text.js';
+import { describeVgg16, type Vgg16Weights } from '../vgg16.js';
+
+const FIRST_KERNEL = 'features.0.weight';
+
+/** The prefixes of all networks in a file: what precedes the first kernel's name. */
+export function prefixesOf(names: Iterable<string>): string[] {
+  return [...names]
+    .filter((name) => name === FIRST_KERNEL || name.endsWith(`.${FIRST_KERNEL}`))
+    .map((name) => name.slice(0, -FIRST_KERNEL.length));
+}
+
+/**
+ * @param metadata  what the file says of the network, as safetensors does
+ * @throws WeightsError where there is no VGG16, or where it is not complete
+ */
+export function findTorch(archive: Archive, metadata: WeightsSource['metadata'] = {}): FoundVgg16 {
+  const names = [...archive.tensors.keys()];
+  const [prefix = '', ...others] = prefixesOf(names);
+  const within = names.filter((name) => name.startsWith(prefix));
+  const tensors = new Map(within.map((name) => [name.slice(prefix.length), archive.tensors.get(name)!]));
+  const described = describeVgg16(asSource(archive.path, tensors, metadata));
+
+  const byName = (name: string) => archive.tensors.get(name)!;
+  const layer = ({
+    kernel,
+    bias,
+  }: Vgg16Weights['convs'][number] | Vgg16Weights['dense'][number]): FoundLayer => ({
+    kernel: byName(kernel.name),
+    bias: byName(bias.name),
+  });
+  const { convs, dense, featureSide, preprocess, classes } = described;
+  const channels = convs.at(-1)!.outputChannels;
+  // Over a feature map of one pixel, flattening and averaging are the same; averaging suits larger ones as well.
+  const pool = dense.length > 0 && featureSide === 1 ? 'avg' : described.pool;
+  const left = names.filter((name) => !name.startsWith(prefix));
+  const notes = [
+    prefix !== '' && `the network's names begin with ${quote(prefix)}`,
+    others.length > 0 && `the first of several networks is taken; others: ${listNames(others)}`,
+    left.length > 0 && `left out, beside the network: ${listNames(left)}`,
+    pool !== described.pool && `${quote(dense[0]!.kernel.name)} reads one number a channel: averaged`,
+    dense.length > 1 && !isUsualHead(dense) && 'ReLU between the dense layers is taken for granted',
+    !metadata.preprocess && "pixels are prepared torchvision's way, which the file does not say",
+  ].filter((note) => note !== false);
+  return {
+    convs: convs.map(layer),
+    dense: dense.map((weights, i) => {
+      const { kernel, bias } = layer(weights);
+      const readsMap = i === 0 && pool === 'flatten';
+      return { kernel: readsMap ? overMap(kernel, channels, featureSide!) : overUnits(kernel), bias };
+    }),
+    pool,
+    preprocess,
+    classes,
+    notes,
+  };
+}
+
+/** torchvision's or timm's, whose ReLUs are known. */
+function isUsualHead(dense: Vgg16Weights['dense']): boolean {
+  const usual = /(?:classifier\.[036]|pre_logits\.fc[12]|head\.fc)\.weight$/;
+  return dense.length === 3 && dense.every(({ kernel }) => usual.test(kernel.name));
+}
+
+/** Names and shapes to be judged, each under its name behind the prefix; errors tell the one in the file. */
+function asSource(
+  path: string,
+  tensors: ReadonlyMap<string, StridedTensor>,
+  metadata: WeightsSource['metadata'],
+): WeightsSource {
+  const entries = [...tensors].map(
+    ([
+      name,
+      {
+        name: inFile,
+        shape,
+        storage: { dtype },
+      },
+    ]) => {
+      const byteLength = sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
+      return [name, { name: inFile, dtype, shape, byteLength }] as const;
+    },
+  );
+  const unread = () => Promise.reject(new Error('names and shapes are judged without their numbers'));
+  return { path, tensors: new Map(entries), metadata, read: unread, close: unread };
+}
+
+/** (O,C*S*S) or (O,C,S,S) as (O,C,S,S). */
+function overMap(kernel: StridedTensor, channels: number, side: number): StridedTensor {
+  return kernel.shape.length === 2 ? reshaped(kernel, 1, [channels, side, side]) : kernel;
+}
+
+/** (O,I) or, as timm keeps it, (O,I,1,1) as (O,I). */
+function overUnits(kernel: StridedTensor): StridedTensor {
+  return { ...kernel, shape: kernel.shape.slice(0, 2), strides: kernel.strides.slice(0, 2) };
+}

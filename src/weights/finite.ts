@@ -1,0 +1,44 @@
+// A tensor's numbers in the dtype that is wanted, none of them NaN or infinite.
+
+import { WeightsError } from '../errors.js';
+import { type ChunkOptions, readChunks } from './chunks.js';
+import { decodeFloats, encodeFloats, findNonFinite } from './floats.js';
+import { BYTES_PER_ELEMENT, type Dtype, type TensorEntry, type WeightsSource } from './source.js';
+import { quote } from './text.js';
+
+/**
+ * Reads a tensor in pieces, as `readChunks` does, and rounds it to `dtype`.
+ *
+ * @throws WeightsError for NaN, infinities and, in F16, numbers of 65520 and more, with tensor and place; where the
+ *                      source ends early
+ */
+export async function* readFinite(
+  source: WeightsSource,
+  entry: TensorEntry,
+  dtype: Dtype = entry.dtype,
+  options: ChunkOptions = {},
+): AsyncGenerator<Uint8Array> {
+  let done = 0;
+  for await (const stored of readChunks(source, entry, options)) {
+    // Narrowing may overflow, widening never does: looking at the result finds every number without a place in it.
+    const bytes = entry.dtype === dtype ? stored : encodeFloats(floatsOf(stored, entry.dtype), dtype);
+    const at = findNonFinite(bytes, dtype);
+    if (at >= 0) {
+      const value = floatsOf(stored, entry.dtype)[at]!;
+      throw new WeightsError(
+        `${source.path}: tensor ${quote(entry.name)}: element ${done + at} is ${value}; ` +
+          (Number.isFinite(value)
+            ? `${dtype} ends at 65504, F32 has a place for it`
+            : 'the file is damaged, or its training diverged'),
+      );
+    }
+    yield bytes;
+    done += bytes.length / BYTES_PER_ELEMENT[dtype];
+  }
+}
+
+/** As `decodeFloats`, without a copy where none is needed: the garbage of 553 MB adds up. */
+function floatsOf(bytes: Uint8Array, dtype: Dtype): Float32Array {
+  if (dtype !== 'F32') return decodeFloats(bytes, dtype);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / BYTES_PER_ELEMENT.F32);
+}

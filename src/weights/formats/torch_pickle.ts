@@ -1,0 +1,183 @@
+// What PyTorch's pickles may name, and the tensors that come out of them.
+//
+//   _rebuild_tensor_v2(storage, offset, size, stride, ...)   a view of a storage, which lies outside the pickle:
+//   ('storage', FloatStorage, key, device, length)           a persistent id
+//
+// Source   https://github.com/pytorch/pytorch, torch/_utils.py and torch/serialization.py
+
+import type { Storage, StridedTensor } from '../archive.js';
+import { FileFault } from '../file.js';
+import { checkView } from '../strided.js';
+import { quote } from '../text.js';
+import type { Encoding } from './numbers.js';
+import type { PickleGlobal, PickleOptions } from './pickle.js';
+import { PickleFault } from './pickle_bytes.js';
+
+/** Numbers outside the pickle, as it describes them. */
+export interface TorchStorage {
+  readonly key: string;
+  /** Undefined for whole numbers and others that no weights are made of. */
+  readonly encoding: Encoding | undefined;
+  readonly bytesPerNumber: number;
+  /** In numbers. */
+  readonly length: number;
+  /** Storages of old files may be parts of others: where they begin, in numbers. */
+  readonly start: number;
+}
+
+/** A tensor as a pickle holds it, without a name. */
+class TorchTensor {
+  constructor(
+    readonly storage: TorchStorage,
+    readonly offset: number,
+    readonly shape: readonly number[],
+    readonly strides: readonly number[],
+  ) {}
+}
+
+/** `torch.FloatStorage` and so on. */
+interface StorageType {
+  readonly encoding?: Encoding;
+  readonly bytesPerNumber: number;
+}
+
+const STORAGE_TYPES: ReadonlyMap<string, StorageType> = new Map(
+  (
+    [
+      ['Float', 4, 'F32'],
+      ['Half', 2, 'F16'],
+      ['BFloat16', 2, 'BF16'],
+      ['Double', 8, 'F64'],
+      // Skipped: counters, masks, the state of a random generator.
+      ['Long', 8],
+      ['Int', 4],
+      ['Short', 2],
+      ['Char', 1],
+      ['Byte', 1],
+      ['Bool', 1],
+    ] as const satisfies readonly (readonly [string, number, Encoding?])[]
+  ).map(([type, bytesPerNumber, encoding]) => [
+    `torch.${type}Storage`,
+    { bytesPerNumber, ...(encoding && { encoding }) },
+  ]),
+);
+
+const GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map(
+  (
+    [
+      ['collections.OrderedDict', ([items]) => dictOf(items)],
+      ['collections.defaultdict', ([, items]) => dictOf(items)],
+      ['builtins.dict', ([items]) => dictOf(items)],
+      ['__builtin__.dict', ([items]) => dictOf(items)],
+      ['builtins.set', ([items = []]) => items],
+      ['__builtin__.set', ([items = []]) => items],
+      ['_codecs.encode', ([text]) => text],
+      ['torch.Size', ([sizes = []]) => sizes],
+      ['torch.device', ([name]) => name],
+      ['torch._utils._rebuild_tensor', rebuildTensor],
+      ['torch._utils._rebuild_tensor_v2', rebuildTensor],
+      ['torch._utils._rebuild_parameter', ([tensor]) => tensor],
+      ['torch._utils._rebuild_parameter_with_state', ([tensor]) => tensor],
+      ...[...STORAGE_TYPES.keys()].map((name) => [name] as const),
+    ] as const satisfies readonly (readonly [string, PickleGlobal['call']?])[]
+  ).map(([name, call]) => [name, { name, call }]),
+);
+
+/** All keys that lead to a tensor, joined. */
+const LONGEST_NAME = 1000;
+
+/** How PyTorch's pickles are read: by `readPickle`. */
+export const TORCH_PICKLE: PickleOptions = {
+  globalNamed: (name) => GLOBALS.get(name),
+  persistent: storageOf,
+};
+
+/** Dictionaries by the list that they were made of, so that a long list makes one, however often it is called for. */
+const DICTS = new WeakMap<readonly unknown[], Map<unknown, unknown>>();
+
+/** Python 3 fills dictionaries item by item; Python 2 hands OrderedDict a list of pairs. */
+function dictOf(items: unknown = []): Map<unknown, unknown> {
+  if (items instanceof Map) return items;
+  if (!Array.isArray(items)) throw new PickleFault('a dictionary of what is no list of pairs');
+  const dict = DICTS.get(items) ?? new Map(items.map(pairOf));
+  DICTS.set(items, dict);
+  return dict;
+}
+
+function pairOf(pair: unknown): [unknown, unknown] {
+  if (Array.isArray(pair) && pair.length === 2) return pair as [unknown, unknown];
+  throw new PickleFault('a dictionary of what is no pair');
+}
+
+function storageOf(id: unknown): TorchStorage {
+  if (!Array.isArray(id) || id[0] !== 'storage') throw new PickleFault('refers to what is no storage');
+  const [, type, key, , length, view] = id as unknown[]; // the fifth is the device it was on
+  const storage = STORAGE_TYPES.get(String((type as Partial<PickleGlobal> | null)?.name));
+  if (!storage || typeof key !== 'string' || !isSize(length)) {
+    throw new PickleFault('a storage without type, name or length');
+  }
+  const { encoding, bytesPerNumber } = storage;
+  if (view !== undefined && view !== null && !(Array.isArray(view) && isSize(view[1]))) {
+    throw new PickleFault('a part of a storage without its start');
+  }
+  const start = Array.isArray(view) ? (view[1] as number) : 0;
+  return { key, encoding, bytesPerNumber, length, start };
+}
+
+function rebuildTensor([storage, offset, shape, strides]: readonly unknown[]): TorchTensor {
+  const isStorage = typeof storage === 'object' && storage !== null && 'key' in storage;
+  if (!isStorage || !isSize(offset) || !isSizes(shape) || !isSizes(strides)) {
+    throw new PickleFault('a tensor without storage, or of impossible size');
+  }
+  return new TorchTensor(storage as TorchStorage, offset, shape, strides);
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(isSize);
+}
+
+/**
+ * The tensors of floating point numbers in what a pickle holds, however deep, called by the keys that lead to them:
+ * `state_dict.features.0.weight`. The keys of a state dict hold dots themselves.
+ *
+ * @param open  the numbers of a storage; called once for each
+ * @throws FileFault where tensors do not fit their storages, and for names that occur twice
+ */
+export function namedTensors(
+  root: unknown,
+  open: (storage: TorchStorage, encoding: Encoding, place: string) => Storage,
+): Map<string, StridedTensor> {
+  const tensors = new Map<string, StridedTensor>();
+  const storages = new Map<string, Storage>();
+  /** What holds itself, or is held from several places, is looked into once. */
+  const seen = new Set<unknown>();
+  const ahead: (readonly [name: string, value: unknown])[] = [['', root]];
+  for (let next = ahead.pop(); next; next = ahead.pop()) {
+    const [name, value] = next;
+    if (value instanceof TorchTensor) {
+      const { storage, offset, shape, strides } = value;
+      if (!storage.encoding) continue;
+      if (tensors.has(name)) throw new FileFault(`two tensors are called ${quote(name)}`);
+      const id = `${storage.encoding} ${storage.key}`;
+      const opened = storages.get(id) ?? open(storage, storage.encoding, `tensor ${quote(name)}`);
+      storages.set(id, opened);
+      const view = { name, shape, strides, offset: storage.start + offset, storage: opened };
+      tensors.set(name, checkView(view));
+      continue;
+    }
+    if (!(value instanceof Map || Array.isArray(value)) || seen.has(value)) continue;
+    seen.add(value);
+    const entries = [...value.entries()].reverse() as [unknown, unknown][];
+    for (const [key, inner] of entries) {
+      if (typeof key !== 'string' && typeof key !== 'number') continue;
+      const path = name === '' ? `${key}` : `${name}.${key}`;
+      if (path.length > LONGEST_NAME) throw new FileFault(`a tensor's name is too long: ${quote(path)}`);
+      ahead.push([path, inner]);
+    }
+  }
+  return tensors;
+}

@@ -1,0 +1,70 @@
+// What a file of weights says of itself, and what its numbers are like.
+
+import type { Preprocess } from './archive.js';
+import { chunkOptions, type WorkOptions } from './chunks.js';
+import type { Pool } from './head.js';
+import type { OpenedWeights, Origin } from './opened.js';
+import type { Dtype } from './source.js';
+import { type Statistics, statisticsOf } from './statistics.js';
+import { torchvisionTensors } from './torchvision.js';
+import { describeVgg16 } from './vgg16.js';
+
+export interface InspectedTensor extends Statistics {
+  /** In torchvision's names and layout. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: Dtype;
+  /** In the file. */
+  readonly original: Origin;
+}
+
+export interface Inspection {
+  /** For people: "PyTorch (zip)". */
+  readonly format: string;
+  readonly preprocess: Preprocess;
+  /** Inputs of the first dense layer and outputs of all; empty without a classifier. */
+  readonly head: readonly number[];
+  readonly pool: Pool;
+  /** Null where the file does not name them. */
+  readonly classes: readonly string[] | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What was taken for granted, a line each. */
+  readonly notes: readonly string[];
+  readonly tensors: readonly InspectedTensor[];
+}
+
+/**
+ * Reads all of an opened VGG16, in pieces.
+ *
+ * @throws WeightsError for a file that is no VGG16, ends early or cannot be read; the signal's reason
+ */
+export async function inspectWeights(source: OpenedWeights, options: WorkOptions = {}): Promise<Inspection> {
+  const weights = describeVgg16(source);
+  const { dense, preprocess, pool, classes = null } = weights;
+  const named = torchvisionTensors(weights);
+  const reading = chunkOptions(
+    named.map(({ entry }) => entry),
+    options,
+  );
+  const tensors: InspectedTensor[] = [];
+  for (const { name, shape, entry } of named) {
+    const statistics = await statisticsOf(source, entry, reading);
+    tensors.push({
+      name,
+      shape,
+      dtype: entry.dtype,
+      original: source.origins.get(entry.name)!,
+      ...statistics,
+    });
+  }
+  return {
+    format: source.format,
+    preprocess,
+    head: dense.length > 0 ? [dense[0]!.inputs, ...dense.map(({ outputs }) => outputs)] : [],
+    pool,
+    classes,
+    metadata: source.metadata,
+    notes: source.notes,
+    tensors,
+  };
+}

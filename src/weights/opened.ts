@@ -1,0 +1,22 @@
+// An open weights file with what people want to know of it besides its tensors.
+
+import type { WeightsSource } from './source.js';
+
+/** Where a tensor came from. */
+export interface Origin {
+  /** In the file. */
+  readonly name: string;
+  /** In the file's own layout. */
+  readonly shape: readonly number[];
+  /** How the file keeps the numbers: `F32`, `F64`, `U8 (quantised)`. */
+  readonly stored: string;
+}
+
+export interface OpenedWeights extends WeightsSource {
+  /** "PyTorch (zip)", "Keras HDF5", "safetensors" */
+  readonly format: string;
+  /** What was taken for granted, a line each. */
+  readonly notes: readonly string[];
+  /** By the names of `tensors`. */
+  readonly origins: ReadonlyMap<string, Origin>;
+}
