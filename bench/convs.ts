@@ -7,11 +7,7 @@
 //
 //   --rounds 3   --json FILE   --adapter NAME   --side 224
 
-import { execFileSync } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeAtomically } from '../src/atomic_file.js';
 import { UsageError } from '../src/errors.js';
 import { type Dispatch, record } from '../src/gpu/dispatch.js';
 import { Gpu } from '../src/gpu/gpu.js';
@@ -24,6 +20,7 @@ import { nmse } from '../src/reference/compare.js';
 import { conv3x3 as reference } from '../src/reference/conv3x3.js';
 import { type Random, seededRandom } from '../test/support/random.js';
 import { createTfjsPeer, type PeerConv, type TfjsPeer } from './peers/tfjs.js';
+import { writeResults } from './support/results.js';
 import { table } from './support/table.js';
 
 const { values: options } = parseArgs({
@@ -196,16 +193,6 @@ console.log(
   `\n03_register_blocked is ${(total('01_naive') / best).toFixed(2)} times as fast as 01_naive ` +
     `and ${(total(peer.name) / best).toFixed(2)} times as fast as ${peer.name}.`,
 );
-if (options.json) {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const versions = { 'vgg16-webgpu': __VERSION__, node: process.version };
-  const text = JSON.stringify(
-    { adapter: gpu.info, versions, commit, side, rounds, results: medians },
-    null,
-    1,
-  );
-  await mkdir(dirname(options.json), { recursive: true });
-  await writeAtomically(options.json, (append) => append(new TextEncoder().encode(`${text}\n`)));
-}
+if (options.json) await writeResults(options.json, gpu.info, { side, rounds, results: medians });
 peer.dispose();
 gpu.dispose();

@@ -5,16 +5,12 @@
 //
 // Prints JSON. Linux only: the peak is VmHWM of /proc/self/status.
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Gpu, VGG16 } from '../src/index.js';
 import { FULL_VGG16, writeRandomVgg16 } from '../test/support/weights.js';
-
-async function memory(field: 'VmHWM' | 'VmRSS'): Promise<number> {
-  const status = await readFile('/proc/self/status', 'utf8');
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)![1]) * 1024;
-}
+import { memory, resetPeak } from './support/memory.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'vgg16-memory-'));
 try {
@@ -22,8 +18,7 @@ try {
   if (!process.argv[2]) await writeRandomVgg16(weights, { ...FULL_VGG16, seed: 1 });
   const gpu = await Gpu.open();
   const idle = await memory('VmRSS');
-  // Sets VmHWM back to what is held now, so that writing the file above does not count.
-  await writeFile('/proc/self/clear_refs', '5');
+  await resetPeak(); // writing the file above does not count
   const start = performance.now();
   const model = await VGG16.load({ weights, gpu });
   const seconds = (performance.now() - start) / 1000;

@@ -9,8 +9,8 @@ const MAX_TARBALL = 32e6;
 
 const TRY = `
 import { readFileSync } from 'node:fs';
-import { embeddedBasePath, LAYERS, VGG16 } from 'vgg16-webgpu';
-if (LAYERS.length !== 22 || typeof VGG16.load !== 'function') throw new Error('the import is not what it should be');
+import { embeddedBasePath, layersOf, PAPER_WIDTHS, VGG16 } from 'vgg16-webgpu';
+if (layersOf(PAPER_WIDTHS).length !== 22 || typeof VGG16.load !== 'function') throw new Error('the import is not what it should be');
 const { name } = JSON.parse(readFileSync(new URL(import.meta.resolve('vgg16-webgpu/package.json'))));
 console.log('import', name, embeddedBasePath().endsWith('.safetensors'));
 `;

@@ -1,18 +1,21 @@
 // Makes weights/vgg16-imagenet-base.safetensors: the thirteen convolutions of VGG16, rounded from F32 to F16.
 //
-//   node scripts/run.mjs scripts/make-embedded-base.ts IN.safetensors
+//   node scripts/run.mjs scripts/make-embedded-base.ts IN [OUT]
 //
-// IN holds the F32 weights in torchvision's names (weights/README.md says where they come from). The same weights give
-// the same file, byte for byte. Prints what rounding costs, and the file's SHA-256.
+// IN holds the F32 weights in any format that is read (weights/README.md says where they come from): Keras' own notop
+// file will do. The same weights give the same file, byte for byte. Prints what rounding costs, and the file's SHA-256.
 
-import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { UsageError, VggError, WeightsError } from '../src/errors.js';
-import { decodeFloats, encodeFloats, findNonFinite, readFloats } from '../src/weights/floats.js';
-import { openSafetensors, type TensorToWrite, writeSafetensors } from '../src/weights/safetensors.js';
-import type { TensorEntry, WeightsSource } from '../src/weights/source.js';
+import { diffWeights } from '../src/weights/diff.js';
+import { hashFile } from '../src/weights/fetch/hash.js';
+import { openWeights } from '../src/weights/open.js';
+import { statisticsOf } from '../src/weights/statistics.js';
+import { sizeOf } from '../src/weights/strided.js';
 import { formatShape } from '../src/weights/text.js';
-import { describeVgg16 } from '../src/weights/vgg16.js';
+import { torchvisionTensors } from '../src/weights/torchvision.js';
+import { describeVgg16, type Vgg16Weights } from '../src/weights/vgg16.js';
+import { writeVgg16 } from '../src/weights/write.js';
 
 const OUT = 'weights/vgg16-imagenet-base.safetensors';
 const PARAMETERS = 14_714_688;
@@ -32,103 +35,67 @@ const METADATA = {
   dtype: 'F16',
 };
 
-/** Sums of what rounding changed. */
-interface Loss {
-  readonly entry: TensorEntry;
-  largest: number;
-  largestError: number;
-  squares: number;
-  squaredErrors: number;
-}
-
-async function main(path: string | undefined): Promise<void> {
-  if (path === undefined) {
-    throw new UsageError('usage: node scripts/run.mjs scripts/make-embedded-base.ts IN.safetensors');
+async function main(input: string | undefined, output = OUT): Promise<void> {
+  if (input === undefined) {
+    throw new UsageError('usage: node scripts/run.mjs scripts/make-embedded-base.ts IN [OUT]');
   }
-  const source = await openSafetensors(path);
+  const source = await openWeights(input);
   try {
-    const losses: Loss[] = [];
-    const tensors = baseTensors(source).map(
-      (entry): TensorToWrite => ({
-        name: entry.name,
-        dtype: 'F16',
-        shape: entry.shape,
-        data: rounded(source, entry, losses),
-      }),
-    );
-    await writeSafetensors(OUT, tensors, METADATA);
-    printLosses(losses);
+    const weights = describeVgg16(source);
+    checkBase(weights);
+    await writeVgg16(output, weights, { dtype: 'F16', metadata: METADATA });
+    await printLosses(weights, output);
   } finally {
     await source.close();
   }
-  const sha256 = createHash('sha256').update(readFileSync(OUT)).digest('hex');
-  console.log(`\n${OUT}\n${statSync(OUT).size} bytes\nsha256 ${sha256}`);
+  const { sha256 } = await hashFile(output, { md5: false });
+  console.log(`\n${output}\n${statSync(output).size} bytes\nsha256 ${sha256}`);
 }
 
-/** The tensors in the order of the layers, once it is certain that they are the ones that the metadata describes. */
-function baseTensors(source: WeightsSource): TensorEntry[] {
-  const { convs, dense, preprocess } = describeVgg16(source);
-  const entries = convs.flatMap(({ kernel, bias }) => [kernel, bias]);
-  const parameters = entries.reduce((sum, { byteLength }) => sum + byteLength / 4, 0);
-  const isBase = dense.length === 0 && preprocess === 'caffe' && parameters === PARAMETERS;
-  if (isBase && entries.every(({ dtype }) => dtype === 'F32')) return entries;
+/** The metadata above describes one network and no other. */
+function checkBase(weights: Vgg16Weights): void {
+  const tensors = torchvisionTensors(weights);
+  const parameters = tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const isBase = weights.dense.length === 0 && weights.preprocess === 'caffe' && parameters === PARAMETERS;
+  if (isBase && tensors.every(({ entry }) => entry.dtype === 'F32')) return;
   throw new WeightsError(
-    `${source.path}: expected VGG16 without its top, ${PARAMETERS} parameters in F32, preprocess caffe`,
+    `${weights.source.path}: expected VGG16 without its top, ${PARAMETERS} parameters in F32, preprocess caffe`,
   );
 }
 
-async function* rounded(
-  source: WeightsSource,
-  entry: TensorEntry,
-  losses: Loss[],
-): AsyncGenerator<Uint8Array> {
-  const values = await readFloats(source, entry.name);
-  const bytes = encodeFloats(values, 'F16');
-  const at = findNonFinite(bytes, 'F16');
-  if (at >= 0) {
-    throw new WeightsError(
-      `${source.path}: tensor ${entry.name}: value ${values[at]} at ${at} has no place in F16`,
-    );
+async function printLosses(original: Vgg16Weights, output: string): Promise<void> {
+  const rounded = await openWeights(output);
+  try {
+    const { tensors } = await diffWeights(original, describeVgg16(rounded));
+    const row = (cells: readonly string[]) =>
+      console.log(cells.map((cell, i) => (i < 2 ? cell.padEnd(20) : cell.padStart(14))).join(''));
+    const figures = (largest: number, largestError: number, nmse: number) => [
+      largest.toFixed(4),
+      largestError.toExponential(2),
+      nmse.toExponential(2),
+    ];
+    const all = { largest: 0, largestError: 0, squares: 0, squaredErrors: 0 };
+    row(['tensor', 'shape', 'max |w|', 'max abs error', 'NMSE']);
+    for (const [i, { entry }] of torchvisionTensors(original).entries()) {
+      const { name, shape, maxAbs, nmse } = tensors[i]!;
+      const { min, max, mean, deviation } = await statisticsOf(original.source, entry);
+      const largest = Math.max(-min, max);
+      const squares = sizeOf(shape) * (mean ** 2 + deviation ** 2);
+      row([name, formatShape(shape), ...figures(largest, maxAbs, nmse)]);
+      all.largest = Math.max(all.largest, largest);
+      all.largestError = Math.max(all.largestError, maxAbs);
+      all.squares += squares;
+      all.squaredErrors += nmse * squares;
+    }
+    const nmse = all.squaredErrors / all.squares;
+    row(['all', `${PARAMETERS} values`, ...figures(all.largest, all.largestError, nmse)]);
+  } finally {
+    await rounded.close();
   }
-  losses.push(lossOf(entry, values, decodeFloats(bytes, 'F16')));
-  yield bytes;
-}
-
-function lossOf(entry: TensorEntry, values: Float32Array, stored: Float32Array): Loss {
-  const loss: Loss = { entry, largest: 0, largestError: 0, squares: 0, squaredErrors: 0 };
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    const error = Math.abs(stored[i]! - value);
-    loss.largest = Math.max(loss.largest, Math.abs(value));
-    loss.largestError = Math.max(loss.largestError, error);
-    loss.squares += value * value;
-    loss.squaredErrors += error * error;
-  }
-  return loss;
-}
-
-function printLosses(losses: readonly Loss[]): void {
-  const row = (cells: readonly string[]) =>
-    console.log(cells.map((cell, i) => (i < 2 ? cell.padEnd(20) : cell.padStart(14))).join(''));
-  const figures = (of: Omit<Loss, 'entry'>) => [
-    of.largest.toFixed(4),
-    of.largestError.toExponential(2),
-    (of.squaredErrors / of.squares).toExponential(2),
-  ];
-  row(['tensor', 'shape', 'max |w|', 'max abs error', 'NMSE']);
-  for (const loss of losses) row([loss.entry.name, formatShape(loss.entry.shape), ...figures(loss)]);
-  const all = losses.reduce((a, b) => ({
-    entry: a.entry,
-    largest: Math.max(a.largest, b.largest),
-    largestError: Math.max(a.largestError, b.largestError),
-    squares: a.squares + b.squares,
-    squaredErrors: a.squaredErrors + b.squaredErrors,
-  }));
-  row(['all', `${PARAMETERS} values`, ...figures(all)]);
 }
 
 try {
-  await main(process.argv[2]);
+  await main(process.argv[2], process.argv[3]);
 } catch (error) {
   if (!(error instanceof VggError)) throw error;
   console.error(error.message);

@@ -11,6 +11,7 @@ export const EXIT_CODES = {
   gpu: 6,
   deviceLost: 7,
   output: 8,
+  differ: 9,
   interrupted: 130,
 } as const;
 

@@ -5,14 +5,18 @@ import { type ExitCode, WeightsError } from '../errors.js';
 import { widthsOf } from '../model/architecture.js';
 import type { Prediction } from '../model/predictions.js';
 import { checkRequest } from '../model/requests.js';
+import { findWeights } from '../weights/fetch/first_use.js';
 import { count } from './arguments.js';
+import { addOfflineOption, fetchWithBar } from './fetching.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';
-import { addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
+import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
 import { Pictures } from './pictures.js';
 import { alignedRows } from './table.js';
 import { type Colours, printable, type Terminal } from './terminal.js';
+import { weightsFile } from './weights_file.js';
 
 interface ClassifyFlags extends ModelFlags, FramingFlags {
+  readonly offline?: true;
   readonly top: number;
   readonly batch: number;
   readonly json?: true;
@@ -20,12 +24,14 @@ interface ClassifyFlags extends ModelFlags, FramingFlags {
 
 const EXAMPLES = `
 Examples:
-  $ vgg16 classify cat.jpg --weights vgg16.safetensors
-  $ vgg16 classify photos/ --weights vgg16.safetensors --top 1
-  $ vgg16 classify 'photos/**/*.png' --weights vgg16.safetensors --json > labels.json
+  $ vgg16 classify cat.jpg
+  $ vgg16 classify photos/ --weights flowers.keras --top 1
+  $ vgg16 classify 'photos/**/*.png' --weights keras --json > labels.json
 
-A folder stands for the pictures in it and in its subfolders. The weights must
-have a classifier; the embedded ImageNet base has none. --json prints
+A folder stands for the pictures in it and in its subfolders. Without --weights
+these are ImageNet's 1000 classes, and the weights those that \`vgg16 weights
+list\` shows in the cache, or else torchvision's, which are downloaded once, 553
+MB. --json prints
 [{"file", "predictions": [{"index", "wnid", "label", "score"}]}].`;
 
 export function addClassify(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
@@ -37,7 +43,7 @@ export function addClassify(program: Command, terminal: Terminal, finish: (code:
     .option('--top <n>', 'how many classes of each picture', count, 5)
     .option('--batch <n>', 'pictures in a forward pass, at most', count, 8)
     .option('--json', 'print JSON and nothing else on stdout');
-  addFramingOptions(addWeightsOption(command))
+  addFramingOptions(addOfflineOption(addDtypeOption(addWeightsOption(command, "ImageNet's classes"))))
     .addHelpText('after', EXAMPLES)
     .action(async (names: string[]) => finish(await classify(names, command.optsWithGlobals(), terminal)));
 }
@@ -47,28 +53,46 @@ async function classify(
   flags: ClassifyFlags,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const weights = await describeWeights(flags.weights);
+  const { weights: name, json } = flags;
+  const found = name === undefined ? await Pictures.find(names, terminal) : undefined;
+  if (found?.files.length === 0) {
+    // Nothing is downloaded for pictures that are not there.
+    if (json) terminal.print('[]');
+    return found.exitCode;
+  }
+  const path = await classifierPath(flags, terminal);
+  const weights = await describeWeights(path);
   if (weights.dense.length === 0) {
     throw new WeightsError(
-      `${flags.weights ?? 'the embedded ImageNet base'} has no classifier, only the thirteen convolutions; ` +
-        "name a VGG16 with its top, in torchvision's or timm's names: --weights vgg16.safetensors",
+      `${name} has no classifier, only the thirteen convolutions; name a VGG16 with its top, ` +
+        "or leave --weights out for ImageNet's classes",
     );
   }
   const widths = widthsOf(weights);
   const framing = framingOf(flags, widths);
   checkRequest(widths, 'softmax', framing);
-  const pictures = await Pictures.find(names, terminal);
+  const pictures = found ?? (await Pictures.find(names, terminal));
   // Where the results themselves show how far it is, a bar would only get in between.
-  const bar = terminal.stderr.isTTY && (flags.json || !terminal.isWatched) ? 'classify' : undefined;
+  const bar = terminal.stderr.isTTY && (json || !terminal.isWatched) ? 'classify' : undefined;
   const { top: topK, batch } = flags;
   const results = pictures.ask(
-    flags,
+    { ...flags, weights: path },
     (model, options) => model.classifyEach(pictures.files, { ...options, framing, topK, batch }),
     bar,
   );
-  if (flags.json) await printJson(results, terminal);
+  if (json) await printJson(results, terminal);
   else await printText(results, terminal);
   return pictures.exitCode;
+}
+
+/** The file that is named, or one with ImageNet's classes, which may have to be fetched first. */
+async function classifierPath(flags: ClassifyFlags, terminal: Terminal): Promise<string> {
+  const { weights, offline } = flags;
+  const { path } =
+    weights === undefined
+      ? await fetchWithBar({ offline }, terminal, findWeights)
+      : await weightsFile(weights, terminal.signal);
+  return path;
 }
 
 export interface Classified {

@@ -1,15 +1,12 @@
 // What vgg16 doctor finds out about this machine. Prints nothing.
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { cacheFolder } from '../cache.js';
 import { EXIT_CODES, type ExitCode, VggError } from '../errors.js';
 import { Gpu, type GpuInfo } from '../gpu/gpu.js';
-import { EMBEDDED_BASE_SHA256, embeddedBasePath } from '../weights/embedded.js';
+import { verifyEmbeddedBase } from '../weights/embedded.js';
 import {
   adviceFor,
   describeFeatures,
@@ -102,21 +99,12 @@ function versions(): Versions {
 }
 
 async function checkEmbeddedBase(): Promise<BaseFindings> {
-  let path: string;
   try {
-    path = embeddedBasePath();
+    return { ok: true, message: await verifyEmbeddedBase() };
   } catch (error) {
     if (!(error instanceof VggError)) throw error;
     return { ok: false, message: error.message };
   }
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  const found = hash.digest('hex');
-  if (found === EMBEDDED_BASE_SHA256) return { ok: true, message: path };
-  return {
-    ok: false,
-    message: `${path} is damaged: its SHA-256 is ${found}, not ${EMBEDDED_BASE_SHA256}; install the package again`,
-  };
 }
 
 /** Bytes of the files in a folder and below; 0 where there is none. */

@@ -15,7 +15,7 @@ export interface Feature {
 
 const USES: Readonly<Record<string, string>> = {
   'timestamp-query': "the time of each layer, by the GPU's own clock",
-  'shader-f16': 'half precision, for faster kernels (not used yet)',
+  'shader-f16': 'weights kept as f16 (--dtype f16) are widened by the hardware',
   subgroups: 'threads that exchange registers, for faster kernels (not used yet)',
 };
 

@@ -15,6 +15,7 @@ export const EXIT_CODE_MEANINGS: Readonly<Record<keyof typeof EXIT_CODES, string
   gpu: 'the GPU refused (memory, a limit) or failed the self-test',
   deviceLost: 'the GPU device was lost',
   output: 'a result could not be written',
+  differ: '`weights diff`: the networks differ',
   interrupted: 'interrupted by Ctrl-C',
 };
 

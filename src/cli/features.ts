@@ -2,15 +2,16 @@
 
 import { type Command, Option } from 'commander';
 import type { ExitCode } from '../errors.js';
-import { LAYERS, layerNamed, widthsOf } from '../model/architecture.js';
+import { BASE_LAYERS, layerNamed, widthsOf } from '../model/architecture.js';
 import { checkRequest } from '../model/requests.js';
 import { count } from './arguments.js';
 import { shapeText, writeFeatures } from './feature_file.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';
-import { addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
+import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
 import { Pictures } from './pictures.js';
 import { printable, type Terminal } from './terminal.js';
 import { byteText } from './units.js';
+import { weightsFile } from './weights_file.js';
 
 interface FeaturesFlags extends ModelFlags, FramingFlags {
   readonly until: string;
@@ -30,7 +31,7 @@ Examples:
   $ vgg16 features photos/ --until fc2 --weights vgg16.safetensors --out f.npy
 
 The array is f32, as NumPy reads it: (pictures, H, W, C), or (pictures, C) with
---pool avg, or (pictures, D) from fc1 on. The pictures' names go to stdout, one
+--pool avg, or (pictures, D) in the head. The pictures' names go to stdout, one
 a line, in the order of its rows.`;
 
 export function addFeatures(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
@@ -43,7 +44,7 @@ export function addFeatures(program: Command, terminal: Terminal, finish: (code:
     .requiredOption('--out <file>', 'the .npy file to write')
     .addOption(new Option('--pool <how>', 'average over height and width').choices(['avg']))
     .option('--batch <n>', 'pictures in a forward pass, at most', count, 8);
-  addFramingOptions(addWeightsOption(command))
+  addFramingOptions(addDtypeOption(addWeightsOption(command)))
     .addHelpText('after', EXAMPLES)
     .action(async (names: string[]) => finish(await features(names, command.optsWithGlobals(), terminal)));
 }
@@ -53,14 +54,15 @@ async function features(
   flags: FeaturesFlags,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const until = layerNamed(flags.until);
-  const widths = widthsOf(await describeWeights(flags.weights));
+  const { path: weights } = await weightsFile(flags.weights, terminal.signal);
+  const widths = widthsOf(await describeWeights(weights));
+  const until = layerNamed(flags.until, widths);
   const framing = framingOf(flags, widths);
   checkRequest(widths, until, framing);
   const pictures = await Pictures.find(names, terminal);
   const { pool, batch } = flags;
   const rows = pictures.ask(
-    flags,
+    { ...flags, weights },
     (model, options) => model.featuresEach(pictures.files, until, { ...options, framing, pool, batch }),
     'features',
   );
@@ -71,12 +73,13 @@ async function features(
   return pictures.exitCode;
 }
 
-/** The layers' names, a block a line. */
+/** The base's layers by name, a block a line; of the head, what the paper's has and others may have. */
 function layerLines(): string {
   const blocks = new Map<string, string[]>();
-  for (const { name } of LAYERS) {
-    const block = /^block\d/.exec(name)?.[0] ?? 'top';
+  for (const { name } of BASE_LAYERS) {
+    const block = name.slice(0, 'block1'.length);
     blocks.set(block, [...(blocks.get(block) ?? []), name]);
   }
-  return [...blocks.values()].map((names) => `  ${names.join(' ')}`).join('\n');
+  const names = [...blocks.values(), ['fc1 fc2 fc3 softmax']].map((line) => `  ${line.join(' ')}`);
+  return [...names, '  avgpool where the head averages, fc1 to fcN as many as it has'].join('\n');
 }

@@ -1,51 +1,58 @@
 // Weights known and a model opened, as the flags say.
 
-import type { Command } from 'commander';
-import type { Vgg16Options } from '../model/options.js';
+import { type Command, Option } from 'commander';
+import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { VGG16 } from '../model/vgg16.js';
-import { embeddedBasePath } from '../weights/embedded.js';
-import { openWeights } from '../weights/open.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
-import { createProgress, type ProgressStream } from './progress.js';
+import { withBar } from './bytes_bar.js';
 import type { Terminal } from './terminal.js';
+import { withWeights } from './weights_file.js';
 
 export interface ModelFlags {
   readonly weights?: string;
   readonly adapter?: string;
+  readonly dtype?: TensorDtype;
 }
 
-export function addWeightsOption(command: Command): Command {
+export function addWeightsOption(command: Command, fallback = 'the embedded ImageNet base'): Command {
   return command.option(
     '--weights <file>',
-    "a VGG16 as safetensors, in torchvision's or timm's names (default: the embedded ImageNet base)",
+    `a VGG16 in any format, or a name of \`vgg16 weights list\` (default: ${fallback})`,
+  );
+}
+
+export function addDtypeOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--dtype <type>',
+      'how weights are kept on the GPU; f16 takes half the memory, and rounds them',
+    )
+      .choices(Object.keys(BYTES_PER_VALUE))
+      .default('f32'),
   );
 }
 
 /**
- * What a weights file holds, from its header alone. Its source is closed.
+ * What a weights file holds, from its structure alone. Its source is closed.
  *
  * @throws WeightsError for a file that is missing, damaged or no VGG16
  */
-export async function describeWeights(file = embeddedBasePath()): Promise<Vgg16Weights> {
-  const source = await openWeights(file);
-  try {
-    return describeVgg16(source);
-  } finally {
-    await source.close();
-  }
+export function describeWeights(path: string): Promise<Vgg16Weights> {
+  return withWeights(path, describeVgg16);
 }
 
-/** Less than this is loaded before a bar could be read. */
-const BYTES_WORTH_A_BAR = 100e6;
-
 /**
- * Opens the model, with a bar on a terminal while a large file is loaded, and a note where a CPU computes.
+ * Opens the model, with a bar on a terminal while a large file is loaded. Notes tell what was taken for granted of the
+ * file, and where a CPU computes.
  *
  * @throws as `VGG16.load`
  */
-export async function openModel({ weights, adapter }: ModelFlags, terminal: Terminal): Promise<VGG16> {
-  const { signal, stderr } = terminal;
-  const model = await loadWithBar({ weights, adapter, signal }, stderr);
+export async function openModel({ weights, adapter, dtype }: ModelFlags, terminal: Terminal): Promise<VGG16> {
+  const { signal } = terminal;
+  const model = await withBar('weights', terminal, (onProgress) =>
+    VGG16.load({ weights, adapter, dtype, signal, onProgress }),
+  );
+  for (const note of model.notes) terminal.note(note);
   const { isSoftware, source, description } = model.gpu.info;
   if (source === 'null') terminal.note('the null backend computes nothing: what it gives means nothing');
   else if (isSoftware) {
@@ -54,18 +61,4 @@ export async function openModel({ weights, adapter }: ModelFlags, terminal: Term
     );
   }
   return model;
-}
-
-async function loadWithBar(options: Vgg16Options, stream: ProgressStream): Promise<VGG16> {
-  const bar = createProgress({ label: 'weights', total: 0, unit: 'B', stream });
-  try {
-    return await VGG16.load({
-      ...options,
-      onProgress: ({ loaded, total }) => {
-        if (stream.isTTY && total >= BYTES_WORTH_A_BAR) bar.update(loaded, total);
-      },
-    });
-  } finally {
-    bar.done();
-  }
 }

@@ -9,6 +9,7 @@ import { addFeatures } from './features.js';
 import { addSummary } from './summary.js';
 import { alignedRows } from './table.js';
 import type { Terminal } from './terminal.js';
+import { addWeights } from './weights/weights.js';
 
 /**
  * Runs a command to its end.
@@ -43,7 +44,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     })
     .helpCommand(false)
     .addHelpText('after', `\n${generalHelp()}`);
-  for (const add of [addClassify, addFeatures, addSummary, addDoctor]) add(program, terminal, finish);
+  for (const add of [addClassify, addFeatures, addWeights, addSummary, addDoctor])
+    add(program, terminal, finish);
   await program.parseAsync(args, { from: 'user' });
   return code;
 }
@@ -55,8 +57,9 @@ function generalHelp(): string {
   ]);
   return `Examples:
   $ vgg16 doctor
-  $ vgg16 classify cat.jpg --weights vgg16.safetensors
+  $ vgg16 classify cat.jpg
   $ vgg16 features photos/ --until block4_pool --pool avg --out features.npy
+  $ vgg16 weights convert model.h5
   $ vgg16 classify --help
 
 Results go to stdout, everything else to stderr.
@@ -67,8 +70,10 @@ ${alignedRows(codes, [{ align: 'right' }, {}])
   .join('\n')}
 
 Environment:
-  VGG16_ADAPTER  as --adapter
-  VGG16_CACHE    where drivers and other files that can be made again are kept
-  VGG16_DEBUG=1  shows where an error comes from
-  NO_COLOR       no colours`;
+  VGG16_ADAPTER      as --adapter
+  VGG16_CACHE        where weights, drivers and other files that can be had again are kept
+  VGG16_OFFLINE=1    downloads nothing
+  VGG16_WEIGHTS_URL  a folder on the web to download weights from
+  VGG16_DEBUG=1      shows where an error comes from
+  NO_COLOR           no colours`;
 }

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
-import { widthsOf } from '../model/architecture.js';
+import { layersOf, widthsOf } from '../model/architecture.js';
 import { inputSideOf } from '../model/requests.js';
 import { type Costs, costsOf } from '../model/summary.js';
 import type { Preprocess } from '../weights/archive.js';
@@ -12,6 +12,7 @@ import { addWeightsOption, describeWeights } from './model_options.js';
 import { alignedRows } from './table.js';
 import { printable, type Terminal } from './terminal.js';
 import { byteText, flopText, grouped } from './units.js';
+import { weightsFile } from './weights_file.js';
 
 interface SummaryFlags {
   readonly weights?: string;
@@ -37,7 +38,7 @@ interface Summary extends Costs {
 const EXAMPLES = `
 Examples:
   $ vgg16 summary
-  $ vgg16 summary --weights vgg16.safetensors
+  $ vgg16 summary --weights model.h5
   $ vgg16 summary --size 480x640 --json
 
 For one picture. FLOPs count a multiplication and an addition as two; weights
@@ -62,15 +63,17 @@ async function summary(flags: SummaryFlags, terminal: Terminal): Promise<ExitCod
   return EXIT_CODES.ok;
 }
 
-async function summarise({ weights: file, size }: SummaryFlags, terminal: Terminal): Promise<Summary> {
-  const weights = await describeWeights(file);
+async function summarise({ weights: name, size }: SummaryFlags, terminal: Terminal): Promise<Summary> {
+  const { path } = await weightsFile(name, terminal.signal);
+  const weights = await describeWeights(path);
   const widths = widthsOf(weights);
   const side = inputSideOf(widths);
   const [height, width] = size ?? [side ?? 224, side ?? 224];
-  const takesSize = height === side && width === side;
-  if (side !== undefined && !takesSize) {
+  const fitsHead = side === undefined || (height === side && width === side);
+  if (!fitsHead) {
     terminal.note(`fc1 to softmax take pictures of ${side} x ${side} pixels only and are left out`);
   }
+  const last = layersOf(widths).at(-1)!.name;
   const stored = [...weights.source.tensors.values()];
   return {
     weights: {
@@ -81,7 +84,7 @@ async function summarise({ weights: file, size }: SummaryFlags, terminal: Termin
       classes: weights.dense.at(-1)?.outputs ?? 0,
     },
     input: [height, width, 3],
-    ...costsOf(widths, height, width, takesSize ? 'softmax' : 'block5_pool'),
+    ...costsOf(widths, height, width, fitsHead ? last : 'block5_pool'),
   };
 }
 

@@ -142,7 +142,10 @@ describe('weights', () => {
   it.each([
     ['missing.safetensors', 'error: missing.safetensors: no such file'],
     ['nothing in it', 'error: nothing in it: not a file'],
-    ['text.jpg', 'error: text.jpg: not a safetensors file'],
+    [
+      'text.jpg',
+      expect.stringMatching(/^error: text\.jpg: not a weights file of a known format: safetensors, /),
+    ],
   ])('%s', async (name, line) => {
     const { code, stdout, stderr } = await classify(name);
     expect([code, stdout, stderr]).toEqual([4, '', [line]]);
@@ -161,6 +164,10 @@ describe('arguments', () => {
       const say = `argument '${text}' is invalid. It must be a whole number of at least 1.`;
       return [[...NOWHERE, '--top', text], `error: option '--top <n>' ${say}`] as const;
     }),
+    [
+      [...NOWHERE, '--dtype', 'f64'],
+      "error: option '--dtype <type>' argument 'f64' is invalid. Allowed choices are f32, f16.",
+    ],
     [[...NOWHERE, '--batch', '2x'], /^error: option '--batch <n>' argument '2x' is invalid\. /],
     [
       [...NOWHERE, '--size', '64', '--crop', '32'],
@@ -176,9 +183,9 @@ describe('arguments', () => {
     ],
     [
       [...LAYER, 'block6_conv1'],
-      /^error: there is no layer "block6_conv1"; the layers are block1_conv1 .* softmax$/,
+      /^error: there is no layer "block6_conv1" in these weights; their layers are block1_conv1 .* block5_pool$/,
     ],
-    [[...LAYER, 'fc1'], 'error: there is no fc1: these weights end with block5_pool'],
+    [[...LAYER, 'fc1'], /^error: there is no layer "fc1" in these weights; their layers are .* block5_pool$/],
     [[...LAYER, 'block1_pool', '--size', '31'], /^error: pictures of 31 x 31 pixels are too small/],
     [[...LAYER, 'block1_pool', '--crop', '300'], /^error: crop 300 x 300 is larger than the short side/],
     [[...LAYER, 'block1_pool', '--pool', 'max'], /^error: option '--pool <how>' argument 'max' is invalid\./],

@@ -57,14 +57,26 @@ describe('--json', () => {
     expect(new Set(results.map(({ predictions }) => predictions[0]!.score)).size).toBe(3);
   });
 
-  async function byTheLibrary(files: readonly string[]): Promise<Prediction[][]> {
-    const model = await VGG16.load({ weights: weights[1] });
+  async function byTheLibrary(files: readonly string[], dtype?: 'f16'): Promise<Prediction[][]> {
+    const model = await VGG16.load({ weights: weights[1], dtype });
     try {
       return await model.classify(files, { batch: 2 });
     } finally {
       model.dispose();
     }
   }
+
+  it('--dtype f16 gives the numbers that the library gives with it, and others than f32', async () => {
+    const args = ['classify', 'photos/a.jpg', ...weights, '--json', '--dtype'];
+    const [half, single, expected] = await Promise.all([
+      vgg16([...args, 'f16'], { cwd: at() }),
+      vgg16([...args, 'f32'], { cwd: at() }),
+      byTheLibrary([at('photos/a.jpg')], 'f16'),
+    ]);
+    expect([half.code, half.stderr, single.code]).toEqual([0, [], 0]);
+    expect((JSON.parse(half.stdout) as Classified[])[0]!.predictions).toEqual(expected[0]);
+    expect(half.stdout).not.toBe(single.stdout);
+  });
 
   it('takes folders with their subfolders in order, each picture once, and no other files', async () => {
     const args = ['classify', 'photos/b.PNG', './photos/../photos', 'photos/a.jpg', ...weights, '--json'];
@@ -144,19 +156,13 @@ describe('a picture that cannot be used', () => {
   });
 });
 
-describe('weights without a classifier', () => {
-  it.each([
-    ['the embedded base', 'the embedded ImageNet base', () => []],
-    [
-      'a file',
-      'notop.safetensors',
-      async () => ['--weights', await writeNarrow(at('notop.safetensors'), { top: false })],
-    ],
-  ])('%s: one line, before any adapter or picture is looked for', async (_, name, flags) => {
-    const args = ['classify', 'nowhere.jpg', ...(await flags())];
-    const { code, stdout, stderr } = await vgg16(args, { env: { VGG16_ADAPTER: 'nosuch' } });
+it('weights without a classifier: one line, before any adapter or picture is looked for', async () => {
+  const notop = await writeNarrow(at('notop.safetensors'), { top: false });
+  for (const name of [notop, 'embedded']) {
+    const args = ['classify', 'nowhere.jpg', '--weights', name];
+    const { code, stdout, stderr } = await vgg16(args, { cwd: at(), env: { VGG16_ADAPTER: 'nosuch' } });
     expect([code, stdout, stderr.length]).toEqual([4, '', 1]);
     expect(stderr[0]).toContain(`${name} has no classifier`);
-    expect(stderr[0]).toContain('--weights vgg16.safetensors');
-  });
+    expect(stderr[0]).toContain('leave --weights out');
+  }
 });

@@ -88,7 +88,7 @@ describe('help', () => {
   it('lists the commands and all exit codes, without an error', async () => {
     const { code, stdout, stderr } = await vgg16(['--help']);
     expect([code, stderr]).toEqual([0, []]);
-    for (const command of ['classify', 'features', 'summary', 'doctor'])
+    for (const command of ['classify', 'features', 'weights', 'summary', 'doctor'])
       expect(stdout).toContain(`\n  ${command} `);
     const codes = /Exit codes:\n((?: +\d+ {2}\S.*\n)+)/.exec(stdout)![1]!;
     expect(
@@ -99,8 +99,11 @@ describe('help', () => {
     ).toEqual(Object.values(EXIT_CODES));
   });
 
-  it.each(['classify', 'features', 'summary', 'doctor'])('of %s has examples of its own', async (command) => {
-    const { code, stdout, stderr } = await vgg16([command, '--help']);
+  const WEIGHTS = ['fetch', 'convert', 'list', 'path', 'inspect', 'diff', 'verify', 'rm'];
+  const COMMANDS = ['classify', 'features', 'summary', 'doctor', ...WEIGHTS.map((name) => `weights ${name}`)];
+
+  it.each(COMMANDS)('of %s has examples of its own', async (command) => {
+    const { code, stdout, stderr } = await vgg16([...command.split(' '), '--help']);
     expect([code, stderr]).toEqual([0, []]);
     const examples = stdout.split('\n').filter((line) => line.startsWith('  $ '));
     expect(examples.length).toBeGreaterThanOrEqual(2);
@@ -108,7 +111,7 @@ describe('help', () => {
     for (const example of examples) {
       expect(example).toMatch(new RegExp(`^ {2}\\$ vgg16 ${command}\\b`));
       for (const [flag] of example.matchAll(/--[a-z]+/g))
-        expect(stdout).toMatch(new RegExp(`^ {2}${flag}\\b`, 'm'));
+        expect(stdout).toMatch(new RegExp(`^ {2}(-\\w, )?${flag}\\b`, 'm'));
     }
   });
 

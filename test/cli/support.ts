@@ -53,7 +53,8 @@ export function start(args: readonly string[], options: RunOptions = {}): Starte
   const [program, ...rest] = [...shell, process.execPath, cli, ...args];
   const child = spawn(program!, rest, {
     cwd,
-    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
+    // A test that wants a network says so, and serves it.
+    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, VGG16_OFFLINE: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const collected = (stream: Readable) => {

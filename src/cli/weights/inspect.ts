@@ -1,0 +1,98 @@
+// vgg16 weights inspect: what is in a file of weights.
+
+import type { Command } from 'commander';
+import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import { type InspectedTensor, type Inspection, inspectWeights } from '../../weights/inspect.js';
+import { formatShape } from '../../weights/text.js';
+import { withBar } from '../bytes_bar.js';
+import { alignedRows } from '../table.js';
+import { printable, type Terminal } from '../terminal.js';
+import { grouped } from '../units.js';
+import { weightsFile, withWeights } from '../weights_file.js';
+
+const EXAMPLES = `
+Examples:
+  $ vgg16 weights inspect embedded
+  $ vgg16 weights inspect model.h5
+  $ vgg16 weights inspect vgg16.safetensors --json
+
+Tensors are listed in torchvision's names and layout, and after <- as the file
+has them where that is another. Mean, standard deviation, least and greatest are
+those of all finite numbers of a tensor.`;
+
+export function addInspect(weights: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
+  weights
+    .command('inspect')
+    .summary('list metadata and tensors of a file, with statistics')
+    .description('Lists metadata and tensors of a file of weights, with statistics.')
+    .argument('<file>', 'a file of weights, or a NAME')
+    .option('--json', 'print JSON and nothing else on stdout')
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string, flags: { json?: true }) => finish(await inspect(file, flags, terminal)));
+}
+
+async function inspect(name: string, { json }: { json?: true }, terminal: Terminal): Promise<ExitCode> {
+  const { signal } = terminal;
+  const { path } = await weightsFile(name, signal);
+  const found = await withWeights(path, (source) =>
+    withBar('inspect', terminal, (onProgress) => inspectWeights(source, { onProgress, signal })),
+  );
+  if (json) terminal.print(JSON.stringify({ file: path, ...found }, undefined, 2));
+  else terminal.print(reportText(name, found, terminal));
+  return EXIT_CODES.ok;
+}
+
+function reportText(name: string, found: Inspection, { colours: { bold, dim } }: Terminal): string {
+  const { format, preprocess, metadata, notes, tensors } = found;
+  const facts = [
+    ['format', format],
+    ['preprocess', preprocess],
+    ['head', headText(found)],
+    ...notes.map((note) => ['note', note]),
+    ...Object.entries(metadata).map(([key, text]) => [`"${key}"`, shortened(text)]),
+  ].map((cells) => cells.map(printable));
+  const right = { align: 'right' } as const;
+  const [heading, ...rows] = alignedRows(
+    [['tensor', 'shape', 'dtype', 'mean', 'deviation', 'least', 'greatest', ''], ...tensors.map(rowOf)],
+    [{}, {}, {}, right, right, right, right, { style: dim }],
+  );
+  return [
+    bold(printable(name)),
+    ...alignedRows(facts, [{ style: dim }, {}]).map((line) => `  ${line}`),
+    '',
+    dim(heading!.trimEnd()),
+    ...rows.map((row) => row.trimEnd()),
+  ].join('\n');
+}
+
+function headText({ head, pool, classes }: Inspection): string {
+  if (head.length === 0) return 'none';
+  const named = classes
+    ? `; classes: ${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', ...' : ''}`
+    : '';
+  const from = pool === 'avg' ? 'averaged' : 'flattened';
+  return `${head.map(grouped).join(' -> ')}, from the ${from} feature map${named}`;
+}
+
+const LONGEST = 100;
+
+function shortened(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+}
+
+function rowOf({ name, shape, dtype, original, nonFinite, ...statistics }: InspectedTensor): string[] {
+  const { mean, deviation, min, max } = statistics;
+  const isOther = original.name !== name || String(original.shape) !== String(shape);
+  return [
+    name,
+    formatShape(shape),
+    dtype,
+    ...[mean, deviation, min, max].map((value) => value.toPrecision(4)),
+    [
+      ...(nonFinite > 0 ? [`${grouped(nonFinite)} NaN or infinite`] : []),
+      ...(isOther
+        ? [`<- ${printable(original.name)} ${formatShape(original.shape)} ${original.stored}`]
+        : []),
+    ].join(' '),
+  ];
+}
