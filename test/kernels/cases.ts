@@ -1,5 +1,7 @@
 // The shapes on which kernels are tested: small, odd, and on both sides of every tile's edge. And how weights are stored.
 
+import type { TensorDtype } from '../../src/gpu/tensor.js';
+
 /** Where an adapter has no shader-f16, the second is the third. */
 export const STORAGES = [
   { weights: 'f32', dtype: 'f32', without: [] },
@@ -10,6 +12,14 @@ export const STORAGES = [
 /** Each rung with each storage. */
 export function withStorages<Rung>(rungs: readonly Rung[]) {
   return rungs.flatMap((rung) => STORAGES.map((storage) => ({ rung, ...storage })));
+}
+
+/** How weights are read does not depend on the picture: for f16 those cases do that have more than a few columns of them. */
+export function casesFor<Case extends { readonly O: number }>(
+  cases: readonly Case[],
+  dtype: TensorDtype,
+): readonly Case[] {
+  return dtype === 'f32' ? cases : cases.filter(({ O }) => O > 16);
 }
 
 export const CONV3X3_CASES = [

@@ -6,7 +6,7 @@ import { conv3x3 as reference } from '../../src/reference/conv3x3.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
-import { CONV3X3_CASES, withStorages } from './cases.js';
+import { CONV3X3_CASES, casesFor, withStorages } from './cases.js';
 
 // float32 sums of up to 9*36 products of numbers around 1, added in another order than the reference's.
 // Weights stored as f16 are rounded for both.
@@ -16,17 +16,20 @@ const RUNGS = Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[];
 describe.each(withStorages(RUNGS))('conv3x3/$rung, weights as $weights', ({ rung, dtype, without }) => {
   const gpu = useGpu({ without });
 
-  it.each(CONV3X3_CASES)('$N x $H x $W x $C -> $O: $why', async ({ N, H, W, C, O, relu }) => {
-    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
-    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, dtype });
-    const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
-    const y = await poisoned(gpu(), 'y', [N, H, W, O]);
-    const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
-    await runDispatches(gpu(), await conv3x3(gpu(), args));
-    const expected = reference(x.values, k.values, b.values, { N, H, W, C, O }, relu);
-    expectClose(await y.read(), expected, TOLERANCE);
-    for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
-  });
+  it.each(casesFor(CONV3X3_CASES, dtype))(
+    '$N x $H x $W x $C -> $O: $why',
+    async ({ N, H, W, C, O, relu }) => {
+      const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
+      const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, dtype });
+      const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
+      const y = await poisoned(gpu(), 'y', [N, H, W, O]);
+      const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
+      await runDispatches(gpu(), await conv3x3(gpu(), args));
+      const expected = reference(x.values, k.values, b.values, { N, H, W, C, O }, relu);
+      expectClose(await y.read(), expected, TOLERANCE);
+      for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
+    },
+  );
 
   it('holds for outliers 20 times as large', async () => {
     const [N, H, W, C, O] = [1, 7, 6, 12, 16];

@@ -7,7 +7,7 @@ import { decodeFloats } from '../../src/weights/floats.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { poisoned, type RandomTensor, randomTensor, runDispatches, stored } from '../support/kernel.js';
-import { LINEAR_CASES, withStorages } from './cases.js';
+import { casesFor, LINEAR_CASES, withStorages } from './cases.js';
 
 // float32 sums of up to 260 products of numbers around 1, added in another order than the reference's.
 // Weights stored as f16 are rounded for both.
@@ -34,7 +34,7 @@ async function cut(gpu: Gpu, k: RandomTensor, cuts: readonly number[]): Promise<
 describe.each(withStorages(RUNGS))('linear/$rung, weights as $weights', ({ rung, dtype, without }) => {
   const gpu = useGpu({ without });
 
-  it.each(LINEAR_CASES)('$N x $D -> $O: $why', async ({ N, D, O, relu }) => {
+  it.each(casesFor(LINEAR_CASES, dtype))('$N x $D -> $O: $why', async ({ N, D, O, relu }) => {
     const x = await randomTensor(gpu(), 'x', [N, D], { seed: 1 });
     const k = await randomTensor(gpu(), 'k', [D, O], { seed: 2, dtype });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
