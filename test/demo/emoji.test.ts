@@ -30,12 +30,15 @@ function start(args: readonly string[], interruptAt?: string): Promise<Ended> {
     });
     let stdout = '';
     let stderr = '';
+    // A second Ctrl-C ends the process at once.
+    let isInterrupted = false;
     child.stdout.on('data', (chunk) => {
       stdout += chunk;
     });
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
-      if (interruptAt && stderr.includes(interruptAt)) child.kill('SIGINT');
+      if (interruptAt === undefined || isInterrupted || !stderr.includes(interruptAt)) return;
+      isInterrupted = child.kill('SIGINT');
     });
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, stdout, stderr }));
