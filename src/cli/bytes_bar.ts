@@ -16,10 +16,12 @@ export async function withBar<T>(
 ): Promise<T> {
   const bar = createProgress({ label, total: 0, unit: 'B', stream: stderr });
   try {
-    return await work(({ loaded, total }) => {
+    const result = await work(({ loaded, total }) => {
       if (stderr.isTTY && total >= BYTES_WORTH_A_BAR) bar.update(loaded, total);
     });
-  } finally {
     bar.done();
+    return result;
+  } finally {
+    bar.stop();
   }
 }

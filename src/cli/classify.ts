@@ -7,16 +7,15 @@ import type { Prediction } from '../model/predictions.js';
 import { checkRequest } from '../model/requests.js';
 import { findWeights } from '../weights/fetch/first_use.js';
 import { count } from './arguments.js';
-import { addOfflineOption, fetchWithBar } from './fetching.js';
+import { fetchWithBar } from './fetching.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';
 import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
 import { Pictures } from './pictures.js';
 import { alignedRows } from './table.js';
 import { type Colours, printable, type Terminal } from './terminal.js';
-import { weightsFile } from './weights_file.js';
+import { isFetched, weightsFile } from './weights_file.js';
 
 interface ClassifyFlags extends ModelFlags, FramingFlags {
-  readonly offline?: true;
   readonly top: number;
   readonly batch: number;
   readonly json?: true;
@@ -43,7 +42,7 @@ export function addClassify(program: Command, terminal: Terminal, finish: (code:
     .option('--top <n>', 'how many classes of each picture', count, 5)
     .option('--batch <n>', 'pictures in a forward pass, at most', count, 8)
     .option('--json', 'print JSON and nothing else on stdout');
-  addFramingOptions(addOfflineOption(addDtypeOption(addWeightsOption(command, "ImageNet's classes"))))
+  addFramingOptions(addDtypeOption(addWeightsOption(command, "ImageNet's classes")))
     .addHelpText('after', EXAMPLES)
     .action(async (names: string[]) => finish(await classify(names, command.optsWithGlobals(), terminal)));
 }
@@ -54,7 +53,8 @@ async function classify(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { weights: name, json } = flags;
-  const found = name === undefined ? await Pictures.find(names, terminal) : undefined;
+  const mayDownload = name === undefined || isFetched(name);
+  const found = mayDownload ? await Pictures.find(names, terminal) : undefined;
   if (found?.files.length === 0) {
     // Nothing is downloaded for pictures that are not there.
     if (json) terminal.print('[]');
@@ -91,7 +91,7 @@ async function classifierPath(flags: ClassifyFlags, terminal: Terminal): Promise
   const { path } =
     weights === undefined
       ? await fetchWithBar({ offline }, terminal, findWeights)
-      : await weightsFile(weights, terminal.signal);
+      : await weightsFile(weights, flags, terminal);
   return path;
 }
 

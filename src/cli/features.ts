@@ -54,7 +54,7 @@ async function features(
   flags: FeaturesFlags,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { path: weights } = await weightsFile(flags.weights, terminal.signal);
+  const { path: weights } = await weightsFile(flags.weights, flags, terminal);
   const widths = widthsOf(await describeWeights(weights));
   const until = layerNamed(flags.until, widths);
   const framing = framingOf(flags, widths);

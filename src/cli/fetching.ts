@@ -1,6 +1,6 @@
 // Weights that come over the network: a bar while they come, and whether they may.
 
-import type { Command } from 'commander';
+import { isHashKnown } from '../weights/fetch/claims.js';
 import type { FetchedWeights, FetchOptions } from '../weights/fetch/fetch.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -10,31 +10,34 @@ export interface FetchFlags {
   readonly offline?: true | undefined;
 }
 
-export function addOfflineOption(command: Command): Command {
-  return command.option('--offline', 'download nothing (default: $VGG16_OFFLINE)');
-}
-
-/** VGG16_OFFLINE says for every command what --offline says for one. */
-function isOffline({ offline }: FetchFlags): boolean {
-  return offline === true || !['', '0', undefined].includes(process.env.VGG16_OFFLINE);
-}
+/** For `command.option`, wherever a known name may be fetched. */
+export const OFFLINE_OPTION = ['--offline', 'download nothing (default: $VGG16_OFFLINE)'] as const;
 
 /** Runs a fetch with a bar of its own. @throws as `fetchWeights` */
 export async function fetchWithBar(
-  flags: FetchFlags,
+  { url, offline }: FetchFlags,
   terminal: Terminal,
   fetch: (options: FetchOptions) => Promise<FetchedWeights>,
 ): Promise<FetchedWeights> {
   const bar = createProgress({ label: 'fetch', total: 0, unit: 'B', stream: terminal.stderr });
   try {
     return await fetch({
-      url: flags.url,
-      offline: isOffline(flags),
+      url,
+      offline,
       signal: terminal.signal,
       onProgress: bar.update,
+      onDownloaded: bar.done,
       onNote: (line) => terminal.note(line),
     });
   } finally {
-    bar.done();
+    // Whatever ended it before all was there.
+    bar.stop();
   }
+}
+
+/** What weights were checked against, and how little it proves where that is no hash. */
+export function checkedText(checked: readonly string[]): string {
+  return isHashKnown(checked)
+    ? checked.join(', ')
+    : `${checked.join(' and ')} only; no publisher's hash is known`;
 }

@@ -5,20 +5,24 @@ import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { VGG16 } from '../model/vgg16.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { withBar } from './bytes_bar.js';
+import { OFFLINE_OPTION } from './fetching.js';
 import type { Terminal } from './terminal.js';
 import { withWeights } from './weights_file.js';
 
 export interface ModelFlags {
   readonly weights?: string;
+  readonly offline?: true;
   readonly adapter?: string;
   readonly dtype?: TensorDtype;
 }
 
 export function addWeightsOption(command: Command, fallback = 'the embedded ImageNet base'): Command {
-  return command.option(
-    '--weights <file>',
-    `a VGG16 in any format, or a name of \`vgg16 weights list\` (default: ${fallback})`,
-  );
+  return command
+    .option(
+      '--weights <file>',
+      `a VGG16 in any format, or a name of \`vgg16 weights list\` (default: ${fallback})`,
+    )
+    .option(...OFFLINE_OPTION);
 }
 
 export function addDtypeOption(command: Command): Command {

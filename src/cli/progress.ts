@@ -1,5 +1,6 @@
 // A progress bar on a terminal, plain lines anywhere else. Progress is no result: it goes to stderr.
 import pc from 'picocolors';
+import { byteText } from './units.js';
 
 /** What is needed of a stream: process.stderr, or a test's own. */
 export interface ProgressStream {
@@ -13,7 +14,7 @@ export interface ProgressOptions {
   readonly label: string;
   /** How much there is to do; 0 where nobody knows. */
   readonly total: number;
-  /** What is counted, in the plural: "drawings"; "B" counts bytes and prints MB and MB/s. */
+  /** What is counted, in the plural: "drawings"; "B" counts bytes and prints MB and MB/s, or kB. */
   readonly unit: string;
   /** Default: process.stderr. */
   readonly stream?: ProgressStream;
@@ -29,6 +30,8 @@ export interface Progress {
    * nothing.
    */
   done(): void;
+  /** Ends the bar of what failed, if it has not ended: its one line says how far it came. */
+  stop(): void;
 }
 
 /** A bar is redrawn no more often than this. */
@@ -48,12 +51,14 @@ export function createProgress(options: ProgressOptions): Progress {
   let { total } = options;
   let count = 0;
   let first: { at: number; count: number } | undefined;
+  /** What came after the first update, which tells of earlier runs. */
+  let gained = 0;
   let printedAt = live ? Number.NEGATIVE_INFINITY : begin;
   let ended = false;
 
   const amount = (): string => {
-    if (total > 0) return unit === 'B' ? `${mb(count)}/${mb(total)} MB` : `${count}/${total} ${unit}`;
-    return unit === 'B' ? `${mb(count)} MB` : `${count} ${unit}`;
+    if (unit === 'B') return bytesOf(count, total);
+    return total > 0 ? `${count}/${total} ${unit}` : `${count} ${unit}`;
   };
 
   /** What is done in a millisecond, taken from the first update on: what came before it is mostly preparation. */
@@ -62,7 +67,7 @@ export function createProgress(options: ProgressOptions): Progress {
     return (count - first.count) / (now() - first.at);
   };
 
-  const speed = (): string => (unit === 'B' && rate() > 0 ? `, ${mb(rate() * 1000)} MB/s` : '');
+  const speed = (perMs: number): string => (unit === 'B' && perMs > 0 ? `, ${byteText(perMs * 1000)}/s` : '');
 
   const timeLeft = (): string => {
     if (total <= 0 || count >= total || rate() === 0) return '';
@@ -72,10 +77,10 @@ export function createProgress(options: ProgressOptions): Progress {
   const draw = (): void => {
     if (!live) {
       const share = total > 0 ? ` (${Math.floor((100 * count) / total)}%)` : '';
-      stream.write(`${label} ${amount()}${share}${speed()}${timeLeft()}\n`);
+      stream.write(`${label} ${amount()}${share}${speed(rate())}${timeLeft()}\n`);
       return;
     }
-    const text = `${amount()}${speed()}${timeLeft()}`;
+    const text = `${amount()}${speed(rate())}${timeLeft()}`;
     // Some pseudo-terminals say that they are 0 columns wide.
     const columns = stream.columns || 80;
     const cells = Math.min(BAR_CELLS, columns - label.length - text.length - 3);
@@ -88,11 +93,18 @@ export function createProgress(options: ProgressOptions): Progress {
     stream.write(`\r\x1b[K${label} ${bar} ${text}`);
   };
 
+  const close = (line: (took: number) => string): void => {
+    if (ended) return;
+    ended = true;
+    if (first) stream.write(`${live ? '\r\x1b[K' : ''}${label} ${line(now() - begin)}\n`);
+  };
+
   return {
     update(done, newTotal = total) {
       if (ended) return;
       // What goes back has begun anew.
       if (!first || done < count) first = { at: now(), count: done };
+      else gained += done - count;
       count = done;
       total = newTotal;
       if (now() - printedAt < (live ? REDRAW_MS : LINE_MS)) return;
@@ -100,11 +112,11 @@ export function createProgress(options: ProgressOptions): Progress {
       draw();
     },
     done() {
-      if (ended) return;
-      ended = true;
-      if (!first) return;
       const what = count === total && unit !== 'B' ? `${count} ${unit}` : amount();
-      stream.write(`${live ? '\r\x1b[K' : ''}${label} ${what} in ${duration(now() - begin)}${speed()}\n`);
+      close((took) => `${what} in ${duration(took)}${speed(took > 0 ? gained / took : 0)}`);
+    },
+    stop() {
+      close((took) => `stopped at ${amount()} after ${duration(took)}`);
     },
   };
 }
@@ -129,6 +141,9 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-function mb(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
+/** "3.0/553.0 MB"; in kB where all of it is less than a MB. */
+function bytesOf(count: number, total: number): string {
+  const isSmall = Math.max(count, total) < 1e6;
+  const number = (bytes: number) => (bytes / (isSmall ? 1e3 : 1e6)).toFixed(1);
+  return `${number(count)}${total > 0 ? `/${number(total)}` : ''} ${isSmall ? 'kB' : 'MB'}`;
 }

@@ -16,6 +16,7 @@ import { weightsFile } from './weights_file.js';
 
 interface SummaryFlags {
   readonly weights?: string;
+  readonly offline?: true;
   readonly size?: Sides;
   readonly json?: true;
 }
@@ -63,8 +64,9 @@ async function summary(flags: SummaryFlags, terminal: Terminal): Promise<ExitCod
   return EXIT_CODES.ok;
 }
 
-async function summarise({ weights: name, size }: SummaryFlags, terminal: Terminal): Promise<Summary> {
-  const { path } = await weightsFile(name, terminal.signal);
+async function summarise(flags: SummaryFlags, terminal: Terminal): Promise<Summary> {
+  const { weights: name, size } = flags;
+  const { path } = await weightsFile(name, flags, terminal);
   const weights = await describeWeights(path);
   const widths = widthsOf(weights);
   const side = inputSideOf(widths);

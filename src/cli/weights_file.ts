@@ -1,12 +1,12 @@
 // Which file is meant where a command takes weights: a file, or a name for one that this package knows where to find.
 
 import { existsSync } from 'node:fs';
-import { WeightsError } from '../errors.js';
 import { embeddedBasePath } from '../weights/embedded.js';
+import { fetchWeights } from '../weights/fetch/fetch.js';
 import { KNOWN_SOURCES, type KnownSource } from '../weights/fetch/manifest.js';
-import { placesOf } from '../weights/fetch/places.js';
-import { usableFile } from '../weights/fetch/verify.js';
 import { type OpenedWeights, openWeights } from '../weights/open.js';
+import { type FetchFlags, fetchWithBar } from './fetching.js';
+import type { Terminal } from './terminal.js';
 
 /** The name of the ImageNet base that comes with the package. */
 export const EMBEDDED = 'embedded';
@@ -23,22 +23,29 @@ export function namedSource(name: string): KnownSource | typeof EMBEDDED | undef
   return name === EMBEDDED ? EMBEDDED : KNOWN_SOURCES.find((source) => source.name === name);
 }
 
+/** Whether the name stands for weights that are downloaded where they are not in the cache. */
+export function isFetched(name: string): boolean {
+  return typeof namedSource(name) === 'object';
+}
+
 /**
- * The file that is meant: one of that name, or the embedded base, or what was fetched into the cache. What is none of
- * these is taken for a file, which whoever opens it will miss. Where nothing is named, the embedded base.
+ * The file that is meant: one of that name, or the embedded base, or one that is known by name, which is fetched on
+ * first use. What is none of these is taken for a file, which whoever opens it will miss. Where nothing is named, the
+ * embedded base.
  *
- * @throws WeightsError for a name whose file was not fetched yet, or is not what it should be
+ * @throws as `fetchWeights`
  */
-export async function weightsFile(name: string | undefined, signal?: AbortSignal): Promise<WeightsFile> {
+export async function weightsFile(
+  name: string | undefined,
+  { offline }: Pick<FetchFlags, 'offline'>,
+  terminal: Terminal,
+): Promise<WeightsFile> {
   if (name === undefined) return { path: embeddedBasePath() };
   const named = namedSource(name);
   if (named === undefined) return { path: name };
   if (named === EMBEDDED) return { path: embeddedBasePath() };
-  const usable = await usableFile(named, placesOf(named), signal);
-  if (usable) return { path: usable.path, known: named };
-  throw new WeightsError(
-    `the ${name} weights are not in the cache; \`vgg16 weights fetch ${name}\` fetches them`,
-  );
+  const { path } = await fetchWithBar({ offline }, terminal, (options) => fetchWeights(named.name, options));
+  return { path, known: named };
 }
 
 /** Keeps a file open for as long as `use` takes. @throws as `openWeights` and `use` */

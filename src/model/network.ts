@@ -1,12 +1,13 @@
 // Weights on the GPU, in the order the kernels read: streamed there from a file, tensor by tensor, piece by piece.
 
-import { UsageError, WeightsError } from '../errors.js';
 import { record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, Tensor, type TensorDtype } from '../gpu/tensor.js';
 import type { LinearPiece } from '../kernels/linear/linear.js';
 import { pack } from '../kernels/pack/pack.js';
 import { padToQuad } from '../kernels/shapes.js';
+import { checkChoice } from '../weights/checks.js';
+import { unfitNumber } from '../weights/finite.js';
 import { decodeFloats, findNonFinite } from '../weights/floats.js';
 import { BYTES_PER_ELEMENT, type TensorEntry, type WeightsSource } from '../weights/source.js';
 import type { Vgg16Weights } from '../weights/vgg16.js';
@@ -46,8 +47,7 @@ export class Network {
    */
   static async load(gpu: Gpu, weights: Vgg16Weights, options: LoadOptions = {}): Promise<Network> {
     const { dtype = 'f32' } = options;
-    if (!Object.hasOwn(BYTES_PER_VALUE, dtype))
-      throw new UsageError(`dtype is "${dtype}"; it must be f32 or f16`);
+    checkChoice('dtype', dtype, Object.keys(BYTES_PER_VALUE));
     const uploader = await Uploader.create(gpu, weights, dtype, options);
     const layers = new Map<string, BoundLayer>();
     try {
@@ -222,13 +222,7 @@ class Uploader {
     if (index < 0) return;
     const size = BYTES_PER_ELEMENT[stored];
     const value = decodeFloats(bytes.subarray(index * size, (index + 1) * size), stored)[0]!;
-    const place = `${this.source.path}: tensor ${name}`;
-    const position = start / size + index;
-    throw new WeightsError(
-      Number.isFinite(value)
-        ? `${place} has ${value} at element ${position}, which does not fit f16 (65504 at most); load it with dtype f32`
-        : `${place} holds NaN or infinity at element ${position}; the file is damaged, or its training diverged`,
-    );
+    throw unfitNumber(this.source.path, name, start / size + index, value);
   }
 
   #report(bytes: number): void {

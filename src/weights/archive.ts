@@ -42,6 +42,8 @@ export interface Archive {
   readonly format: string;
   /** In the file's order. Only those of floating point numbers, or quantised ones. */
   readonly tensors: ReadonlyMap<string, StridedTensor>;
+  /** Texts that the file says of itself, where its format has a place for them. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   close(): Promise<void>;
 }
 

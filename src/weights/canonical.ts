@@ -26,7 +26,7 @@ const SMALLEST_STRIPE = 2 ** 25;
  */
 export function canonicalSource(archive: Archive, found: FoundVgg16, fileSize: number): OpenedWeights {
   checkShapes(archive, found);
-  const { convs, dense, pool, preprocess, preprocessNote, classes } = found;
+  const { convs, dense, pool, preprocess, classes } = found;
   const layers = [
     ...convs.map((layer, i) => ({ name: CONV_NAMES[i]![1], ...layer })),
     ...dense.map((layer, i) => ({ name: `classifier.${3 * i}`, ...layer })),
@@ -43,9 +43,8 @@ export function canonicalSource(archive: Archive, found: FoundVgg16, fileSize: n
     ...(classes && { classes: JSON.stringify(classes) }),
     source: `${basename(archive.path)} (${archive.format})`,
   };
-  const notes = preprocessNote === undefined ? found.notes : [...found.notes, preprocessNote];
   const budget = Math.min(LARGEST_STRIPE, SMALLEST_STRIPE + fileSize);
-  return new CanonicalSource(archive, tensors, metadata, notes, budget);
+  return new CanonicalSource(archive, found, tensors, metadata, budget);
 }
 
 /** As `describeVgg16` checks them, but in the words of the file. */
@@ -67,6 +66,9 @@ class CanonicalSource implements OpenedWeights {
   readonly path: string;
   readonly format: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly ownMetadata: OpenedWeights['ownMetadata'];
+  readonly notes: readonly string[];
+  readonly preprocessNote: string | undefined;
   readonly origins: ReadonlyMap<string, Origin>;
   readonly #archive: Archive;
   readonly #views: ReadonlyMap<string, StridedTensor>;
@@ -77,13 +79,16 @@ class CanonicalSource implements OpenedWeights {
 
   constructor(
     archive: Archive,
+    { notes, preprocessNote }: FoundVgg16,
     views: ReadonlyMap<string, StridedTensor>,
     readonly metadata: Readonly<Record<string, string>>,
-    readonly notes: readonly string[],
     budget: number,
   ) {
     this.path = archive.path;
     this.format = archive.format;
+    this.ownMetadata = archive.metadata;
+    this.notes = preprocessNote === undefined ? notes : [...notes, preprocessNote];
+    this.preprocessNote = preprocessNote;
     this.#archive = archive;
     this.#views = views;
     this.#budget = budget;

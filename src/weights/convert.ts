@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OutputError, UsageError } from '../errors.js';
 import type { Preprocess } from './archive.js';
+import { checkChoice, checkNames } from './checks.js';
 import type { WorkOptions } from './chunks.js';
 import { type OpenedWeights, type Origin, openWeights } from './open.js';
 import { BYTES_PER_ELEMENT } from './source.js';
@@ -62,7 +63,8 @@ export interface ConvertedTensor {
  * @throws WeightsError for an input that is missing, damaged or no VGG16, and for numbers that are not finite in the
  *                      dtype, with tensor and place
  * @throws OutputError  where the output is there already or cannot be written
- * @throws UsageError   for classes that do not fit the classifier, and where input and output are one file
+ * @throws UsageError   for an unknown dtype or preprocess, classes that are no names or do not fit the classifier, and
+ *                      where input and output are one file
  * @throws the signal's reason
  */
 export async function convertWeights(
@@ -71,6 +73,7 @@ export async function convertWeights(
   options: ConvertOptions = {},
 ): Promise<Conversion> {
   const { classes, overwrite = false, onProgress, signal } = options;
+  checkOptions(options);
   await checkOutput(input instanceof URL ? fileURLToPath(input) : input, output, overwrite);
   const source = await openWeights(input, { preprocess: options.preprocess });
   try {
@@ -109,6 +112,12 @@ function ownDtype(tensors: readonly NamedTensor[]): 'F32' | 'F16' {
   return tensors.every(({ entry }) => entry.dtype === 'F16') ? 'F16' : 'F32';
 }
 
+function checkOptions({ dtype, preprocess, classes }: ConvertOptions): void {
+  checkChoice('dtype', dtype, Object.keys(DTYPES));
+  checkChoice('preprocess', preprocess, Object.keys(PREPROCESS));
+  if (classes !== undefined) checkNames('classes', classes);
+}
+
 async function checkOutput(input: string, output: string, overwrite: boolean): Promise<void> {
   const existing = await realpath(output).catch(() => undefined);
   if (existing === undefined) return;
@@ -122,8 +131,10 @@ async function checkOutput(input: string, output: string, overwrite: boolean): P
 function checkClasses({ source, dense }: Vgg16Weights, classes: readonly string[] | undefined): void {
   const outputs = dense.at(-1)?.outputs;
   if (classes === undefined || classes.length === outputs) return;
-  const has = outputs === undefined ? 'has no classifier' : `has a classifier with ${outputs} outputs`;
-  throw new UsageError(`${classes.length} classes were named, but ${source.path} ${has}`);
+  const named = classes.length === 1 ? '1 class was' : `${classes.length} classes were`;
+  const width = outputs === 1 ? '1 output' : `${outputs} outputs`;
+  const has = outputs === undefined ? 'has no classifier' : `has a classifier with ${width}`;
+  throw new UsageError(`${named} named, but ${source.path} ${has}`);
 }
 
 /** What stands for each kind of input in the metadata; it begins with the word that is read. */
@@ -137,10 +148,11 @@ const PREPROCESS: Readonly<Record<Preprocess, string>> = {
  * are taken for them.
  */
 function metadataOf(
-  { path, format, metadata: { dtype: _, ...own } }: OpenedWeights, // its dtype is that of the file as it was
+  { path, format, metadata, ownMetadata }: OpenedWeights,
   { dense, pool, classes, preprocess }: Vgg16Weights,
   options: ConvertOptions,
 ): Record<string, string> {
+  const { dtype: _, ...own } = { ...metadata, ...ownMetadata }; // its dtype is that of the file as it was
   const names = options.classes ?? classes;
   return {
     ...own,

@@ -57,11 +57,12 @@ export async function detectFormat(path: string): Promise<Format> {
 
 /** What a zip archive holds, by the names of its entries. */
 async function zipFormat(path: string): Promise<Format> {
+  const { torchFolder } = await import('./formats/pytorch_zip.js');
   const { openZip } = await import('./formats/zip.js');
   const zip = await openZip(path);
   try {
     const names = [...zip.entries.keys()];
-    if (names.some((name) => /^([^/]*\/)?data\.pkl$/.test(name))) return 'pytorch-zip';
+    if (torchFolder(names) !== undefined) return 'pytorch-zip';
     if (zip.entries.has('model.weights.h5')) return 'keras-zip';
     if (names.some((name) => name.endsWith('.npy'))) return 'npz';
     throw new FileFault(

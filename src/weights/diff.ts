@@ -34,6 +34,8 @@ export interface WeightsDiff {
     readonly name: string;
     readonly a: readonly number[];
     readonly b: readonly number[];
+    /** As A and B keep it. */
+    readonly dtypes: readonly [a: Dtype, b: Dtype];
   }[];
   readonly preprocess: readonly [a: Preprocess, b: Preprocess];
 }
@@ -66,7 +68,9 @@ export async function diffWeights(
     tensors,
     onlyA: ofA.flatMap(({ name }) => (inB.has(name) ? [] : [name])),
     onlyB: ofB.flatMap(({ name }) => (namesOfA.has(name) ? [] : [name])),
-    shapes: unlike.map(([{ name, shape }, other]) => ({ name, a: shape, b: other.shape })),
+    shapes: unlike.map(([{ name, shape, entry }, other]) => {
+      return { name, a: shape, b: other.shape, dtypes: [entry.dtype, other.entry.dtype] };
+    }),
     preprocess: [a.preprocess, b.preprocess],
   };
 }

@@ -24,17 +24,21 @@ export async function* readFinite(
     const bytes = entry.dtype === dtype ? stored : encodeFloats(floatsOf(stored, entry.dtype), dtype);
     const at = findNonFinite(bytes, dtype);
     if (at >= 0) {
-      const value = floatsOf(stored, entry.dtype)[at]!;
-      throw new WeightsError(
-        `${source.path}: tensor ${quote(entry.name)}: element ${done + at} is ${value}; ` +
-          (Number.isFinite(value)
-            ? `${dtype} ends at 65504, F32 has a place for it`
-            : 'the file is damaged, or its training diverged'),
-      );
+      throw unfitNumber(source.path, entry.name, done + at, floatsOf(stored, entry.dtype)[at]!);
     }
     yield bytes;
     done += bytes.length / BYTES_PER_ELEMENT[dtype];
   }
+}
+
+/** The error for a number that cannot be used: NaN, an infinity, or a finite one that is too large for f16. */
+export function unfitNumber(path: string, tensor: string, element: number, value: number): WeightsError {
+  return new WeightsError(
+    `${path}: tensor ${quote(tensor)}: element ${element} is ${value}` +
+      (Number.isFinite(value)
+        ? ', which does not fit f16 (65504 at most); dtype f32 has a place for it'
+        : '; the file is damaged, or its training diverged'),
+  );
 }
 
 /** As `decodeFloats`, without a copy where none is needed: the garbage of 553 MB adds up. */

@@ -18,7 +18,7 @@ import { formatShape, quote } from './text.js';
 export type Pool = FoundVgg16['pool'];
 
 /** torchvision's and timm's heads have three; more than this is no classifier that anyone trained. */
-const MAX_DEPTH = 16;
+export const MAX_DEPTH = 16;
 
 export interface HeadNaming {
   readonly dialect: 'torchvision' | 'timm';
@@ -107,12 +107,18 @@ export function headInputOf(
     return { pool, featureSide: undefined };
   }
   const { I } = matchShape(source, kernel, ['O', 'I']);
-  const side = Math.sqrt(I! / channels);
-  if (Number.isInteger(side)) return { pool: 'flatten', featureSide: side };
+  const featureSide = squareSide(I!, channels);
+  if (featureSide !== undefined) return { pool: 'flatten', featureSide };
   throw new WeightsError(
     `${source.path}: tensor ${quote(kernel.name)}: expected shape (O, ${channels} * S * S) for a square feature map ` +
       `of ${channels} channels, found ${formatShape(kernel.shape)}`,
   );
+}
+
+/** Side of the square feature map that has this many numbers; undefined where none has. */
+export function squareSide(size: number, channels: number): number | undefined {
+  const side = Math.sqrt(size / channels);
+  return Number.isInteger(side) && side > 0 ? side : undefined;
 }
 
 function saidPool({ path, metadata }: WeightsSource): Pool | undefined {

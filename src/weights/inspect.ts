@@ -22,12 +22,15 @@ export interface Inspection {
   /** For people: "PyTorch (zip)". */
   readonly format: string;
   readonly preprocess: Preprocess;
+  /** Whether that was taken for granted; then a note says why. */
+  readonly preprocessAssumed: boolean;
   /** Inputs of the first dense layer and outputs of all; empty without a classifier. */
   readonly head: readonly number[];
   readonly pool: Pool;
   /** Null where the file does not name them. */
   readonly classes: readonly string[] | null;
-  readonly metadata: Readonly<Record<string, string>>;
+  /** As they stand in the file; null where its format has none. */
+  readonly metadata: Readonly<Record<string, string>> | null;
   /** What was taken for granted, a line each. */
   readonly notes: readonly string[];
   readonly tensors: readonly InspectedTensor[];
@@ -60,10 +63,11 @@ export async function inspectWeights(source: OpenedWeights, options: WorkOptions
   return {
     format: source.format,
     preprocess,
+    preprocessAssumed: source.preprocessNote !== undefined,
     head: dense.length > 0 ? [dense[0]!.inputs, ...dense.map(({ outputs }) => outputs)] : [],
     pool,
     classes,
-    metadata: source.metadata,
+    metadata: source.ownMetadata ?? null,
     notes: source.notes,
     tensors,
   };

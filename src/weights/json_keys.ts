@@ -6,17 +6,23 @@ const BACKSLASH = 0x5c;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-/** The first key that occurs twice in one object of `json`, which must be valid JSON. */
+/** What lies deeper is none of a format's own; objects within objects by the million would each take memory. */
+const MOST_DEPTH = 8;
+
+/** The first key that occurs twice in one object of `json`, which must be valid JSON, down to the eighth object. */
 export function duplicateKey(json: string): string | undefined {
   const objects: Set<string>[] = [];
+  let depth = 0;
   for (let i = 0; i < json.length; i++) {
     const c = json.charCodeAt(i);
-    if (c === OPEN) objects.push(new Set());
-    else if (c === CLOSE) objects.pop();
-    else if (c === QUOTE) {
+    if (c === OPEN) {
+      if (++depth <= MOST_DEPTH) objects.push(new Set());
+    } else if (c === CLOSE) {
+      if (depth-- <= MOST_DEPTH) objects.pop();
+    } else if (c === QUOTE) {
       const start = i;
       i = closingQuote(json, start);
-      if (!isKey(json, i)) continue;
+      if (depth > MOST_DEPTH || !isKey(json, i)) continue;
       const key = JSON.parse(json.slice(start, i + 1)) as string; // "a" and "\u0061" are the same key
       const keys = objects.at(-1)!;
       if (keys.has(key)) return key;

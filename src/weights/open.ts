@@ -51,8 +51,7 @@ async function exists(path: string): Promise<boolean> {
 const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => Promise<OpenedWeights>>> = {
   safetensors: async (path, { preprocess }) => {
     const { openAnySafetensors } = await import('./safetensors_archive.js');
-    const opened = await openAnySafetensors(path);
-    return preprocess === undefined ? opened : preparedAs(opened, preprocess);
+    return await openAnySafetensors(path, preprocess);
   },
   'pytorch-zip': async (path, options) => {
     const { openPytorchZip } = await import('./formats/pytorch_zip.js');
@@ -82,7 +81,7 @@ const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => P
   npz: async (path, options) => {
     const { openNpz } = await import('./formats/npz.js');
     const { findNpz } = await import('./dialects/npz.js');
-    return translated(await openNpz(path), findNpz, options);
+    return translated(await openNpz(path), (archive) => findNpz(archive, options.preprocess), options);
   },
   onnx: async (path, options) => {
     const { openOnnx } = await import('./formats/onnx.js');
@@ -111,13 +110,4 @@ async function translated<A extends Archive>(
     await archive.close();
     throw asWeightsError(archive.path, error);
   }
-}
-
-function preparedAs(opened: OpenedWeights, preprocess: Preprocess): OpenedWeights {
-  return {
-    ...opened,
-    metadata: { ...opened.metadata, preprocess },
-    read: (name, start, target) => opened.read(name, start, target),
-    close: () => opened.close(),
-  };
 }

@@ -15,8 +15,12 @@ export interface Origin {
 export interface OpenedWeights extends WeightsSource {
   /** "PyTorch (zip)", "Keras HDF5", "safetensors" */
   readonly format: string;
+  /** The file's own texts, of which `metadata` is what is needed; undefined where its format has none. */
+  readonly ownMetadata?: Readonly<Record<string, string>> | undefined;
   /** What was taken for granted, a line each. */
   readonly notes: readonly string[];
+  /** That of the notes which tells that the file does not say how pixels are to be prepared. */
+  readonly preprocessNote?: string | undefined;
   /** By the names of `tensors`. */
   readonly origins: ReadonlyMap<string, Origin>;
 }

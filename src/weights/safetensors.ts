@@ -2,7 +2,13 @@
 
 import { type Append, writeAtomically } from '../atomic_file.js';
 import { asWeightsError, FileFault, openFile, type RandomAccessFile } from './file.js';
-import { formatHeader, type Header, LONGEST_HEADER, parseHeader } from './safetensors_header.js';
+import {
+  checkHeaderLength,
+  formatHeader,
+  type Header,
+  LONGEST_HEADER,
+  parseHeader,
+} from './safetensors_header.js';
 import { type Dtype, entryToRead, type TensorEntry, type WeightsSource } from './source.js';
 import { quote } from './text.js';
 
@@ -114,6 +120,7 @@ async function readHeader(file: RandomAccessFile): Promise<{ header: Header; buf
   if (bufferStart > size) {
     throw new FileFault(`truncated: the header needs ${bufferStart} bytes, the file has ${size}`);
   }
+  checkHeaderLength(Number(length));
   const bytes = new Uint8Array(Number(length));
   await file.read(8, bytes);
   return { header: parseHeader(bytes, size - bufferStart), bufferStart };

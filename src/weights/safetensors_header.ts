@@ -12,16 +12,33 @@
 
 import { FileFault } from './file.js';
 import { duplicateKey } from './json_keys.js';
-import { BYTES_PER_ELEMENT, type Dtype, type TensorEntry } from './source.js';
+import { BYTES_PER_ELEMENT, type TensorEntry } from './source.js';
+import { MOST_AXES } from './strided.js';
 import { formatShape, quote } from './text.js';
 
-/** The reference implementation's limit, so that what one reads the other reads too. */
+/** The reference implementation's limit: a file that claims more is none of this format. */
 export const LONGEST_HEADER = 100_000_000;
+
+/** What we read and write. Parsed, a header takes many times its size; a VGG16's has 4 kB, and names of classes. */
+const LARGEST_HEADER = 2 ** 20;
+
+/** @throws FileFault for a header that we neither read nor write */
+export function checkHeaderLength(length: number): void {
+  if (length <= LARGEST_HEADER) return;
+  throw new FileFault(`a header of ${length} bytes is too long, that of a VGG16 has some kB`);
+}
 
 const METADATA = '__metadata__';
 
+/** Counters, masks and the like, which no weights are made of. */
+const BYTES_PER_OTHER = { BOOL: 1, U8: 1, I8: 1, I16: 2, U16: 2, I32: 4, U32: 4, I64: 8, U64: 8 } as const;
+
+const BYTES_PER_NUMBER = { ...BYTES_PER_ELEMENT, ...BYTES_PER_OTHER };
+
+type AnyDtype = keyof typeof BYTES_PER_NUMBER;
+
 export interface Header {
-  /** In the order of their bytes in the buffer. */
+  /** In the order of their bytes in the buffer. Those of whole numbers are checked, and left out. */
   readonly tensors: readonly PlacedTensor[];
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -30,6 +47,8 @@ export interface PlacedTensor extends TensorEntry {
   /** Offset of the first byte in the buffer. */
   readonly begin: number;
 }
+
+type AnyTensor = Omit<PlacedTensor, 'dtype'> & { readonly dtype: AnyDtype };
 
 /**
  * Parses and checks a header.
@@ -46,14 +65,14 @@ export function parseHeader(bytes: Uint8Array, bufferSize: number): Header {
   // Empty tensors take no place: first among those that begin at the same byte.
   placed.sort((a, b) => a.begin - b.begin || a.byteLength - b.byteLength);
   checkCoverage(placed, bufferSize);
-  return { tensors: placed, metadata: parseMetadata(root[METADATA]) };
+  return { tensors: placed.filter(isOfWeights), metadata: parseMetadata(root[METADATA]) };
 }
 
 /**
  * A header with its length field in front and padded, so that the buffer starts at a multiple of 8 bytes; and the
  * number of bytes of each tensor.
  *
- * @throws FileFault for a name that is taken and for impossible shapes
+ * @throws FileFault for a name that is taken, for impossible shapes, and for too many of them
  */
 export function formatHeader(
   tensors: readonly Omit<TensorEntry, 'byteLength'>[],
@@ -79,8 +98,7 @@ export function formatHeader(
   }
   const json = new TextEncoder().encode(`{${members.join(',')}}`);
   const length = Math.ceil(json.length / 8) * 8;
-  if (length > LONGEST_HEADER)
-    throw new FileFault(`the header of ${length} bytes is over the format's limit`);
+  checkHeaderLength(length);
   const bytes = new Uint8Array(8 + length).fill(0x20, 8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
   bytes.set(json, 8);
@@ -121,7 +139,7 @@ function parseMetadata(value: unknown): Readonly<Record<string, string>> {
   return value as Readonly<Record<string, string>>;
 }
 
-function parseTensor(name: string, info: unknown): PlacedTensor {
+function parseTensor(name: string, info: unknown): AnyTensor {
   const fault = (what: string) => new FileFault(`tensor ${quote(name)}: ${what}`);
   if (!isObject(info)) throw fault('its description is not an object');
   const { dtype, shape, data_offsets: offsets } = info;
@@ -130,6 +148,7 @@ function parseTensor(name: string, info: unknown): PlacedTensor {
   if (!Array.isArray(shape) || !shape.every(isSize)) {
     throw fault('shape is not a list of whole numbers from 0 to 2^53 - 1');
   }
+  if (shape.length > MOST_AXES) throw fault(`shape has ${shape.length} axes, more than ${MOST_AXES}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
     throw fault('data_offsets is not a pair of whole numbers from 0 to 2^53 - 1');
   }
@@ -142,8 +161,12 @@ function parseTensor(name: string, info: unknown): PlacedTensor {
   return { name, dtype, shape, byteLength: needed, begin };
 }
 
-function isDtype(dtype: string): dtype is Dtype {
-  return Object.hasOwn(BYTES_PER_ELEMENT, dtype);
+function isDtype(dtype: string): dtype is AnyDtype {
+  return Object.hasOwn(BYTES_PER_NUMBER, dtype);
+}
+
+function isOfWeights(tensor: AnyTensor): tensor is PlacedTensor {
+  return Object.hasOwn(BYTES_PER_ELEMENT, tensor.dtype);
 }
 
 function isSize(value: unknown): value is number {
@@ -151,8 +174,8 @@ function isSize(value: unknown): value is number {
 }
 
 /** Multiplies in the shape's order; even a zero at its end excuses no overflow before it, as in the reference. */
-function byteLength(name: string, dtype: Dtype, shape: readonly number[]): number {
-  let bytes = BYTES_PER_ELEMENT[dtype];
+function byteLength(name: string, dtype: AnyDtype, shape: readonly number[]): number {
+  let bytes = BYTES_PER_NUMBER[dtype];
   for (const size of shape) {
     bytes *= size;
     if (!isSize(bytes)) throw new FileFault(`tensor ${quote(name)}: shape multiplies to 2^53 bytes or more`);
@@ -160,7 +183,7 @@ function byteLength(name: string, dtype: Dtype, shape: readonly number[]): numbe
   return bytes;
 }
 
-function checkCoverage(placed: readonly PlacedTensor[], bufferSize: number): void {
+function checkCoverage(placed: readonly AnyTensor[], bufferSize: number): void {
   let covered = 0;
   for (const { name, begin, byteLength } of placed) {
     if (begin < covered) throw new FileFault(`tensor ${quote(name)}: overlaps the one before it`);

@@ -4,6 +4,9 @@ import type { Storage, StridedTensor } from './archive.js';
 import { FileFault } from './file.js';
 import { formatShape, quote } from './text.js';
 
+/** As many as NumPy and PyTorch have. What a file says of more is not looked at. */
+export const MOST_AXES = 64;
+
 /** The strides of an array whose last axis is contiguous: `[12, 4, 1]` for `(2, 3, 4)`. */
 export function rowMajorStrides(shape: readonly number[]): number[] {
   const strides: number[] = [];

@@ -1,6 +1,7 @@
 // Names and shapes as they stand in messages. Names come out of files that anyone may have written.
 
 const LONGEST_NAME = 80;
+const MOST_SIDES = 8;
 
 /** A name in quotes: one line, no control or direction characters, cut where it is absurdly long. */
 export function quote(name: string): string {
@@ -12,8 +13,11 @@ export function quote(name: string): string {
   );
 }
 
-/** A shape as the field writes it: `(64, 3, 3, 3)`, and `()` for a scalar. */
+/** A shape as the field writes it: `(64, 3, 3, 3)`, and `()` for a scalar; of many axes the first, and their count. */
 export function formatShape(shape: readonly (number | string)[]): string {
+  if (shape.length > MOST_SIDES) {
+    return `(${shape.slice(0, MOST_SIDES).join(', ')}, … ${shape.length} axes)`;
+  }
   return shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
 }
 

@@ -71,7 +71,7 @@ export const CONV_NAMES: readonly (readonly [layer: string, tensor: string])[] =
 ];
 
 /** The networks that VGG16 is taken for, by their number of convolutions. */
-const RELATIVES: ReadonlyMap<number, string> = new Map([
+export const RELATIVES: ReadonlyMap<number, string> = new Map([
   [8, 'VGG11'],
   [10, 'VGG13'],
   [16, 'VGG19'],

@@ -133,7 +133,7 @@ describe('weights', () => {
       4,
       '',
       [
-        'error: nan.safetensors: tensor classifier.6.bias holds NaN or infinity at element 9; ' +
+        'error: nan.safetensors: tensor "classifier.6.bias": element 9 is NaN; ' +
           'the file is damaged, or its training diverged',
       ],
     ]);

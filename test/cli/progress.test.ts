@@ -105,7 +105,7 @@ describe('on a terminal', () => {
     pass(1000);
     progress.update(2e6, 4e6);
     expect(written[0]).toBe('\r\x1b[Kdownload 1.0 MB');
-    expect(written[1]).toContain('░ 2.0/4.0 MB, 1.0 MB/s, 2.0 s left');
+    expect(written[1]).toContain('░ 2.0/4.0 MB, 1.00 MB/s, 2.0 s left');
   });
 
   it('tells the speed of bytes, and what it was on the whole', () => {
@@ -122,7 +122,7 @@ describe('on a terminal', () => {
       '\r\x1b[Kfetch ██░░░░░░░░░░░░░░░░░░░░░░ 53.0/553.0 MB',
       '\r\x1b[Kfetch ███████░░░░░░░░░░░░░░░░░ 153.0/553.0 MB, 10.0 MB/s, 40 s left',
       '\r\x1b[Kfetch ████████████████████████ 553.0/553.0 MB, 10.0 MB/s',
-      '\r\x1b[Kfetch 553.0/553.0 MB in 52 s, 10.0 MB/s\n',
+      '\r\x1b[Kfetch 553.0/553.0 MB in 52 s, 9.62 MB/s\n',
     ]);
   });
 
@@ -134,7 +134,50 @@ describe('on a terminal', () => {
     progress.update(1e6);
     pass(1000);
     progress.update(4e6);
-    expect(written.at(-1)).toContain(' 4.0/10.0 MB, 3.0 MB/s, 2.0 s left');
+    expect(written.at(-1)).toContain(' 4.0/10.0 MB, 3.00 MB/s, 2.0 s left');
+  });
+
+  it('counts as speed what came in all of the time, also before a download began anew', () => {
+    const { written, pass, options } = desk(false);
+    const progress = createProgress({ label: 'fetch', total: 10e6, unit: 'B', ...options });
+    progress.update(8e6);
+    pass(1000);
+    progress.update(9e6);
+    pass(1000);
+    progress.update(0);
+    pass(2000);
+    progress.update(10e6);
+    progress.done();
+    expect(written).toEqual(['fetch 10.0/10.0 MB in 4.0 s, 2.75 MB/s\n']);
+  });
+
+  it('tells of less than a MB in kB', () => {
+    const { written, pass, options } = desk(false);
+    const progress = createProgress({ label: 'fetch', total: 0, unit: 'B', ...options });
+    progress.update(0);
+    pass(2000);
+    progress.update(90_000, 90_000);
+    progress.done();
+    expect(written).toEqual(['fetch 90.0/90.0 kB in 2.0 s, 45.0 kB/s\n']);
+  });
+
+  it('that is stopped says how far it came, and one that was done before says nothing more', () => {
+    const { written, pass, options } = desk(true);
+    const begun = () => {
+      const progress = createProgress({ label: 'fetch', total: 553e6, unit: 'B', ...options });
+      progress.update(3e6);
+      written.length = 0;
+      return progress;
+    };
+    const stopped = begun();
+    pass(1000);
+    stopped.stop();
+    expect(written).toEqual(['\r\x1b[Kfetch stopped at 3.0/553.0 MB after 1.0 s\n']);
+    const done = begun();
+    done.done();
+    written.length = 0;
+    done.stop();
+    expect(written).toEqual([]);
   });
 
   it('says nothing after its end', () => {

@@ -106,8 +106,10 @@ export const NARROW: RandomVgg16 = {
   seed: 5,
 };
 
+/** Says how its pixels are prepared, so that no note is due. */
 export async function writeNarrow(path: string, options: Partial<RandomVgg16> = {}): Promise<string> {
-  await writeRandomVgg16(path, { ...NARROW, ...options });
+  const metadata = { preprocess: 'torchvision', ...options.metadata };
+  await writeRandomVgg16(path, { ...NARROW, ...options, metadata });
   return path;
 }
 

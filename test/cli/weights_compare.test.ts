@@ -57,12 +57,29 @@ describe('diff', () => {
     const { code, stdout, stderr } = await weights('diff', 'tv.safetensors', 'moved.safetensors');
     expect([code, stderr]).toEqual([9, []]);
     expect(stdout).toMatch(/^features\.7\.bias +\(4,\) +F32 +F32 +no +2\.5e-1 +\d\.\de.\d$/m);
-    expect(stdout.trimEnd().split('\n').at(-1)).toBe('the networks differ: 1 of 32 tensors are not equal');
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('the networks differ: 1 of 32 tensors');
     const top = await weights('diff', 'tv.safetensors', 'notop.safetensors');
     expect([top.code, top.stdout.trimEnd().split('\n').at(-1)]).toEqual([
       9,
       'the networks differ: only a has "classifier.0.weight", "classifier.0.bias", "classifier.3.weight" and 3 more',
     ]);
+  });
+
+  it('tells of tensors whose shapes differ, in the table as well', async () => {
+    await writeNarrow(at('two.safetensors'), { classes: 2, seed: 6 });
+    const { code, stdout } = await weights('diff', 'timm.safetensors', 'two.safetensors');
+    const lines = stdout.trimEnd().split('\n');
+    expect([code, lines.length]).toEqual([9, 4 + 32 + 2]);
+    expect(lines.at(-4)).toMatch(/^classifier\.6\.weight +\(10, 8\), \(2, 8\) +F32 +F32 +no +- +-$/);
+    expect(lines.at(-1)).toBe(
+      'the networks differ: 32 of 32 tensors; ' +
+        'shapes differ: classifier.6.weight (10, 8) and (2, 8), classifier.6.bias (10,) and (2,)',
+    );
+    await writeNarrow(at('wide.safetensors'), { hidden: 12, seed: 5 });
+    const wide = await weights('diff', 'timm.safetensors', 'wide.safetensors');
+    expect(wide.stdout.trimEnd()).toMatch(
+      /; shapes differ: (classifier\.\S+ \([^)]+\) and \([^)]+\), ){3}2 more$/,
+    );
   });
 
   it('--tolerance allows a difference', async () => {
@@ -85,6 +102,8 @@ describe('diff', () => {
     const found = JSON.parse(stdout);
     expect(code).toBe(9);
     expect(found).toMatchObject({
+      a: 'tv.safetensors',
+      b: 'moved.safetensors',
       same: false,
       tolerance: 0,
       onlyA: [],
@@ -100,21 +119,25 @@ describe('diff', () => {
     });
   });
 
+  it('--json has null for what is not finite, as the help says', async () => {
+    const { stdout } = await weights('diff', 'tv.safetensors', 'nan.safetensors', '--json');
+    expect(JSON.parse(stdout).tensors.at(-1)).toMatchObject({ equal: 'no', maxAbs: null, nmse: null });
+    expect((await weights('diff', '--help')).stdout).toContain('In JSON, null stands for a difference that');
+  });
+
   it('knows the embedded base by name', async () => {
     const { code, stdout } = await weights('diff', 'embedded', embeddedBasePath());
     expect(code).toBe(0);
+    expect(stdout.split('\n').slice(0, 2)).toEqual([`a  ${embeddedBasePath()}`, `b  ${embeddedBasePath()}`]);
     expect(stdout).toContain('all 26 tensors are equal, bit for bit');
   });
 
   it.each([
     [['absent.h5', 'tv.safetensors'], 'absent.h5: no such file'],
-    [
-      ['tv.safetensors', 'keras'],
-      'the keras weights are not in the cache; `vgg16 weights fetch keras` fetches them',
-    ],
+    [['tv.safetensors', 'keras'], 'no keras weights in the cache, and offline: '],
   ])('of %j: one line, exit code 4', async (files, line) => {
     const { code, stdout, stderr } = await weights('diff', ...files);
-    expect([code, stdout, stderr]).toEqual([4, '', [`error: ${line}`]]);
+    expect([code, stdout, stderr]).toEqual([4, '', [expect.stringContaining(`error: ${line}`)]]);
   });
 });
 
@@ -140,6 +163,25 @@ describe('inspect', () => {
       0,
       expect.stringMatching(/^classifier\.6\.bias .* 1 NaN or infinite$/m),
     ]);
+  });
+
+  it('shows only what the file says as its metadata', async () => {
+    const pth = resolve('test', 'golden', 'pytorch', 'zip.pth');
+    const taken = await weights('inspect', pth);
+    expect(taken.stdout.split('\n')[0]).toBe(pth);
+    expect(taken.stdout).toMatch(/^ {2}preprocess +torchvision \(taken for granted\)$/m);
+    expect(taken.stdout).toMatch(/^ {2}note +.* which the file does not say/m);
+    expect(taken.stdout).not.toMatch(/^ {2}"/m);
+    const json = await weights('inspect', pth, '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ file: pth, preprocessAssumed: true, metadata: null });
+    const said = await weights('inspect', 'tv.safetensors');
+    expect(said.stdout).toMatch(/^ {2}"classes" +\["a","b","c"/m);
+    expect(said.stdout.match(/^ {2}"/gm)).toHaveLength(2);
+    const whole = await weights('inspect', 'tv.safetensors', '--json');
+    expect(JSON.parse(whole.stdout)).toMatchObject({
+      preprocessAssumed: false,
+      metadata: { classes: JSON.stringify([...'abcdefghij']) },
+    });
   });
 
   it('--json has the numbers whole', async () => {
@@ -168,6 +210,11 @@ describe('inspect', () => {
     expect(kernel.min).toBeCloseTo(-0.67140007, 3);
     expect(kernel.max).toBeCloseTo(0.60851592, 3);
   });
+});
+
+it.each(['diff', 'inspect', 'verify'])('the help of %s keeps within 80 columns', async (command) => {
+  const { stdout } = await weights(command, '--help');
+  expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
 });
 
 describe('verify', () => {

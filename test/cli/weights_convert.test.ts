@@ -26,7 +26,10 @@ describe('a .pth', () => {
     const { code, stdout, stderr } = await convert('net.pth');
     expect([code, stderr]).toEqual([
       0,
-      ["note: pixels are prepared torchvision's way, which the file does not say"],
+      [
+        'note: going by its names, pixels are taken to be prepared as torchvision does (RGB, scaled by mean and ' +
+          'deviation), which the file does not say; `vgg16 weights convert --preprocess` corrects it',
+      ],
     ]);
     expect(stdout).toMatch(
       /^net\.safetensors: VGG16 from PyTorch.*, 16 layers, [\d,]+ parameters, F32, [\d.]+ kB, torchvision preprocessing, 10 classes\n$/,
@@ -100,6 +103,46 @@ describe('what the user knows', () => {
   });
 
   it.each([
+    ['by number', '{"1": "bee", "0": "ant", "2": "fly, the"}'],
+    ['as Keras has it', ' {"0": ["n1", "ant"],\n "1": ["n2", "bee"], "2": ["n3", "fly, the"]}'],
+    ['behind a byte order mark', '\uFEFFant\nbee\nfly, the\n'],
+    ['in JSON behind a byte order mark', '\uFEFF["ant", "bee", "fly, the"]'],
+  ])('may be names %s', async (_, text) => {
+    await writeFile(at('forms.json'), text);
+    await writeNarrow(at('forms.safetensors'), { classes: 3 });
+    const { code } = await convert(
+      'forms.safetensors',
+      '-o',
+      'f.safetensors',
+      '--force',
+      '--classes',
+      'forms.json',
+    );
+    expect([code, (await metadataOf('f.safetensors')).classes]).toEqual([0, '["ant","bee","fly, the"]']);
+  });
+
+  it.each([
+    ['.', undefined, '--classes .: not a file'],
+    ['latin1.txt', Buffer.from([0x61, 0xe9, 0x0a, 0x62]), '--classes latin1.txt: not a text in UTF-8'],
+    ['bad object.json', '{"0": "ant"', '--classes bad object.json: begins with {, and is no JSON object'],
+    [
+      'gap.json',
+      '{"0": "ant", "2": "bee"}',
+      '--classes gap.json: has 2 keys, and none is "1"; a JSON object names the outputs by "0", "1", ...',
+    ],
+    [
+      'indices.json',
+      '{"ant": 0, "bee": 1, "fly": 2}',
+      '--classes indices.json: has 3 keys, and none is "0"; a JSON object names the outputs by "0", "1", ...',
+    ],
+    ['twice.json', '{"0": "ant", "1": "bee", "1": "fly"}', '--classes twice.json: has the key "1" twice'],
+    ['number.json', '{"0": "ant", "1": 7, "2": "fly"}', '--classes number.json: name 2 is empty or no text'],
+    ['triple.json', '{"0": ["a", "b", "c"]}', '--classes triple.json: name 1 is empty or no text'],
+    [
+      'one.json',
+      '{"0": "ant"}',
+      '1 class was named, but listed2.safetensors has a classifier with 3 outputs',
+    ],
     ['absent.txt', undefined, '--classes absent.txt: no such file'],
     [
       'two.txt',
@@ -115,6 +158,11 @@ describe('what the user knows', () => {
     const { code, stdout, stderr } = await convert('listed2.safetensors', '-o', 'no', '--classes', file);
     expect([code, stdout, stderr]).toEqual([2, '', [`error: ${line}`]]);
   });
+});
+
+it('the help keeps within 80 columns', async () => {
+  const { stdout } = await convert('--help');
+  expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
 });
 
 describe('the output', () => {

@@ -173,8 +173,8 @@ describe('f16', () => {
     const load = (dtype?: 'f16') => VGG16.load({ weights: path, gpu: gpu(), dtype });
     await expect(load('f16')).rejects.toThrow(WeightsError);
     await expect(load('f16')).rejects.toThrow(
-      `${path}: tensor classifier.3.weight has -65520 at element 20, which does not fit f16 (65504 at most); ` +
-        'load it with dtype f32',
+      `${path}: tensor "classifier.3.weight": element 20 is -65520, which does not fit f16 (65504 at most); ` +
+        'dtype f32 has a place for it',
     );
     expect(gpu().liveBuffers).toBe(0);
     (await load()).dispose();
@@ -186,7 +186,7 @@ describe('f16', () => {
       return values;
     });
     await expect(VGG16.load({ weights: path, gpu: gpu(), dtype: 'f16' })).rejects.toThrow(
-      'tensor features.2.weight holds NaN or infinity at element 5',
+      'tensor "features.2.weight": element 5 is NaN; the file is damaged, or its training diverged',
     );
   });
 

@@ -6,7 +6,7 @@ import { OutputError, UsageError, WeightsError } from '../../src/errors.js';
 import { type ConvertOptions, convertWeights } from '../../src/weights/convert.js';
 import { diffWeights } from '../../src/weights/diff.js';
 import { decodeFloats, encodeFloats, readFloats } from '../../src/weights/floats.js';
-import { openSafetensors } from '../../src/weights/safetensors.js';
+import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import type { Dtype } from '../../src/weights/source.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
@@ -104,7 +104,7 @@ describe('a number without a place in the output', () => {
   test.each([
     [Number.NaN, 'f32', 'NaN; the file is damaged, or its training diverged'],
     [Number.NEGATIVE_INFINITY, 'f16', '-Infinity; the file is damaged, or its training diverged'],
-    [65520, 'f16', '65520; F16 ends at 65504, F32 has a place for it'],
+    [65520, 'f16', '65520, which does not fit f16 (65504 at most); dtype f32 has a place for it'],
   ] as const)('%d in %s: an error with tensor and place, and no file', async (value, dtype, said) => {
     const input = await poisoned('classifier.3.weight', 13, value);
     const error = await thrownBy(() => convertWeights(input, at('never'), { dtype }));
@@ -171,6 +171,48 @@ describe('the metadata', () => {
     const error = await thrownBy(() => convertWeights(input, at('never'), { classes: ['a', 'b'] }));
     expect(error).toBeInstanceOf(UsageError);
     expect(error.message).toBe(`2 classes were named, but ${input} ${said}`);
+  });
+
+  test('counts one class, and one output, as one', async () => {
+    const input = await written('single', { classes: 1 });
+    const none = await thrownBy(() => convertWeights(input, at('never'), { classes: ['a', 'b'] }));
+    expect(none.message).toBe(`2 classes were named, but ${input} has a classifier with 1 output`);
+    const one = await thrownBy(() => convertWeights(at('whole'), at('never'), { classes: ['a'] }));
+    expect(one.message).toBe(`1 class was named, but ${at('whole')} has a classifier with 10 outputs`);
+  });
+
+  test('carries on what a file says whose names have a prefix', async () => {
+    const own = { author: 'K. S.', source: 'Oxford', preprocess: 'caffe' };
+    const plain = await openSafetensors(await written('to be prefixed'));
+    const tensors = await Promise.all(
+      [...plain.tensors.values()].map(async ({ name, shape, dtype }) => {
+        const data = [encodeFloats(await readFloats(plain, name), dtype)];
+        return { name: `model.${name}`, dtype, shape, data };
+      }),
+    );
+    await plain.close();
+    await writeSafetensors(at('prefixed'), tensors, own);
+    const found = await metadataAfter(at('prefixed'), {});
+    expect(found).toMatchObject({ author: 'K. S.', source: 'Oxford', pool: 'flatten' });
+    expect(found.preprocess).toMatch(/^caffe /);
+  });
+});
+
+describe('an option that no type has kept out', () => {
+  test.each<[options: object, said: string]>([
+    [{ dtype: 'f8' }, 'dtype is "f8"; it must be f32 or f16'],
+    [{ dtype: 'F16' }, 'dtype is "F16"; it must be f32 or f16'],
+    [{ dtype: 'toString' }, 'dtype is "toString"; it must be f32 or f16'],
+    [{ preprocess: 'foo' }, 'preprocess is "foo"; it must be torchvision or caffe'],
+    [{ classes: 'abcdefghij' }, 'classes must be a list of names'],
+    [{ classes: { 0: 'a' } }, 'classes must be a list of names'],
+    [{ classes: ['a', ''] }, 'classes: name 2 is empty or no text'],
+    [{ classes: [' '] }, 'classes: name 1 is empty or no text'],
+    [{ classes: ['a', 'b', 3] }, 'classes: name 3 is empty or no text'],
+  ])('%j is refused before any file is looked at', async (options, said) => {
+    const error = await thrownBy(() => convertWeights(at('absent'), at('never'), options));
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toBe(said);
   });
 });
 

@@ -79,6 +79,11 @@ test.each<[string, string | Buffer, string]>([
     'a zip archive of none of PyTorch, Keras and NumPy: it holds "word/document.xml"',
   ],
   [
+    'a data.pkl in no folder, which PyTorch does not take for its own either',
+    zipBytes([{ name: 'data.pkl', bytes: Buffer.from('N.') }]),
+    'a zip archive of none of PyTorch, Keras and NumPy: it holds "data.pkl"',
+  ],
+  [
     'an empty zip archive',
     zipBytes([]),
     'a zip archive of none of PyTorch, Keras and NumPy: it holds nothing',

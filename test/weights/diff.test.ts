@@ -122,8 +122,8 @@ test('tensors that one lacks, other shapes and other preprocessing are told', as
 
   const wider = await diff(whole, await written('wider', { classes: 11 }));
   expect(wider.shapes).toEqual([
-    { name: 'classifier.6.weight', a: [10, 8], b: [11, 8] },
-    { name: 'classifier.6.bias', a: [10], b: [11] },
+    { name: 'classifier.6.weight', a: [10, 8], b: [11, 8], dtypes: ['F32', 'F32'] },
+    { name: 'classifier.6.bias', a: [10], b: [11], dtypes: ['F32', 'F32'] },
   ]);
   expect(isSameNetwork(wider)).toBe(false);
 

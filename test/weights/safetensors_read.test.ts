@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
 import { readFloats } from '../../src/weights/floats.js';
 import { openSafetensors } from '../../src/weights/safetensors.js';
+import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { safetensorsBytes, temporaryFolder, thrownBy, write } from './files.js';
 
 const folder = temporaryFolder();
@@ -106,7 +107,8 @@ test('a file without tensors, fields that we do not know, and spaces at the head
 });
 
 const BIG = Number.MAX_SAFE_INTEGER;
-const OTHER_DTYPES = ['F64', 'I32', 'U8', 'F8_E4M3', 'f32', 'toString'];
+const OTHER_DTYPES = ['F64', 'F8_E5M2', 'F8_E4M3', 'f32', 'i64', 'toString'];
+const WHOLE = { BOOL: 1, U8: 1, I8: 1, I16: 2, U16: 2, I32: 4, U32: 4, I64: 8, U64: 8 };
 
 const MALFORMED: readonly (readonly [file: Buffer, message: string])[] = [
   [safetensorsBytes(''), 'the header does not begin with {'],
@@ -156,6 +158,18 @@ const MALFORMED: readonly (readonly [file: Buffer, message: string])[] = [
         'tensor "x": shape multiplies to 2^53 bytes or more',
       ] as const,
   ),
+  [safetensorsBytes({ x: f32(Array(65).fill(1), [0, 4]) }, 4), 'tensor "x": shape has 65 axes, more than 64'],
+  ...Object.entries(WHOLE).map(
+    ([dtype, size]) =>
+      [
+        safetensorsBytes({ x: { dtype, shape: [3], data_offsets: [0, 4] } }, 4),
+        `tensor "x": data_offsets span 4 bytes where dtype and shape need ${3 * size}`,
+      ] as const,
+  ),
+  [
+    safetensorsBytes({ x: f32([1], [0, 4]), y: { dtype: 'I64', shape: [], data_offsets: [0, 8] } }, 8),
+    'tensor "y": overlaps the one before it',
+  ],
   ...[undefined, 4, [0], [0, 4, 4], [-4, 0], [0, 4.5], [0, '4'], [0, BIG + 1]].map(
     (offsets) =>
       [
@@ -197,6 +211,10 @@ const MALFORMED: readonly (readonly [file: Buffer, message: string])[] = [
   ],
   [safetensorsBytes({ x: f32([1], [0, 4]) }, 6), '2 bytes follow the last tensor'],
   [safetensorsBytes({}, 1), '1 bytes follow the last tensor'],
+  [
+    safetensorsBytes(' '.repeat(2 ** 20 + 1)),
+    'a header of 1048577 bytes is too long, that of a VGG16 has some kB',
+  ],
   [safetensorsBytes('{}', 0, 3n), 'truncated: the header needs 11 bytes, the file has 10'],
   [safetensorsBytes('{}', 0, 100_000_000n), 'truncated: the header needs 100000008 bytes, the file has 10'],
   [safetensorsBytes('{}', 0, 100_000_001n), 'not a safetensors file'],
@@ -212,6 +230,52 @@ test.each(MALFORMED.map(([file, message], i) => ({ file, message, i })))(
     expect(error.message.startsWith(`${path}: ${message}`), error.message).toBe(true);
   },
 );
+
+test.each(Object.entries(WHOLE))(
+  'a tensor of %s is left out, and those beside it are read',
+  async (dtype, size) => {
+    const header = {
+      before: f32([1], [0, 4]),
+      epoch: { dtype, shape: [], data_offsets: [4, 4 + size] },
+      behind: f32([1], [4 + size, 8 + size]),
+    };
+    const bytes = safetensorsBytes(header, 8 + size);
+    bytes.writeFloatLE(2.5, bytes.length - 4);
+    await using source = disposable(await openSafetensors(write(folder, 'whole', bytes)));
+    expect([...source.tensors.keys()]).toEqual(['before', 'behind']);
+    expect(await readFloats(source, 'behind')).toEqual(Float32Array.of(2.5));
+  },
+);
+
+test('the counters of a network with batch normalisation do not hide what it is', async () => {
+  const names = ['features.0.weight', 'features.0.bias', 'features.1.running_mean'];
+  const header = {
+    ...Object.fromEntries(names.map((name, i) => [name, f32([1], [4 * i, 4 * i + 4])])),
+    'features.1.num_batches_tracked': { dtype: 'I64', shape: [], data_offsets: [12, 20] },
+  };
+  await using source = disposable(
+    await openSafetensors(write(folder, 'vgg16_bn', safetensorsBytes(header, 20))),
+  );
+  expect(() => describeVgg16(source)).toThrow('VGG16 with batch normalisation is not supported');
+});
+
+test('what lies deep in a description is not looked at', async () => {
+  const objects = (depth: number) => `${'{"a":'.repeat(depth)}{"b":1,"b":2}${'}'.repeat(depth)}`;
+  const withNote = (depth: number) =>
+    safetensorsBytes(
+      `{"x":{"dtype":"F32","shape":[],"data_offsets":[0,4],"note":${objects(depth)}},"y":0,"y":0}`,
+      4,
+    );
+  for (const [depth, key] of [
+    [5, 'b'],
+    [6, 'y'],
+    [60, 'y'],
+  ] as const) {
+    await expect(openSafetensors(write(folder, 'deep', withNote(depth)))).rejects.toThrow(
+      `the header has the key "${key}" twice`,
+    );
+  }
+});
 
 test('tensors may be called like the fields of a description', async () => {
   const header = { x: f32([1], [0, 4]), dtype: f32([1], [4, 8]), shape: f32([1], [8, 12]) };

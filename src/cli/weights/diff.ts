@@ -13,6 +13,7 @@ import { BYTES_PER_ELEMENT, type Dtype } from '../../weights/source.js';
 import { formatShape, listNames } from '../../weights/text.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
 import { withBar } from '../bytes_bar.js';
+import { OFFLINE_OPTION } from '../fetching.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { weightsFile, withWeights } from '../weights_file.js';
@@ -20,17 +21,19 @@ import { weightsFile, withWeights } from '../weights_file.js';
 interface DiffFlags {
   readonly tolerance: number;
   readonly json?: true;
+  readonly offline?: true;
 }
 
 const EXAMPLES = `
 Examples:
-  $ vgg16 weights diff embedded vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5
+  $ vgg16 weights diff embedded keras-notop
   $ vgg16 weights diff model.h5 model.safetensors
   $ vgg16 weights diff before.pth after.pth --tolerance 1e-6 --json
 
 Tensors are compared in torchvision's names and layout, whatever the files'
 formats. "rounded" says that all numbers are the same, bit for bit, once they
 are rounded to the narrower of the two formats. NMSE is sum (a-b)^2 / sum a^2.
+In JSON, null stands for a difference that is infinite or not a number.
 Exit code 9 where the networks differ.`;
 
 export function addDiff(weights: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
@@ -42,6 +45,7 @@ export function addDiff(weights: Command, terminal: Terminal, finish: (code: Exi
     .argument('<b>', 'another')
     .option('--tolerance <x>', 'the largest |a-b| that is still the same', tolerance, 0)
     .option('--json', 'print JSON and nothing else on stdout')
+    .option(...OFFLINE_OPTION)
     .addHelpText('after', EXAMPLES)
     .action(async (a: string, b: string, flags: DiffFlags) => finish(await diff(a, b, flags, terminal)));
 }
@@ -55,12 +59,12 @@ function tolerance(text: string): number {
 async function diff(
   nameA: string,
   nameB: string,
-  { tolerance, json }: DiffFlags,
+  { tolerance, json, offline }: DiffFlags,
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { signal } = terminal;
-  const { path: pathA } = await weightsFile(nameA, signal);
-  const { path: pathB } = await weightsFile(nameB, signal);
+  const { path: pathA } = await weightsFile(nameA, { offline }, terminal);
+  const { path: pathB } = await weightsFile(nameB, { offline }, terminal);
   const found = await withWeights(pathA, (a) =>
     withWeights(pathB, (b) =>
       withBar('diff', terminal, (onProgress) =>
@@ -69,27 +73,32 @@ async function diff(
     ),
   );
   const isSame = isSameNetwork(found, tolerance);
-  if (json) terminal.print(JSON.stringify({ same: isSame, tolerance, ...found }, undefined, 2));
-  else terminal.print(reportText(nameA, nameB, found, tolerance, terminal));
+  if (json)
+    terminal.print(JSON.stringify({ a: pathA, b: pathB, same: isSame, tolerance, ...found }, undefined, 2));
+  else terminal.print(reportText(pathA, pathB, found, tolerance, terminal));
   return isSame ? EXIT_CODES.ok : EXIT_CODES.differ;
 }
 
 function reportText(
-  nameA: string,
-  nameB: string,
+  pathA: string,
+  pathB: string,
   found: WeightsDiff,
   tolerance: number,
   { colours: { bold, dim, green, red } }: Terminal,
 ): string {
   const right = { align: 'right' } as const;
   const [heading, ...rows] = alignedRows(
-    [['tensor', 'shape', 'a', 'b', 'equal', 'max |a-b|', 'NMSE'], ...found.tensors.map(rowOf)],
+    [
+      ['tensor', 'shape', 'a', 'b', 'equal', 'max |a-b|', 'NMSE'],
+      ...found.tensors.map(rowOf),
+      ...found.shapes.map(rowOfShapes),
+    ],
     [{}, {}, {}, {}, {}, right, right],
   );
   const isSame = isSameNetwork(found, tolerance);
   return [
-    `a  ${bold(printable(nameA))}`,
-    `b  ${bold(printable(nameB))}`,
+    `a  ${bold(printable(pathA))}`,
+    `b  ${bold(printable(pathB))}`,
     '',
     dim(heading!),
     ...rows,
@@ -102,6 +111,10 @@ function reportText(
 
 function rowOf({ name, shape, dtypes: [a, b], equal, maxAbs, nmse }: TensorDifference): string[] {
   return [name, formatShape(shape), a, b, equal, shortNumber(maxAbs), shortNumber(nmse)];
+}
+
+function rowOfShapes({ name, a, b, dtypes }: WeightsDiff['shapes'][number]): string[] {
+  return [name, `${formatShape(a)}, ${formatShape(b)}`, ...dtypes, 'no', '-', '-'];
 }
 
 function shortNumber(value: number): string {
@@ -124,12 +137,22 @@ function faultsOf(
   { tensors, onlyA, onlyB, shapes, preprocess: [a, b] }: WeightsDiff,
   tolerance: number,
 ): string[] {
-  const unequal = tensors.filter((tensor) => !isSameTensor(tensor, tolerance)).length;
+  const unequal = tensors.filter((tensor) => !isSameTensor(tensor, tolerance)).length + shapes.length;
   return [
-    ...(unequal > 0 ? [`${unequal} of ${tensors.length} tensors are not equal`] : []),
-    ...(shapes.length > 0 ? [`shapes of ${listNames(shapes.map(({ name }) => name))}`] : []),
+    ...(unequal > 0 ? [`${unequal} of ${tensors.length + shapes.length} tensors`] : []),
+    ...(shapes.length > 0 ? [`shapes differ: ${shapesText(shapes)}`] : []),
     ...(onlyA.length > 0 ? [`only a has ${listNames(onlyA)}`] : []),
     ...(onlyB.length > 0 ? [`only b has ${listNames(onlyB)}`] : []),
     ...(a === b ? [] : [`a expects ${a} preprocessing, b ${b}`]),
   ];
+}
+
+const MOST_SHAPES = 3;
+
+function shapesText(shapes: WeightsDiff['shapes']): string {
+  const shown = shapes
+    .slice(0, MOST_SHAPES)
+    .map(({ name, a, b }) => `${name} ${formatShape(a)} and ${formatShape(b)}`);
+  const more = shapes.length - shown.length;
+  return more > 0 ? `${shown.join(', ')}, ${more} more` : shown.join(', ');
 }

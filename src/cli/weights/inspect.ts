@@ -5,10 +5,16 @@ import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { type InspectedTensor, type Inspection, inspectWeights } from '../../weights/inspect.js';
 import { formatShape } from '../../weights/text.js';
 import { withBar } from '../bytes_bar.js';
+import { OFFLINE_OPTION } from '../fetching.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { grouped } from '../units.js';
 import { weightsFile, withWeights } from '../weights_file.js';
+
+interface InspectFlags {
+  readonly json?: true;
+  readonly offline?: true;
+}
 
 const EXAMPLES = `
 Examples:
@@ -18,7 +24,8 @@ Examples:
 
 Tensors are listed in torchvision's names and layout, and after <- as the file
 has them where that is another. Mean, standard deviation, least and greatest are
-those of all finite numbers of a tensor.`;
+those of all finite numbers of a tensor; in JSON, null where there is none.
+Metadata, in quotes, are the file's own: only safetensors have them.`;
 
 export function addInspect(weights: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   weights
@@ -27,29 +34,30 @@ export function addInspect(weights: Command, terminal: Terminal, finish: (code: 
     .description('Lists metadata and tensors of a file of weights, with statistics.')
     .argument('<file>', 'a file of weights, or a NAME')
     .option('--json', 'print JSON and nothing else on stdout')
+    .option(...OFFLINE_OPTION)
     .addHelpText('after', EXAMPLES)
-    .action(async (file: string, flags: { json?: true }) => finish(await inspect(file, flags, terminal)));
+    .action(async (file: string, flags: InspectFlags) => finish(await inspect(file, flags, terminal)));
 }
 
-async function inspect(name: string, { json }: { json?: true }, terminal: Terminal): Promise<ExitCode> {
+async function inspect(name: string, flags: InspectFlags, terminal: Terminal): Promise<ExitCode> {
   const { signal } = terminal;
-  const { path } = await weightsFile(name, signal);
+  const { path } = await weightsFile(name, flags, terminal);
   const found = await withWeights(path, (source) =>
     withBar('inspect', terminal, (onProgress) => inspectWeights(source, { onProgress, signal })),
   );
-  if (json) terminal.print(JSON.stringify({ file: path, ...found }, undefined, 2));
-  else terminal.print(reportText(name, found, terminal));
+  if (flags.json) terminal.print(JSON.stringify({ file: path, ...found }, undefined, 2));
+  else terminal.print(reportText(path, found, terminal));
   return EXIT_CODES.ok;
 }
 
-function reportText(name: string, found: Inspection, { colours: { bold, dim } }: Terminal): string {
-  const { format, preprocess, metadata, notes, tensors } = found;
+function reportText(path: string, found: Inspection, { colours: { bold, dim } }: Terminal): string {
+  const { format, preprocess, preprocessAssumed, metadata, notes, tensors } = found;
   const facts = [
     ['format', format],
-    ['preprocess', preprocess],
+    ['preprocess', preprocessAssumed ? `${preprocess} (taken for granted)` : preprocess],
     ['head', headText(found)],
     ...notes.map((note) => ['note', note]),
-    ...Object.entries(metadata).map(([key, text]) => [`"${key}"`, shortened(text)]),
+    ...Object.entries(metadata ?? {}).map(([key, text]) => [`"${key}"`, shortened(text)]),
   ].map((cells) => cells.map(printable));
   const right = { align: 'right' } as const;
   const [heading, ...rows] = alignedRows(
@@ -57,7 +65,7 @@ function reportText(name: string, found: Inspection, { colours: { bold, dim } }:
     [{}, {}, {}, right, right, right, right, { style: dim }],
   );
   return [
-    bold(printable(name)),
+    bold(printable(path)),
     ...alignedRows(facts, [{ style: dim }, {}]).map((line) => `  ${line}`),
     '',
     dim(heading!.trimEnd()),

@@ -13,7 +13,8 @@ Examples:
   $ vgg16 weights list
   $ vgg16 weights list | grep here
 
-The names are good wherever a command takes a file of weights.`;
+The names are good wherever a command takes a file of weights, and are fetched
+on first use.`;
 
 export function addList(weights: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   weights

@@ -5,9 +5,11 @@ import { EXIT_CODES, type ExitCode, WeightsError } from '../../errors.js';
 import { chunkOptions } from '../../weights/chunks.js';
 import { EMBEDDED_BASE_SHA256, verifyEmbeddedBase } from '../../weights/embedded.js';
 import { listCached, verifyCached } from '../../weights/fetch/cached.js';
+import { isHashKnown } from '../../weights/fetch/claims.js';
 import { readFinite } from '../../weights/finite.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
 import { withBar } from '../bytes_bar.js';
+import { checkedText } from '../fetching.js';
 import { printable, type Terminal } from '../terminal.js';
 import { EMBEDDED, namedSource, withWeights } from '../weights_file.js';
 
@@ -18,7 +20,8 @@ Examples:
   $ vgg16 weights verify model.h5
 
 Weights that are known by name are held against the hashes of their publishers
-and of their first check. Any other file is read from end to end: its structure,
+and of their first check; where no publisher's hash is known, they are opened,
+and OK says so. Any other file is read from end to end: its structure,
 that it is a VGG16, and that every number is finite. Without arguments: all that
 are here. Exit code 4 where one is not as it should be.`;
 
@@ -62,7 +65,7 @@ async function verified(name: string, terminal: Terminal): Promise<string> {
   }
   if (named) {
     const { checked, sha256 } = await verifyCached(named.name, { signal });
-    return [...checked, `SHA-256 ${sha256}`].join(', ');
+    return isHashKnown(checked) ? `${checkedText(checked)}, SHA-256 ${sha256}` : checkedText(checked);
   }
   return withWeights(name, (source) =>
     withBar('verify', terminal, async (onProgress) => {

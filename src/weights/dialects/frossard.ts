@@ -4,16 +4,18 @@
 //
 // Kernels are (height, width, inputs, outputs), dense ones (inputs, outputs) with the inputs flattened as H, W, C.
 // The numbers are the original network's, but for the order of the first convolution's input channels: it reads RGB,
-// minus caffe's mean, where caffe reads BGR. They are turned back here, so that the picture is prepared caffe's way.
+// minus caffe's mean, where caffe reads BGR. They are turned back here, so that the picture is prepared caffe's way;
+// where someone has trained them on with RGB prepared as torchvision does, they stay as they are.
 //
 // Source   https://www.cs.toronto.edu/~frossard/post/vgg16/
 
 import { WeightsError } from '../../errors.js';
-import type { Archive, FoundLayer, FoundVgg16, Storage, StridedTensor } from '../archive.js';
+import type { Archive, FoundLayer, FoundVgg16, Preprocess, Storage, StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
 import { gather } from '../gather.js';
-import { permuted, reshaped, sizeOf, wholeTensor } from '../strided.js';
+import { permuted, sizeOf, wholeTensor } from '../strided.js';
 import { formatShape, listNames, quote } from '../text.js';
+import { overSquareMap } from './over_map.js';
 
 const CONVS_OF_BLOCKS = [2, 2, 3, 3, 3];
 const CONVS = CONVS_OF_BLOCKS.flatMap((count, block) =>
@@ -27,11 +29,12 @@ const COLOURS = 3;
 const LARGEST_FIRST_KERNEL = 2 ** 20;
 
 /**
+ * @param preprocess  how pixels are to be prepared: decides the order of the first convolution's input channels
  * @returns undefined where the names are not Frossard's
  * @throws WeightsError for layers that are missing
  * @throws FileFault for shapes that no layer of VGG16 has
  */
-export function findFrossard(archive: Archive): FoundVgg16 | undefined {
+export function findFrossard(archive: Archive, preprocess: Preprocess = 'caffe'): FoundVgg16 | undefined {
   const { path, tensors } = archive;
   if (!tensors.has('conv1_1_W')) return undefined;
   const hasTop = DENSE.some((layer) => tensors.has(`${layer}_W`));
@@ -46,29 +49,26 @@ export function findFrossard(archive: Archive): FoundVgg16 | undefined {
   const layer = (name: string): FoundLayer => {
     return { kernel: tensors.get(`${name}_W`)!, bias: tensors.get(`${name}_b`)! };
   };
+  const isTurned = preprocess === 'caffe';
   const convs = CONVS.map(layer).map(({ kernel, bias }, i) => {
-    return { kernel: permuted(i === 0 ? withColoursReversed(kernel) : kernel, [3, 2, 0, 1]), bias };
+    return {
+      kernel: permuted(i === 0 && isTurned ? withColoursReversed(kernel) : kernel, [3, 2, 0, 1]),
+      bias,
+    };
   });
   const channels = convs.at(-1)!.kernel.shape[0]!;
   const dense = (hasTop ? DENSE : []).map(layer).map(({ kernel, bias }, i) => {
-    return { kernel: i === 0 ? overMap(kernel, channels) : permuted(kernel, [1, 0]), bias };
+    return {
+      kernel: i === 0 ? overSquareMap(kernel, { axis: 0, channels, order: 'HWC' }) : permuted(kernel, [1, 0]),
+      bias,
+    };
   });
   const left = [...tensors.keys()].filter((name) => !names.includes(name));
-  const notes = ["the first convolution's input channels, RGB, are put in caffe's order, BGR"];
-  if (left.length > 0) notes.push(`left out, beside the network: ${listNames(left)}`);
-  return { convs, dense, pool: 'flatten', preprocess: 'caffe', notes };
-}
-
-/** (S*S*C,O) as (O,C,S,S). */
-function overMap(kernel: StridedTensor, channels: number): StridedTensor {
-  const side = Math.sqrt(kernel.shape[0]! / channels);
-  if (kernel.shape.length !== 2 || !Number.isInteger(side) || side === 0) {
-    throw new FileFault(
-      `tensor ${quote(kernel.name)}: expected shape (S * S * ${channels}, O) for a square feature map of ` +
-        `${channels} channels, found ${formatShape(kernel.shape)}`,
-    );
-  }
-  return permuted(reshaped(kernel, 0, [side, side, channels]), [3, 2, 0, 1]);
+  const notes = [
+    isTurned && "the first convolution's input channels, RGB, are put in caffe's order, BGR",
+    left.length > 0 && `left out, beside the network: ${listNames(left)}`,
+  ].filter((note) => note !== false);
+  return { convs, dense, pool: 'flatten', preprocess, notes };
 }
 
 /** A kernel (H,W,3,O) with its input channels in the opposite order; read as a whole, and kept. */

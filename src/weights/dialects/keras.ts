@@ -12,26 +12,20 @@
 import type { FoundLayer, FoundVgg16, StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
-import { permuted, reshaped } from '../strided.js';
+import { permuted } from '../strided.js';
 import { formatShape, listNames, quote } from '../text.js';
+import { RELATIVES } from '../vgg16.js';
 import { type ConfiguredLayer, layerChain } from './keras_config.js';
 import { BLOCKS, type KerasNetwork, readNetwork } from './keras_network.js';
+import { overSquareMap } from './over_map.js';
+import { preprocessNote } from './preprocess_note.js';
 import { asTwoClasses } from './two_classes.js';
 
-const PREPROCESS_NOTE =
-  'pixels are taken to be prepared as keras.applications.vgg16.preprocess_input does: BGR, the mean subtracted';
 const RELU_NOTE =
   'ReLU between the dense layers is taken for granted: the file does not hold the model, only weights';
 const ORDER_NOTE = 'convolutions are taken in the order of the file, which does not name them';
 const SIGMOID_NOTE =
   'the single sigmoid output is carried over as two classes with logits (0, z), the same probabilities';
-
-/** The networks that VGG16 is taken for, by their number of convolutions. */
-const RELATIVES: ReadonlyMap<number, string> = new Map([
-  [8, 'VGG11'],
-  [10, 'VGG13'],
-  [16, 'VGG19'],
-]);
 
 const CONV_NAMES: readonly string[] = BLOCKS.flatMap((convs, block) =>
   Array.from({ length: convs }, (_, conv) => `block${block + 1}_conv${conv + 1}`),
@@ -54,15 +48,23 @@ export function findKeras(archive: KerasArchive): FoundVgg16 {
     width = found.kernel.shape[0]!;
     return found;
   });
+  // Of ImageNet's classes, Keras' own was trained with Caffe's pixels.
+  const isImageNet = width === 1000 && isOwnHead(dense);
   if (output === 'sigmoid') foundDense.push(asTwoClasses(foundDense.pop()!));
   return {
     convs: foundConvs,
     dense: foundDense,
     pool,
     preprocess: 'caffe',
-    preprocessNote: PREPROCESS_NOTE,
+    preprocessNote: isImageNet ? undefined : preprocessNote('caffe', 'keras.applications.vgg16'),
     notes: output === 'sigmoid' ? [...notes, SIGMOID_NOTE] : notes,
   };
+}
+
+/** Whether the head has the names that Keras' own VGG16 has, whose ReLUs are known. */
+function isOwnHead(dense: readonly KerasLayer[]): boolean {
+  const own = ['fc1', 'fc2', 'predictions'];
+  return dense.length === own.length && dense.every(({ names }, i) => names.includes(own[i]!));
 }
 
 interface Layers extends Pick<KerasNetwork, 'pool' | 'output' | 'notes'> {
@@ -132,7 +134,7 @@ function fromWeights(layers: readonly KerasLayer[]): Layers {
   const named = CONV_NAMES.map((name) => convs.find(({ names }) => names.includes(name)));
   const isComplete = named.every((layer) => layer !== undefined);
   const notes = isComplete ? [] : [ORDER_NOTE];
-  if (dense.length > 1) notes.push(RELU_NOTE);
+  if (dense.length > 1 && !isOwnHead(dense)) notes.push(RELU_NOTE);
   const first = dense[0]?.weights.get('kernel')?.shape[0];
   const channels = (isComplete ? named.at(-1)! : convs.at(-1)!).weights.get('bias')?.shape[0];
   const pool =
@@ -159,11 +161,7 @@ function convolution(layer: KerasLayer, channels: number): FoundLayer {
 /** A dense layer that reads a flattened feature map. */
 function denseOverMap(layer: KerasLayer, channels: number): FoundLayer {
   const { kernel, bias } = pairOf(layer);
-  const side = Math.sqrt(kernel.shape[0]! / channels);
-  if (kernel.shape.length !== 2 || !Number.isInteger(side) || side === 0) {
-    throw wrongShape(kernel, `(S * S * ${channels}, O) for a square feature map`);
-  }
-  return { kernel: permuted(reshaped(kernel, 0, [side, side, channels]), [3, 2, 0, 1]), bias };
+  return { kernel: overSquareMap(kernel, { axis: 0, channels, order: 'HWC' }), bias };
 }
 
 function denseOverUnits(layer: KerasLayer, inputs: number): FoundLayer {

@@ -10,12 +10,12 @@
 // by name.
 
 import { WeightsError } from '../../errors.js';
-import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
+import type { FoundLayer, FoundVgg16 } from '../archive.js';
 import type { OnnxModel } from '../formats/onnx.js';
-import { permuted, reshaped } from '../strided.js';
-import { formatShape, quote } from '../text.js';
 import type { Step, StepLetter, Walk } from './onnx_step.js';
 import { followPicture } from './onnx_walk.js';
+import { overSquareMap } from './over_map.js';
+import { preprocessNote } from './preprocess_note.js';
 
 const BLOCKS = '2, 2, 3, 3, 3';
 const BASE = 'CRCRPCRCRPCRCRCRPCRCRCRPCRCRCRP';
@@ -23,13 +23,9 @@ const TOP = '([FA](D(RD)*S?)?)?';
 const VGG16 = new RegExp(`^${BASE}${TOP}$`);
 const BEGINNING_OF_TOP = /^[FA](D(RD)*[RS]?)?$/;
 
-const PREPROCESSES: Readonly<Record<Preprocess, string>> = {
-  torchvision: "torchvision's (RGB, scaled by mean and deviation)",
-  caffe: "caffe's (BGR, minus the mean), as in Keras",
-};
-
 /**
  * @throws WeightsError for a graph that is no VGG16, with the first operation that does not belong to one
+ * @throws FileFault for a first dense layer that fits no square feature map
  */
 export function findOnnx(model: OnnxModel): FoundVgg16 {
   const walk = followPicture(model);
@@ -44,10 +40,15 @@ export function findOnnx(model: OnnxModel): FoundVgg16 {
     : [];
   const isTensorFlow = /tf2onnx|keras|tensorflow/i.test(model.producer) || walk.inputLayout === 'NHWC';
   const preprocess = isTensorFlow ? 'caffe' : 'torchvision';
-  const preprocessNote =
-    `preprocess ${PREPROCESSES[preprocess]}: ONNX does not say, but the graph ${isTensorFlow ? 'comes' : 'does not come'} ` +
-    'from TensorFlow; `vgg16 weights convert --preprocess` overrides this';
-  return { convs, dense, pool, preprocess, preprocessNote, notes: [] };
+  const evidence = isTensorFlow ? "the graph, which is TensorFlow's" : "the graph, which is not TensorFlow's";
+  return {
+    convs,
+    dense,
+    pool,
+    preprocess,
+    preprocessNote: preprocessNote(preprocess, evidence),
+    notes: [],
+  };
 }
 
 function layerOf({ path }: OnnxModel): (step: Step) => FoundLayer {
@@ -82,24 +83,11 @@ function isBeginning(word: string): boolean {
 
 /** The first dense layer with its kernel (O,I) as (O,C,S,S). */
 function withMapInput(
-  { model, flattenOrder }: Walk,
+  { flattenOrder: order }: Walk,
   { kernel, bias }: FoundLayer,
   last: FoundLayer,
 ): FoundLayer {
   if (kernel.shape.length === 4) return { kernel, bias };
   const channels = last.kernel.shape[0]!;
-  const side = Math.sqrt(kernel.shape[1]! / channels);
-  if (!Number.isInteger(side) || side === 0) {
-    throw new WeightsError(
-      `${model.path}: tensor ${quote(kernel.name)}: expected ${channels} * S * S inputs for a square feature map of ` +
-        `${channels} channels, found shape ${formatShape(kernel.shape)}`,
-    );
-  }
-  return {
-    kernel:
-      flattenOrder === 'HWC'
-        ? permuted(reshaped(kernel, 1, [side, side, channels]), [0, 3, 1, 2])
-        : reshaped(kernel, 1, [channels, side, side]),
-    bias,
-  };
+  return { kernel: overSquareMap(kernel, { axis: 1, channels, order }), bias };
 }

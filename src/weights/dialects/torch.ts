@@ -4,14 +4,15 @@
 //   state_dict.module.features.0.weight    of DistributedDataParallel, in a training checkpoint
 //   model._orig_mod.features.0.weight      of torch.compile, the same
 //
-// Behind that prefix the names are torchvision's or timm's, which vgg16.ts knows; what lies elsewhere, as an
-// optimiser's state does, is left out, and said to be.
+// Behind that prefix the names are torchvision's or timm's, which vgg16.ts knows, or name the dense layers, which
+// torch_names.ts numbers; what lies elsewhere, as an optimiser's state does, is left out, and said to be.
 
 import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from '../archive.js';
 import { BYTES_PER_ELEMENT, type WeightsSource } from '../source.js';
 import { reshaped, sizeOf } from '../strided.js';
 import { listNames, quote } from '../text.js';
 import { describeVgg16, type Vgg16Weights } from '../vgg16.js';
+import { preprocessNoteOf, withNumberedDense } from './torch_names.js';
 
 const FIRST_KERNEL = 'features.0.weight';
 
@@ -22,16 +23,26 @@ export function prefixesOf(names: Iterable<string>): string[] {
     .map((name) => name.slice(0, -FIRST_KERNEL.length));
 }
 
+export interface TorchFile {
+  /** What the file says of the network, as safetensors does. */
+  readonly metadata?: WeightsSource['metadata'];
+  /** Whether its tensors are in the order of the layers, as a state dict's are; those of safetensors need not be. */
+  readonly keepsOrder?: boolean;
+}
+
 /**
- * @param metadata  what the file says of the network, as safetensors does
  * @throws WeightsError where there is no VGG16, or where it is not complete
  */
-export function findTorch(archive: Archive, metadata: WeightsSource['metadata'] = {}): FoundVgg16 {
+export function findTorch(
+  archive: Archive,
+  { metadata = {}, keepsOrder = true }: TorchFile = {},
+): FoundVgg16 {
   const names = [...archive.tensors.keys()];
   const [prefix = '', ...others] = prefixesOf(names);
   const within = names.filter((name) => name.startsWith(prefix));
   const tensors = new Map(within.map((name) => [name.slice(prefix.length), archive.tensors.get(name)!]));
-  const described = describeVgg16(asSource(archive.path, tensors, metadata));
+  const numbered = withNumberedDense(archive.path, tensors, keepsOrder);
+  const described = describeVgg16(asSource(archive.path, numbered, metadata));
 
   const byName = (name: string) => archive.tensors.get(name)!;
   const layer = ({
@@ -44,7 +55,7 @@ export function findTorch(archive: Archive, metadata: WeightsSource['metadata'] 
   const { convs, dense, featureSide, preprocess, classes } = described;
   const channels = convs.at(-1)!.outputChannels;
   // Over a feature map of one pixel, flattening and averaging are the same; averaging suits larger ones as well.
-  const pool = dense.length > 0 && featureSide === 1 ? 'avg' : described.pool;
+  const pool = featureSide === 1 && metadata.pool === undefined ? 'avg' : described.pool;
   const left = names.filter((name) => !name.startsWith(prefix));
   const notes = [
     prefix !== '' && `the network's names begin with ${quote(prefix)}`,
@@ -52,7 +63,6 @@ export function findTorch(archive: Archive, metadata: WeightsSource['metadata'] 
     left.length > 0 && `left out, beside the network: ${listNames(left)}`,
     pool !== described.pool && `${quote(dense[0]!.kernel.name)} reads one number a channel: averaged`,
     dense.length > 1 && !isUsualHead(dense) && 'ReLU between the dense layers is taken for granted',
-    !metadata.preprocess && "pixels are prepared torchvision's way, which the file does not say",
   ].filter((note) => note !== false);
   return {
     convs: convs.map(layer),
@@ -63,6 +73,7 @@ export function findTorch(archive: Archive, metadata: WeightsSource['metadata'] 
     }),
     pool,
     preprocess,
+    preprocessNote: preprocessNoteOf(tensors, metadata),
     classes,
     notes,
   };

@@ -48,7 +48,16 @@ export function conflict(claims: readonly Claim[]): string | undefined {
   return undefined;
 }
 
-/** What a file was checked against, for people: "size", "SHA-256 from its publisher". */
+/** What a file can be checked for where nobody states its hash: see `isHashKnown`. */
+export const SIZE = 'size';
+export const STRUCTURE = 'structure';
+
+/** Whether a file was checked against any hash, rather than its size and structure alone. */
+export function isHashKnown(checked: readonly string[]): boolean {
+  return checked.some((what) => what !== SIZE && what !== STRUCTURE);
+}
+
+/** What a file was checked against, for people: "SHA-256 from its publisher". */
 export function describeClaim({ algorithm, by }: Claim): string {
   return `${TITLES[algorithm]} from ${by}`;
 }

@@ -1,7 +1,8 @@
 // Brings weights that are known by name into the cache: `vgg16 weights fetch NAME`.
 //
 //   cached?  --no-->  lock  -->  download into NAME.part  -->  hash what lies on the disk  -->  rename to NAME
-//     |                            (attempts, resumed)           (pins, server's statements)
+//     |                            (attempts, resumed)           (pins, server's statements;
+//     |                                                           opened, where nothing is pinned)
 //    path
 //
 // For the command: `onProgress` is `(done, total) => progress.update(done, total)` of a progress bar in 'B', made with
@@ -10,7 +11,7 @@
 import { rename } from 'node:fs/promises';
 import { refusing, syncFolder } from '../../disk.js';
 import { WeightsError } from '../../errors.js';
-import { contradiction, describeClaim, pinnedClaims } from './claims.js';
+import { contradiction, describeClaim, pinnedClaims, SIZE, STRUCTURE } from './claims.js';
 import { download, PATIENCE, type Patience } from './download.js';
 import { DownloadFault } from './fault.js';
 import { hashFile } from './hash.js';
@@ -20,18 +21,21 @@ import { discardPart, type Part } from './part.js';
 import { makeFolder, type Places, placesOf, sweep } from './places.js';
 import { openWays } from './proxy.js';
 import { writeSidecar } from './sidecar.js';
+import { misfit } from './structure.js';
 import { type CachedWeights, statFile, usableFile } from './verify.js';
 
 export interface FetchOptions {
   /** Downloads from this URL of the file itself. Default: a mirror in VGG16_WEIGHTS_URL, else its publisher. */
   readonly url?: string | undefined;
-  /** Never asks a server. */
+  /** Never asks a server. Default: what VGG16_OFFLINE says, where it is neither empty nor 0. */
   readonly offline?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Default: `weights` in the user's cache folder. */
   readonly folder?: string | undefined;
   /** Bytes that are there and bytes in all; 0 where the server does not say. Begins with what an earlier try got. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Called when all bytes are there, before they are verified. */
+  readonly onDownloaded?: (() => void) | undefined;
   /** A line for people who wait: another process downloads, a server is asked again, the file is verified. */
   readonly onNote?: ((line: string) => void) | undefined;
   /** Default: PATIENCE. */
@@ -51,9 +55,11 @@ export interface FetchedWeights extends CachedWeights {
  * hand, or is not what it should be; OutputError where the disk refuses; the signal's reason
  */
 export async function fetchWeights(name: string, options: FetchOptions = {}): Promise<FetchedWeights> {
-  const { url, offline, signal, folder, onNote = () => {} } = options;
+  const { url, offline = isOffline(), signal, folder, onNote = () => {} } = options;
   const source = knownSource(name);
   const places = placesOf(source, folder);
+  // A URL that is none is a mistake even where nothing has to be downloaded.
+  if (url !== undefined) downloadUrl(source, url);
   const found = async (by?: AbortSignal) => {
     const usable = await usableFile(source, places, by);
     return usable && { ...usable, fetched: false };
@@ -61,7 +67,9 @@ export async function fetchWeights(name: string, options: FetchOptions = {}): Pr
   const before = await found(signal);
   if (before) return before;
   if (offline) {
-    throw new WeightsError(`no ${name} weights in the cache, and offline: ${byHand(source, places)}`);
+    throw new WeightsError(
+      `no ${name} weights in the cache, and offline: ${byHand(source, places)}, or leave --offline and VGG16_OFFLINE out`,
+    );
   }
   const from = downloadUrl(source, url);
   await makeFolder(places);
@@ -78,7 +86,7 @@ async function fetchInto(
   url: URL,
   options: FetchOptions & { readonly signal: AbortSignal },
 ): Promise<FetchedWeights> {
-  const { signal, onProgress = () => {}, onNote = () => {}, patience } = options;
+  const { signal, onProgress = () => {}, onDownloaded = () => {}, onNote = () => {}, patience } = options;
   await sweep(places);
   const ways = await openWays();
   try {
@@ -92,12 +100,15 @@ async function fetchInto(
       onNote,
       patience: { ...PATIENCE, ...patience },
     });
+    onDownloaded();
     onNote(`verifying ${source.file}`);
     return await promote(part, places, source, url, signal);
   } catch (error) {
     if (!(error instanceof DownloadFault)) throw error;
-    const message = `cannot fetch the ${source.name} weights: ${error.message}; ${byHand(source, places)}`;
-    throw new WeightsError(message, { cause: error });
+    throw new WeightsError(
+      `cannot fetch the ${source.name} weights: ${error.message}; ${byHand(source, places)}, or name a mirror by VGG16_WEIGHTS_URL or a proxy by HTTPS_PROXY`,
+      { cause: error },
+    );
   } finally {
     await ways.close();
   }
@@ -111,13 +122,18 @@ async function promote(
   url: URL,
   signal: AbortSignal,
 ): Promise<FetchedWeights> {
-  const claims = [...pinnedClaims(source), ...state.claims];
+  const pinned = pinnedClaims(source);
+  const claims = [...pinned, ...state.claims];
   const hashes = await hashFile(places.part, {
     md5: claims.some(({ algorithm }) => algorithm === 'md5'),
     signal,
   });
+  // What a server says of its own file does not make it a VGG16.
+  const isVouchedFor = pinned.length > 0;
   const wrong =
-    hashes.size === size ? contradiction(claims, hashes) : `size should be ${size}, but is ${hashes.size}`;
+    hashes.size === size
+      ? (contradiction(claims, hashes) ?? (isVouchedFor ? undefined : await misfit(places.part, source)))
+      : `size should be ${size}, but is ${hashes.size}`;
   if (wrong) {
     await discardPart(places);
     throw new WeightsError(
@@ -125,7 +141,7 @@ async function promote(
     );
   }
   const { sha256 } = hashes;
-  const checked = ['size', ...claims.map(describeClaim)];
+  const checked = [SIZE, ...(isVouchedFor ? [] : [STRUCTURE]), ...claims.map(describeClaim)];
   const { mtimeMs } = (await statFile(places.part))!;
   const verified = new Date().toISOString();
   // First, because a file without its sidecar would be taken for one that was put there by hand.
@@ -147,5 +163,10 @@ async function promote(
 
 /** The publisher's URL, because a mirror that fails is no help. */
 function byHand({ url }: KnownSource, { file }: Places): string {
-  return `download ${url} by hand and save it as ${file}, or name a mirror by VGG16_WEIGHTS_URL or a proxy by HTTPS_PROXY`;
+  return `download ${url} by hand and save it as ${file}`;
+}
+
+/** VGG16_OFFLINE says for every call what `offline` says for one. */
+function isOffline(): boolean {
+  return !['', '0', undefined].includes(process.env.VGG16_OFFLINE);
 }

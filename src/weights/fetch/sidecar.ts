@@ -12,7 +12,7 @@ export interface Sidecar {
   /** Of the file when it was verified: with another time of change it is taken for another file. */
   readonly mtimeMs: number;
   readonly sha256: string;
-  /** What it was verified against: "size", "SHA-256 from X-Linked-ETag". Empty where nothing is known of it. */
+  /** What it was verified against: "size", "structure", "SHA-256 from X-Linked-ETag". */
   readonly checked: readonly string[];
   /** When, as ISO 8601. */
   readonly verified: string;

@@ -2,11 +2,12 @@
 
 import { stat } from 'node:fs/promises';
 import { OutputError, WeightsError } from '../../errors.js';
-import { type Claim, contradiction, describeClaim, pinnedClaims } from './claims.js';
+import { type Claim, contradiction, describeClaim, pinnedClaims, STRUCTURE } from './claims.js';
 import { hashFile } from './hash.js';
 import type { KnownSource, SourceName } from './manifest.js';
 import type { Places } from './places.js';
 import { readSidecar, type Sidecar, writeSidecar } from './sidecar.js';
+import { misfit } from './structure.js';
 
 /** Weights that are in the cache and were verified. */
 export interface CachedWeights {
@@ -16,7 +17,7 @@ export interface CachedWeights {
   readonly size: number;
   /** Lower-case hex. */
   readonly sha256: string;
-  /** What it was verified against: "size", "SHA-256 from its publisher"; empty where nothing is known of it. */
+  /** What it was verified against: "size", "structure", "SHA-256 from its publisher". */
   readonly checked: readonly string[];
 }
 
@@ -42,7 +43,7 @@ export async function usableFile(
 }
 
 /**
- * Hashes the file, whatever was noted about it, and notes that it is well.
+ * Hashes the file, whatever was noted about it, opens it where its publisher states no hash, and notes that it is well.
  *
  * @throws WeightsError where it is missing, or not what it should be
  */
@@ -61,13 +62,15 @@ export async function verifyFile(
     : [];
   const pinned = pinnedClaims(source);
   const hashes = await hashFile(file, { md5: source.md5 !== undefined, signal });
-  const wrong = contradiction([...pinned, ...earlier], hashes);
+  const wrong =
+    contradiction([...pinned, ...earlier], hashes) ??
+    (pinned.length === 0 ? await misfit(file, source) : undefined);
   if (wrong) {
     const remedy = `vgg16 weights rm ${source.name} removes it`;
     throw new WeightsError(`${file}: damaged, or not the file that it is called: its ${wrong}; ${remedy}`);
   }
   const { size, sha256 } = hashes;
-  const checked = noted?.checked ?? pinned.map(describeClaim);
+  const checked = noted?.checked ?? (pinned.length > 0 ? pinned.map(describeClaim) : [STRUCTURE]);
   const verified = new Date().toISOString();
   await noteWherePossible(places, {
     source: source.name,

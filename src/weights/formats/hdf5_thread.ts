@@ -24,7 +24,7 @@ const JAVASCRIPT_LIMIT_MB = 64;
 export const SLAB_BYTES = 8 * 2 ** 20;
 
 /** A model_config has some 100 kB. */
-const ATTRIBUTE_LIMIT = 16 * 2 ** 20;
+const ATTRIBUTE_LIMIT = 2 ** 20;
 
 const OBJECT_LIMIT = 20_000;
 const DEPTH_LIMIT = 32;

@@ -16,7 +16,7 @@
 import { FileFault } from '../file.js';
 import { quote } from '../text.js';
 import { PickleBytes, PickleFault } from './pickle_bytes.js';
-import { PickleMachine } from './pickle_machine.js';
+import { checkedKey, PickleMachine } from './pickle_machine.js';
 
 /** What stands for a function or class that a pickle names. */
 export interface PickleGlobal {
@@ -156,7 +156,7 @@ function append(machine: PickleMachine, values: readonly unknown[]): void {
 function setItems(machine: PickleMachine, values: readonly unknown[]): void {
   if (values.length % 2 !== 0) throw new PickleFault('a key without a value');
   const dict = machine.dict();
-  for (let i = 0; i < values.length; i += 2) dict.set(values[i], values[i + 1]);
+  for (let i = 0; i < values.length; i += 2) dict.set(checkedKey(values[i]), values[i + 1]);
 }
 
 function globalNamed([module, name]: readonly unknown[], options: PickleOptions): PickleGlobal {

@@ -5,6 +5,15 @@ import { PickleFault } from './pickle_bytes.js';
 /** Bounds what an instruction of a byte may cost: a state dict of VGG16 has some hundred containers. */
 const MOST_CONTAINERS = 100_000;
 
+/** Equal keys are compared to their last letter, and a long one may be set again and again. */
+const LONGEST_KEY = 1000;
+
+/** A dictionary's key, or a storage's. @throws PickleFault where it is a text of absurd length */
+export function checkedKey(key: unknown): unknown {
+  if (typeof key !== 'string' || key.length <= LONGEST_KEY) return key;
+  throw new PickleFault(`a key of ${key.length} letters`);
+}
+
 /** Every method throws PickleFault where the stack does not hold what is asked of it. */
 export class PickleMachine {
   readonly #stack: unknown[] = [];

@@ -84,8 +84,11 @@ function parsePickles(bytes: Uint8Array): Pickles {
   };
   next(); // the magic number, by which the file was recognised
   const protocol = next();
-  if (protocol !== PROTOCOL)
-    throw new FileFault(`PyTorch's protocol ${String(protocol)}, expected ${PROTOCOL}`);
+  if (protocol !== PROTOCOL) {
+    // Whatever else stands there may be too big to be shown.
+    const found = typeof protocol === 'number' ? protocol : 'is no number';
+    throw new FileFault(`PyTorch's protocol ${found}, expected ${PROTOCOL}`);
+  }
   next(); // sizes and byte order of the machine; what follows is little-endian on any
   const saved = next();
   const keys = next();

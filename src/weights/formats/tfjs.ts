@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Storage, StridedTensor } from '../archive.js';
 import { asWeightsError, FileFault, openFile } from '../file.js';
-import { sizeOf, wholeTensor } from '../strided.js';
+import { MOST_AXES, sizeOf, wholeTensor } from '../strided.js';
 import { quote } from '../text.js';
 import { type KerasArchive, layersOf, parseConfig } from './keras_layers.js';
 import { type Bytes, storedNumbers } from './numbers.js';
@@ -13,8 +13,8 @@ import { openShards, type Shards } from './tfjs_shards.js';
 
 const MODEL_JSON = 'model.json';
 
-/** A VGG16's has 30 kB. */
-const LARGEST_MODEL_JSON = 16 * 2 ** 20;
+/** A VGG16's has 30 kB. Parsed, it takes many times its size. */
+const LARGEST_MODEL_JSON = 2 ** 20;
 
 /** Numbers that are dequantised at once. */
 const PIECE = 2 ** 16;
@@ -112,6 +112,7 @@ function readWeight(
   if (!isListOf(shape, (side) => Number.isSafeInteger(side) && (side as number) >= 0))
     throw fault('it has no shape');
   const sides = shape as number[];
+  if (sides.length > MOST_AXES) throw fault(`its shape has ${sides.length} axes, more than ${MOST_AXES}`);
   const packed = isJson(quantization) ? quantization : undefined;
   const kind = String(packed ? packed.dtype : dtype);
   const size = Object.hasOwn(BYTES, kind) ? BYTES[kind]! : undefined;

@@ -7,11 +7,12 @@
 
 import type { Storage, StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
-import { checkView } from '../strided.js';
+import { checkView, MOST_AXES } from '../strided.js';
 import { quote } from '../text.js';
 import type { Encoding } from './numbers.js';
 import type { PickleGlobal, PickleOptions } from './pickle.js';
 import { PickleFault } from './pickle_bytes.js';
+import { checkedKey } from './pickle_machine.js';
 
 /** Numbers outside the pickle, as it describes them. */
 export interface TorchStorage {
@@ -86,6 +87,9 @@ const GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map(
 /** All keys that lead to a tensor, joined. */
 const LONGEST_NAME = 1000;
 
+/** A training checkpoint of a VGG16 has some hundred: weights, their average, what an optimiser keeps for each. */
+const MOST_TENSORS = 20_000;
+
 /** How PyTorch's pickles are read: by `readPickle`. */
 export const TORCH_PICKLE: PickleOptions = {
   globalNamed: (name) => GLOBALS.get(name),
@@ -105,7 +109,7 @@ function dictOf(items: unknown = []): Map<unknown, unknown> {
 }
 
 function pairOf(pair: unknown): [unknown, unknown] {
-  if (Array.isArray(pair) && pair.length === 2) return pair as [unknown, unknown];
+  if (Array.isArray(pair) && pair.length === 2) return [checkedKey(pair[0]), pair[1]];
   throw new PickleFault('a dictionary of what is no pair');
 }
 
@@ -120,6 +124,7 @@ function storageOf(id: unknown): TorchStorage {
   if (view !== undefined && view !== null && !(Array.isArray(view) && isSize(view[1]))) {
     throw new PickleFault('a part of a storage without its start');
   }
+  checkedKey(key);
   const start = Array.isArray(view) ? (view[1] as number) : 0;
   return { key, encoding, bytesPerNumber, length, start };
 }
@@ -136,8 +141,9 @@ function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+/** Looks at few of them only: one long tuple may be the shape of a hundred thousand tensors. */
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every(isSize);
+  return Array.isArray(value) && value.length <= MOST_AXES && value.every(isSize);
 }
 
 /**
@@ -145,7 +151,7 @@ function isSizes(value: unknown): value is number[] {
  * `state_dict.features.0.weight`. The keys of a state dict hold dots themselves.
  *
  * @param open  the numbers of a storage; called once for each
- * @throws FileFault where tensors do not fit their storages, and for names that occur twice
+ * @throws FileFault where tensors do not fit their storages, for names that occur twice, and for too many of them
  */
 export function namedTensors(
   root: unknown,
@@ -155,12 +161,25 @@ export function namedTensors(
   const storages = new Map<string, Storage>();
   /** What holds itself, or is held from several places, is looked into once. */
   const seen = new Set<unknown>();
-  const ahead: (readonly [name: string, value: unknown])[] = [['', root]];
-  for (let next = ahead.pop(); next; next = ahead.pop()) {
-    const [name, value] = next;
+  /** What is being looked into, the innermost last, and how far. */
+  const within: (readonly [path: string, entries: Iterator<[unknown, unknown]>])[] = [
+    ['', new Map([['', root]]).entries()],
+  ];
+  for (let place = within.at(-1); place; place = within.at(-1)) {
+    const [path, entries] = place;
+    const next = entries.next();
+    if (next.done) {
+      within.pop();
+      continue;
+    }
+    const [key, value] = next.value;
+    if (typeof key !== 'string' && typeof key !== 'number') continue;
+    const name = path === '' ? `${key}` : `${path}.${key}`;
+    if (name.length > LONGEST_NAME) throw new FileFault(`a tensor's name is too long: ${quote(name)}`);
     if (value instanceof TorchTensor) {
       const { storage, offset, shape, strides } = value;
       if (!storage.encoding) continue;
+      if (tensors.size === MOST_TENSORS) throw new FileFault(`more than ${MOST_TENSORS} tensors`);
       if (tensors.has(name)) throw new FileFault(`two tensors are called ${quote(name)}`);
       const id = `${storage.encoding} ${storage.key}`;
       const opened = storages.get(id) ?? open(storage, storage.encoding, `tensor ${quote(name)}`);
@@ -171,13 +190,7 @@ export function namedTensors(
     }
     if (!(value instanceof Map || Array.isArray(value)) || seen.has(value)) continue;
     seen.add(value);
-    const entries = [...value.entries()].reverse() as [unknown, unknown][];
-    for (const [key, inner] of entries) {
-      if (typeof key !== 'string' && typeof key !== 'number') continue;
-      const path = name === '' ? `${key}` : `${name}.${key}`;
-      if (path.length > LONGEST_NAME) throw new FileFault(`a tensor's name is too long: ${quote(path)}`);
-      ahead.push([path, inner]);
-    }
+    within.push([name, value.entries()]);
   }
   return tensors;
 }

@@ -181,6 +181,19 @@ def heads():
     record("averaged.pth", net, pool="avg")
 
 
+def named_head():
+    """Dense layers with names. Safetensors sorts them: the order is no longer that of the network."""
+    own = nn.Sequential(collections.OrderedDict(
+        hidden1=nn.Linear(8 * 4, 12), relu1=nn.ReLU(), drop1=nn.Dropout(), hidden2=nn.Linear(12, 12), relu2=nn.ReLU(),
+        drop2=nn.Dropout(), classes=nn.Linear(12, 6),
+    ))
+    net = network(12, classifier=own)
+    torch.save(net.state_dict(), HERE / "named_head.pth")
+    record("named_head.pth", net)
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, HERE / "named_head.safetensors")
+    record("named_head.safetensors", net)
+
+
 def precisions():
     for file, dtype in (("f16", torch.float16), ("bf16", torch.bfloat16)):
         net = network(6)
@@ -245,6 +258,6 @@ def refused():
     torch.save({"features.0.weight": Evil()}, HERE / "evil_legacy.pth", _use_new_zipfile_serialization=False)
 
 
-for make in (plain, checkpoint, heads, precisions, layouts, safetensors, refused):
+for make in (plain, checkpoint, heads, named_head, precisions, layouts, safetensors, refused):
     make()
 (HERE / "golden.json").write_text(json.dumps(GOLDEN, separators=(",", ":")) + "\n", encoding="utf-8")

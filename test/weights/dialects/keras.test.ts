@@ -255,7 +255,15 @@ describe('weights without a model', () => {
     ]);
     const { convs, notes } = findKeras(shuffled);
     expect(convs).toEqual(findKeras(weightsOnly('keras2_full')).convs);
-    expect(notes[0]).toMatch(/^ReLU between the dense layers is taken for granted/);
+    // Keras' own head by its names: nothing is taken for granted of it.
+    expect(notes).toEqual([]);
+  });
+
+  it('of a head of other names are taken to have ReLU in it', () => {
+    const renamed = weightsOnly('keras2_full', (layers) =>
+      layers.map((layer) => (layer.names.includes('predictions') ? { ...layer, names: ['colours'] } : layer)),
+    );
+    expect(findKeras(renamed).notes[0]).toMatch(/^ReLU between the dense layers is taken for granted/);
   });
 
   it('are told by order, where there are no names', () => {

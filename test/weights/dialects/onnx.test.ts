@@ -158,6 +158,21 @@ describe('refused, with the node:', () => {
       /"Gemm33_node", Gemm is out of place/,
     ],
     ['a ReLU at the end', [...BASE, flatten, gemm(), relu], /it ends with a ReLU/],
+    [
+      'a first dense layer that fits no square map',
+      [
+        ...BASE,
+        flatten,
+        {
+          ...gemm(),
+          weights: [
+            ['kernel', [2, 6]],
+            ['bias', [2]],
+          ],
+        },
+      ],
+      /"kernel32": expected shape \(O, 2 \* S \* S\) for a square feature map of 2 channels, found \(2, 6\)/,
+    ],
     ['Softmax in the middle', [...BASE, flatten, gemm(), { op: 'Softmax' }, gemm()], /Gemm is out of place/],
     [
       'other axes exchanged',

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { knownSource } from '../../../src/weights/fetch/manifest.js';
 import { NAME } from './haste.js';
-import { type Behaviour, FILE, noise, SHA256, STATED, sends, sha256, status, useServer } from './server.js';
+import { type Behaviour, FILE, SHA256, STATED, sends, sha256, status, useServer } from './server.js';
+import { noise, smallVgg16 } from './small_vgg16.js';
 import { expectWhole, useCache } from './support.js';
 
 const server = useServer();
@@ -29,6 +30,28 @@ describe('wrong bytes', () => {
   ])('are found out by %s', async (name, value) => {
     server.behave(sends({ bytes: WRONG, headers: { [name]: value } }));
     expect(await cache.failure({ url: server.url })).toContain(`according to ${name}, but is`);
+    expect(cache.names()).toEqual([]);
+  });
+
+  it('are found out without any hash: they are no VGG16', async () => {
+    server.behave(sends({ bytes: WRONG, headers: {} }));
+    expect(await cache.failure({ url: server.url })).toMatch(
+      /weights: what was downloaded is not the timm weights and was removed: its content is no VGG16: .+; try again/,
+    );
+    expect(cache.names()).toEqual([]);
+  });
+
+  it('are found out though the server that has them states their hash', async () => {
+    server.behave(sends({ bytes: WRONG, headers: { 'x-linked-etag': sha256(WRONG) } }));
+    expect(await cache.failure({ url: server.url })).toContain('its content is no VGG16');
+    expect(cache.names()).toEqual([]);
+  });
+
+  it('are found out by their classes, where they are another VGG16', async () => {
+    server.behave(sends({ bytes: smallVgg16(6, 250_000, 10), headers: {} }));
+    expect(await cache.failure({ url: server.url })).toContain(
+      'its classifier should have 1000 outputs, but has 10 outputs; try again',
+    );
     expect(cache.names()).toEqual([]);
   });
 
@@ -103,7 +126,7 @@ describe('a redirect', () => {
     const { checked } = await cache.fetch({ url: server.url });
     expectWhole(cache);
     expect(server.asked.map(({ url }) => url)).toEqual(['/weights', '/storage/abc']);
-    expect(checked).toEqual(['size', 'SHA-256 from X-Linked-ETag']);
+    expect(checked).toEqual(['size', 'structure', 'SHA-256 from X-Linked-ETag']);
   });
 
   it('leads to the rest of the file as well', async () => {

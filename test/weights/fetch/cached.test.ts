@@ -14,12 +14,14 @@ import {
   SOURCE_NAMES,
 } from '../../../src/weights/fetch/manifest.js';
 import { NAME } from './haste.js';
-import { FILE, noise, SHA256, sends, useServer } from './server.js';
+import { FILE, SHA256, sends, useServer } from './server.js';
+import { noise, smallVgg16 } from './small_vgg16.js';
 import { expectWhole, useCache } from './support.js';
 
 const server = useServer();
-const OTHER = noise(5, 1000);
-const cache = useCache(() => [FILE, OTHER]);
+const OTHER = smallVgg16(5, 200_000);
+const BAD = noise(6, 1000);
+const cache = useCache(() => [FILE, OTHER, BAD]);
 const folder = () => cache.places.folder;
 const states = async () => (await listCached(folder())).map(({ state }) => state);
 
@@ -74,6 +76,12 @@ describe('a second call', () => {
     expect(readFileSync(cache.places.sidecar, 'utf8')).toBe(note);
   });
 
+  it('tells of a URL that is none all the same', async () => {
+    server.behave(sends());
+    await cache.fetch({ url: server.url });
+    expect(await cache.failure({ url: 'nonsense' })).toBe('--url is no http or https address: "nonsense"');
+  });
+
   it('finds out that the file has changed since', async () => {
     server.behave(sends());
     await cache.fetch({ url: server.url });
@@ -94,13 +102,12 @@ describe('a second call', () => {
 });
 
 describe('without a network', () => {
-  const advice = () =>
-    `download ${knownSource(NAME).url} by hand and save it as ${cache.places.file}, or name a mirror by VGG16_WEIGHTS_URL or a proxy by HTTPS_PROXY`;
+  const advice = () => `download ${knownSource(NAME).url} by hand and save it as ${cache.places.file}`;
 
   it('one line says what to put where', async () => {
     expect(await cache.failure({ url: NOBODY })).toBe(
       `cannot fetch the timm weights: cannot reach 127.0.0.1:1: the connection was refused (ECONNREFUSED), ` +
-        `2 times without getting further; ${advice()}`,
+        `2 times without getting further; ${advice()}, or name a mirror by VGG16_WEIGHTS_URL or a proxy by HTTPS_PROXY`,
     );
     expect(await cache.failure({ url: 'http://nowhere.invalid/x' })).toMatch(
       /cannot reach nowhere\.invalid: .*(ENOTFOUND|EAI_AGAIN)/,
@@ -109,10 +116,17 @@ describe('without a network', () => {
   });
 
   it('so it does offline, and no server is asked', async () => {
-    expect(await cache.failure({ url: server.url, offline: true })).toBe(
-      `no timm weights in the cache, and offline: ${advice()}`,
-    );
+    const failure = `no timm weights in the cache, and offline: ${advice()}, or leave --offline and VGG16_OFFLINE out`;
+    expect(await cache.failure({ url: server.url, offline: true })).toBe(failure);
+    vi.stubEnv('VGG16_OFFLINE', '1');
+    expect(await cache.failure({ url: server.url })).toBe(failure);
     expect(server.asked).toEqual([]);
+    for (const no of ['', '0']) {
+      vi.stubEnv('VGG16_OFFLINE', no);
+      server.behave(sends());
+      await cache.fetch({ url: server.url });
+    }
+    expect(server.asked).toHaveLength(1);
   });
 
   it('a file that was put there by hand is accepted', async () => {
@@ -120,10 +134,18 @@ describe('without a network', () => {
     expect(await cache.fetch({ offline: true })).toMatchObject({
       fetched: false,
       sha256: SHA256,
-      checked: [],
+      checked: ['structure'],
     });
     expectWhole(cache);
     expect(JSON.parse(readFileSync(cache.places.sidecar, 'utf8'))).not.toHaveProperty('url');
+  });
+
+  it('one that is no VGG16 is not, and is left there', async () => {
+    writeFileSync(cache.places.file, BAD);
+    const failure = await cache.failure({ offline: true });
+    expect(failure).toMatch(/its content is no VGG16: .*; vgg16 weights rm timm removes it$/);
+    expect(failure.split(cache.places.file)).toHaveLength(2);
+    expect(cache.names()).toEqual([knownSource(NAME).file]);
   });
 
   it('a folder of that name is not', async () => {
@@ -145,6 +167,34 @@ describe('the first use', () => {
     });
     expect(server.asked).toEqual([]);
   });
+
+  it('passes over a bad file, and says how to be rid of it', async () => {
+    const notes: string[] = [];
+    const options = { folder: folder(), url: server.url, onNote: (line: string) => notes.push(line) };
+    writeFileSync(cache.places.file, BAD);
+    server.behave(sends({ headers: {} }));
+    await expect(findWeights(options)).rejects.toThrow('not the torchvision weights');
+    expect(notes[0]).toMatch(/no VGG16: .*; vgg16 weights rm timm removes it$/);
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it('is told once that a bad file lies where torchvision belongs, unless another will do', async () => {
+    const notes: string[] = [];
+    const options = { folder: folder(), url: server.url, onNote: (line: string) => notes.push(line) };
+    writeFileSync(cachedPath('torchvision', folder()), BAD);
+    await expect(findWeights(options)).rejects.toThrow('vgg16 weights rm torchvision removes it');
+    expect(notes).toEqual([]);
+    writeFileSync(cache.places.file, FILE);
+    expect(await findWeights(options)).toMatchObject({ name: 'timm', fetched: false });
+    expect(notes).toEqual([expect.stringContaining('vgg16 weights rm torchvision removes it')]);
+    expect(server.asked).toEqual([]);
+  });
+
+  it('asks nobody where VGG16_OFFLINE says so', async () => {
+    vi.stubEnv('VGG16_OFFLINE', '1');
+    await expect(findWeights({ folder: folder(), url: server.url })).rejects.toThrow('and offline: ');
+    expect(server.asked).toEqual([]);
+  });
 });
 
 describe('the cache', () => {
@@ -157,7 +207,7 @@ describe('the cache', () => {
     expect(list.map(({ source, state, size }) => [source.name, state, size])).toEqual([
       ['torchvision', 'absent', 0],
       ['timm', 'part', 100_000],
-      ['keras', 'unverified', 1000],
+      ['keras', 'unverified', OTHER.length],
       ['keras-notop', 'absent', 0],
     ]);
     server.behave(sends());

@@ -3,11 +3,12 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { HASTE } from './haste.js';
-import { FILE, noise, STATED, sends, sha256, status, useServer } from './server.js';
+import { FILE, STATED, sends, sha256, status, useServer } from './server.js';
+import { smallVgg16 } from './small_vgg16.js';
 import { expectWhole, useCache } from './support.js';
 
 const server = useServer();
-const CHANGED = noise(2, 250_000);
+const CHANGED = smallVgg16(2, 250_000);
 const cache = useCache(() => [FILE, CHANGED]);
 const bytesSent = () => server.asked.reduce((sum, { sent }) => sum + sent, 0);
 const starts = () => server.asked.map(({ from }) => from);

@@ -9,7 +9,8 @@ import { fetchWeights } from '../../../src/weights/fetch/fetch.js';
 import { knownSource } from '../../../src/weights/fetch/manifest.js';
 import { placesOf } from '../../../src/weights/fetch/places.js';
 import { HASTE } from './haste.js';
-import { FILE, noise, SHA256, STATED, sends, sha256, useServer } from './server.js';
+import { FILE, SHA256, STATED, sends, sha256, useServer } from './server.js';
+import { noise } from './small_vgg16.js';
 import { useCache } from './support.js';
 
 vi.mock('../../../src/weights/fetch/manifest.json', async (original) => {

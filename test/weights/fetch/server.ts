@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { seededRandom } from '../../support/random.js';
+import { smallVgg16 } from './small_vgg16.js';
 
-/** Stands for weights: 300 kB without any pattern, so that no byte is right by chance. */
-export const FILE = noise(1, 300_000);
+/** A VGG16 of 300 kB without any pattern, so that no byte is right by chance. */
+export const FILE = smallVgg16(1, 300_000);
 export const SHA256 = sha256(FILE);
 
 /** The hub's header, by which a file without pins is verified. */
@@ -108,11 +108,6 @@ export function useServer(): Desk {
       behaviours = some;
     },
   };
-}
-
-export function noise(seed: number, length: number): Buffer {
-  const random = seededRandom(seed);
-  return Buffer.from(Uint8Array.from({ length }, () => random.below(256)));
 }
 
 export function sha256(bytes: Buffer): string {

@@ -38,7 +38,7 @@ export function useCache(good: () => readonly Buffer[] = () => [FILE]): Cache {
       vi.stubEnv(name, undefined);
       vi.stubEnv(name.toLowerCase(), undefined);
     }
-    vi.stubEnv('VGG16_WEIGHTS_URL', undefined);
+    for (const name of ['VGG16_WEIGHTS_URL', 'VGG16_OFFLINE']) vi.stubEnv(name, undefined);
     notes.length = 0;
     folder = await mkdtemp(join(tmpdir(), 'vgg16 fetch '));
   });

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { WeightsError } from '../../../src/errors.js';
 import { findNpz } from '../../../src/weights/dialects/npz.js';
+import { diffWeights, isSameNetwork, isSameTensor } from '../../../src/weights/diff.js';
 import { openNpz } from '../../../src/weights/formats/npz.js';
+import { openWeights } from '../../../src/weights/open.js';
+import { CONV_NAMES, describeVgg16 } from '../../../src/weights/vgg16.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
 import { type EntryToZip, zipBytes } from '../zip_writer.js';
 
@@ -149,5 +152,68 @@ describe('refused in one line that names the array:', () => {
     const bytes = npy(headerOf(F4, '()'), new Uint8Array(4));
     const entries = Array.from({ length: 257 }, (_, i) => ({ name: `${i}.npy`, bytes }));
     expect((await thrownBy(() => openNpz(npz(entries)))).message).toMatch(/257 arrays, VGG16 has 32/);
+  });
+});
+
+/** Numbers (H,W,I,O) as (O,I,H,W). */
+function withOutputsFirst(values: Float32Array, [h, w, i, o]: readonly [number, number, number, number]) {
+  const at = (oo: number, ii: number, yx: number) => values[(yx * i + ii) * o + oo]!;
+  return Float32Array.from({ length: values.length }, (_, n) => {
+    const [yx, oi] = [n % (h * w), Math.floor(n / (h * w))];
+    return at(Math.floor(oi / i), oi % i, yx);
+  });
+}
+
+/** A file in Frossard's names and layout, in torchvision's; the colours stay in their order. */
+async function inTorchvisionsNames(path: string): Promise<string> {
+  const archive = await openNpz(path);
+  const convs = [...archive.tensors.keys()].filter((name) => /^conv\d_\d_W$/.test(name)).sort();
+  const dense = ['fc6_W', 'fc7_W', 'fc8_W'];
+  const names = [...CONV_NAMES.map(([, name]) => name), 'classifier.0', 'classifier.3', 'classifier.6'];
+  const array = (name: string, values: Float32Array, shape: readonly number[]): EntryToZip => {
+    const header = headerOf("'<f4'", `(${shape.join()},)`);
+    return { name: `${name}.npy`, bytes: npy(header, new Uint8Array(values.buffer)) };
+  };
+  const entries: EntryToZip[] = [];
+  for (const [n, kernel] of [...convs, ...dense].entries()) {
+    const read = async (name: string) => {
+      const { storage } = archive.tensors.get(name)!;
+      const values = new Float32Array(storage.length);
+      await storage.read(0, values);
+      return values;
+    };
+    const { shape } = archive.tensors.get(kernel)!;
+    const [inputs = 0, outputs = 0] = shape.slice(-2);
+    const side = kernel === 'fc6_W' ? 2 : shape.length > 2 ? 3 : 1;
+    const area = shape.length > 2 ? 1 : side ** 2;
+    const turned = withOutputsFirst(await read(kernel), [side, side, inputs / area, outputs]);
+    entries.push(array(`${names[n]}.weight`, turned, [outputs, inputs, ...shape.slice(0, -2)]));
+    entries.push(array(`${names[n]}.bias`, await read(kernel.replace('_W', '_b')), [outputs]));
+  }
+  await archive.close();
+  return npz(entries);
+}
+
+describe('Frossard’s network, and the same in torchvision’s names', () => {
+  const FROSSARD = 'test/golden/npz/frossard.npz';
+
+  it.each([
+    ['torchvision', true],
+    ['caffe', false],
+  ] as const)('with pixels prepared as %s does are the same network: %s', async (preprocess, isSame) => {
+    const sources = [
+      await openWeights(FROSSARD, { preprocess }),
+      await openWeights(await inTorchvisionsNames(FROSSARD), { preprocess }),
+    ];
+    const [ours, other] = sources.map(describeVgg16);
+    const found = await diffWeights(ours!, other!);
+    for (const source of sources) await source.close();
+    expect(isSameNetwork(found)).toBe(isSame);
+    // The colours of the first convolution are turned for caffe alone, and nothing else ever is.
+    const unlike = found.tensors.filter((tensor) => !isSameTensor(tensor)).map(({ name }) => name);
+    expect(unlike).toEqual(isSame ? [] : ['features.0.weight']);
+    expect(ours!.preprocess).toBe(preprocess);
+    const turned = "the first convolution's input channels, RGB, are put in caffe's order, BGR";
+    expect(sources.map(({ notes }) => notes)).toEqual([isSame ? [] : [turned], []]);
   });
 });

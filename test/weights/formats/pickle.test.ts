@@ -108,6 +108,8 @@ test.each([
   ['K\x01Q.', 'byte 2: refers to what is no storage'],
   ['(U\x07storageNNNNtQ.', 'a storage without type, name or length'],
   ['ctorch._utils\n_rebuild_tensor_v2\n(NK\0))tR.', 'a tensor without storage, or of impossible size'],
+  [`}X\xe9\x03\0\0${'a'.repeat(1001)}Ns.`, 'a key of 1001 letters'],
+  [`ccollections\nOrderedDict\n]X\xe9\x03\0\0${'a'.repeat(1001)}N\x86a\x85R.`, 'a key of 1001 letters'],
   ['ccollections\nOrderedDict\nK\x01\x85R.', 'a dictionary of what is no list of pairs'],
   ['ccollections\nOrderedDict\n]K\x01a\x85R.', 'a dictionary of what is no pair'],
 ])('%j: %s', (parts, message) => {

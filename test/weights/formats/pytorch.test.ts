@@ -21,6 +21,10 @@ const GOLDEN = JSON.parse(readFileSync(`${FOLDER}/golden.json`, 'utf8')) as Read
 /** Sums of some hundred products in 32 bits; PyTorch adds in another order. */
 const TOLERANCE = 1e-5;
 
+const PREPROCESS_NOTE =
+  'going by its names, pixels are taken to be prepared as torchvision does (RGB, scaled by mean and deviation), which ' +
+  'the file does not say; `vgg16 weights convert --preprocess` corrects it';
+
 const gpu = useGpu();
 
 describe.each(Object.entries(GOLDEN))('%s', (file, golden) => {
@@ -69,7 +73,7 @@ describe('what is said of a file', () => {
       `the network's names begin with "state_dict.module."`,
       'left out, beside the network: "optimizer.state.0.momentum_buffer", "optimizer.state.1.momentum_buffer", ' +
         '"optimizer.state.2.momentum_buffer" and 29 more',
-      "pixels are prepared torchvision's way, which the file does not say",
+      PREPROCESS_NOTE,
     ]);
     expect((await opened('legacy.pth')).format).toBe('PyTorch (legacy)');
     expect((await opened('own_head.pth')).notes[0]).toBe(
@@ -109,5 +113,19 @@ describe('what is said of a file', () => {
     const source = await openWeights(`${FOLDER}/zip.pth`, { preprocess: 'caffe' });
     await source.close();
     expect(describeVgg16(source).preprocess).toBe('caffe');
+    expect(source.notes).toEqual([]);
+  });
+
+  it('that the order of named dense layers, and ReLU between them, are taken for granted', async () => {
+    for (const file of ['named_head.pth', 'named_head.safetensors']) {
+      const { notes, origins } = await opened(file);
+      expect(notes).toEqual(['ReLU between the dense layers is taken for granted', PREPROCESS_NOTE]);
+      expect(origins.get('classifier.6.weight')?.name).toBe('classifier.classes.weight');
+    }
+  });
+
+  it('and nothing where its names are those of timm’s own network', async () => {
+    expect((await opened('timm.pth')).notes).toEqual([]);
+    expect((await opened('timm.safetensors')).notes).toEqual([]);
   });
 });

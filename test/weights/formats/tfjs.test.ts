@@ -78,6 +78,20 @@ describe('a TensorFlow.js model', () => {
     expect(said).toMatch(/a graph model .* --output_format=tfjs_layers_model/);
   });
 
+  it('is described in less than a megabyte', async () => {
+    write(folder, 'model.json', readFileSync(model, 'utf8').padEnd(2 ** 20 + 1));
+    expect((await thrownBy(() => openTfjs(model))).message).toBe(
+      `${model}: 1048577 bytes are too many for a model.json`,
+    );
+  });
+
+  it('has no tensor of more axes than any library knows', async () => {
+    const said = await faultOf(({ weightsManifest: [{ weights }] }) => {
+      weights[0]!.shape = Array(65).fill(1);
+    });
+    expect(said).toContain('weight "block1_conv1/kernel": its shape has 65 axes, more than 64');
+  });
+
   it('says which weight is of a type that is not read', async () => {
     const said = await faultOf(({ weightsManifest: [{ weights }] }) => {
       weights[2]!.dtype = 'complex64';
