@@ -73,6 +73,10 @@ describe.each([
       expect(gpu().liveBuffers).toBe(0);
     },
   );
+});
+
+describe('f16', () => {
+  const gpu = useGpu();
 
   it('is streamed in chunks that begin with even rows, though they could hold one more', async () => {
     // fc2 has 2049 rows of 8196 bytes: 1023 of them fit into 8 MB, and 1022 are taken, three times.
@@ -94,10 +98,6 @@ describe.each([
     expect(error).toBeGreaterThan(2 ** -25.6 / 10);
     model.dispose();
   });
-});
-
-describe('f16', () => {
-  const gpu = useGpu();
 
   it('uses every rung', async () => {
     const path = await written('rungs');
