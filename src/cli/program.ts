@@ -71,7 +71,7 @@ ${alignedRows(codes, [{ align: 'right' }, {}])
 
 Environment:
   VGG16_ADAPTER      as --adapter
-  VGG16_CACHE        where weights, drivers and other files that can be had again are kept
+  VGG16_CACHE        where weights, drivers and the like are kept
   VGG16_OFFLINE=1    downloads nothing
   VGG16_WEIGHTS_URL  a folder on the web to download weights from
   VGG16_DEBUG=1      shows where an error comes from

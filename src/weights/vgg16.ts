@@ -192,7 +192,9 @@ function classesOf(source: WeightsSource, outputs: number | undefined): readonly
   }
   if (outputs === undefined) throw fault('names classes, but the file has no classifier');
   if (classes.length !== outputs) {
-    throw fault(`has ${classes.length} names, but the classifier has ${outputs} outputs`);
+    throw fault(
+      `has ${classes.length} names, but the classifier has ${outputs} ${outputs === 1 ? 'output' : 'outputs'}`,
+    );
   }
   return classes;
 }
