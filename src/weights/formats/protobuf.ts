@@ -166,7 +166,7 @@ export function expectWire(field: Field, wire: Field['wire']): void {
 }
 
 /** The number at the start of the bytes and how many it takes; undefined where it does not end in time. */
-export function parseVarint(bytes: Uint8Array): { value: bigint; length: number } | undefined {
+function parseVarint(bytes: Uint8Array): { value: bigint; length: number } | undefined {
   let value = 0n;
   for (let i = 0; i < Math.min(bytes.length, LONGEST_VARINT); i++) {
     value |= BigInt(bytes[i]! & 0x7f) << BigInt(7 * i);
