@@ -12,6 +12,7 @@ export const EXIT_CODES = {
   deviceLost: 7,
   output: 8,
   differ: 9,
+  training: 10,
   interrupted: 130,
 } as const;
 
@@ -58,4 +59,9 @@ export class DeviceLostError extends VggError {
 /** A result that could not be written: no space, no permission. */
 export class OutputError extends VggError {
   readonly exitCode = EXIT_CODES.output;
+}
+
+/** Training went wrong by itself: a loss that is no number any more. What was good before is kept. */
+export class TrainingError extends VggError {
+  readonly exitCode = EXIT_CODES.training;
 }

@@ -9,6 +9,7 @@ export {
   NoAdapterError,
   OutputError,
   PictureError,
+  TrainingError,
   UsageError,
   VggError,
   WeightsError,

@@ -16,6 +16,7 @@ export const EXIT_CODE_MEANINGS: Readonly<Record<keyof typeof EXIT_CODES, string
   deviceLost: 'the GPU device was lost',
   output: 'a result could not be written',
   differ: '`weights diff`: the networks differ',
+  training: 'training failed: the loss is no number any more; a lower --lr helps',
   interrupted: 'interrupted by Ctrl-C',
 };
 
