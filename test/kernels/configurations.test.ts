@@ -5,11 +5,17 @@ import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
 import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
+import {
+  linearBackwardBias,
+  linearBackwardInput,
+  linearBackwardKernel,
+} from '../../src/kernels/linear/backward.js';
 import { LINEAR_RUNGS, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
 import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
 import { pack } from '../../src/kernels/pack/pack.js';
 import { padToQuad } from '../../src/kernels/shapes.js';
 import { softmax } from '../../src/kernels/softmax/softmax.js';
+import { VIEW_WORDS, warp } from '../../src/kernels/warp/warp.js';
 import { weightStorage } from '../../src/kernels/weight_storage.js';
 import { PAPER_WIDTHS, planLayers } from '../../src/model/architecture.js';
 import { useGpu } from '../support/gpu.js';
@@ -62,11 +68,17 @@ describe.each(CONV3X3)('conv3x3/$rung, weights as $weights', ({ rung, weights, d
   });
 });
 
+const LINEAR_BATCHES: Readonly<Record<LinearRung, readonly number[]>> = {
+  '01_naive': [1, 16],
+  '02_tiled': [1, 16],
+  '03_gemv': [1, 2, 3, 4, 5, 6, 7, 8],
+  '04_register_blocked': [9, 32, 256],
+};
 const LINEAR = withStorages(Object.keys(LINEAR_RUNGS) as LinearRung[]);
 describe.each(LINEAR)('linear/$rung, weights as $weights', ({ rung, weights, dtype, without }) => {
   const gpu = useGpu({ adapter: 'null', without });
   const dense = LAYERS.filter(({ operation }) => operation === 'linear');
-  it.each(dense)('$name, batches 1 to 8 and 16', async ({ name: label, inputShape, shape }) => {
+  it.each(dense)('$name, the batches it is for', async ({ name: label, inputShape, shape }) => {
     const D = inputShape.reduce((product, side) => product * side, 1);
     const O = shape[0]!;
     // One piece's memory serves for all: nothing is computed.
@@ -75,15 +87,51 @@ describe.each(LINEAR)('linear/$rung, weights as $weights', ({ rung, weights, dty
     expect(weightStorage(k)).toBe(weights);
     const pieces = Array.from({ length: O / columns }, (_, i) => ({ first: i * columns, k }));
     const b = await Tensor.create(gpu(), 'b', [O]);
-    for (const N of rung === '03_gemv' ? [1, 2, 3, 4, 5, 6, 7, 8] : [1, 16]) {
+    for (const N of LINEAR_BATCHES[rung]) {
       const x = await Tensor.create(gpu(), 'x', [N, D]);
       const y = await Tensor.create(gpu(), 'y', [N, O]);
       const { dispatches, scratch } = await linear(gpu(), { label, x, pieces, b, y, relu: N > 1, rung });
-      expect(dispatches.length).toBe(pieces.length + (rung === '03_gemv' ? 1 : 0));
+      expect(dispatches.length).toBe(
+        pieces.length + (rung === '03_gemv' || rung === '04_register_blocked' ? 1 : 0),
+      );
+      for (const { workgroups } of dispatches)
+        expect(workgroups[0] * workgroups[1] * workgroups[2]).toBeLessThan(5000);
       for (const tensor of [x, y, ...scratch]) tensor.dispose();
     }
     k.dispose();
     b.dispose();
+    expect(gpu().liveBuffers).toBe(0);
+  });
+});
+
+describe('linear, backward', () => {
+  const heads = [
+    { head: 'fc1 of an mlp', N: 32, D: 25088, O: 256, columns: 256 },
+    { head: 'fc2 of an mlp', N: 32, D: 256, O: 12, columns: 12 },
+    { head: 'fc1 of fc, in pieces', N: 32, D: 25088, O: 4096, columns: 1024 },
+    { head: 'fc2 of fc', N: 256, D: 4096, O: 4096, columns: 4096 },
+    { head: 'a linear head on block1_pool', N: 9, D: 802816, O: 4, columns: 4 },
+  ];
+  it.each(heads)('$head: $N x $D -> $O', async ({ N, D, O, columns }) => {
+    const label = 'fc';
+    // One piece's memory serves for all, and for weights and gradients: nothing is computed.
+    const k = await Tensor.create(gpu(), 'k', [D, columns]);
+    const pieces = Array.from({ length: O / columns }, (_, i) => ({ first: i * columns, k }));
+    const x = await Tensor.create(gpu(), 'x', [N, D]);
+    const dx = await Tensor.create(gpu(), 'dx', [N, D]);
+    const dy = await Tensor.create(gpu(), 'dy', [N, O]);
+    const db = await Tensor.create(gpu(), 'db', [O]);
+    const byInput = await linearBackwardInput(gpu(), { label, dy, pieces, dx });
+    const byKernel = await linearBackwardKernel(gpu(), { label, x, dy, pieces });
+    expect((await linearBackwardBias(gpu(), { label, dy, db })).length).toBe(1);
+    for (const { dispatches, scratch } of [byInput, byKernel]) {
+      expect(dispatches.length).toBe(pieces.length);
+      expect(scratch).toEqual([]);
+    }
+    const [depths, more, rows] = byInput.dispatches[0]!.workgroups;
+    expect(depths * more * 8).toBeGreaterThanOrEqual(D);
+    expect(rows * 32).toBeGreaterThanOrEqual(N);
+    for (const tensor of [k, x, dx, dy, db]) tensor.dispose();
     expect(gpu().liveBuffers).toBe(0);
   });
 });
@@ -112,6 +160,22 @@ describe('avgpool', () => {
     await expect(flat).rejects.toThrow('y is (2,4), expected 4 sides');
     x.dispose();
     y.dispose();
+  });
+});
+
+describe('warp', () => {
+  it.each([
+    { size: 224, N: 8 },
+    { size: 33, N: 1 },
+    { size: 2048, N: 2 },
+  ])('$N views of $size px', async ({ size, N }) => {
+    const pixels = await Tensor.create(gpu(), 'pixels', [size * size * 3]);
+    const views = await Tensor.create(gpu(), 'views', [N, VIEW_WORDS]);
+    const y = await Tensor.create(gpu(), 'y', [Math.ceil((N * size * size * 3) / 4)]);
+    const [dispatch] = await warp(gpu(), { label: 'warp', pixels, views, y, size });
+    const [columns, rows] = dispatch!.workgroups;
+    expect(columns * rows * 64 * 4).toBeGreaterThanOrEqual(N * size * size);
+    for (const tensor of [pixels, views, y]) tensor.dispose();
   });
 });
 

@@ -1,45 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import type { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
-import { LINEAR_RUNGS, type LinearPiece, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
+import { LINEAR_RUNGS, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
 import { linear as reference } from '../../src/reference/linear.js';
 import { decodeFloats } from '../../src/weights/floats.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
-import { poisoned, type RandomTensor, randomTensor, runDispatches, stored } from '../support/kernel.js';
-import { casesFor, LINEAR_CASES, withStorages } from './cases.js';
+import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
+import { casesFor, GEMV_MAX_CASE, LINEAR_CASES, withStorages } from './cases.js';
+import { cut, cutsOf } from './linear_pieces.js';
 
 // float32 sums of up to 260 products of numbers around 1, added in another order than the reference's.
 // Weights stored as f16 are rounded for both.
 const TOLERANCE = { atol: 2e-5, rtol: 1e-5 };
 const RUNGS = Object.keys(LINEAR_RUNGS) as LinearRung[];
 
-/** The columns of k (D,O), cut at the given ones. */
-async function cut(gpu: Gpu, k: RandomTensor, cuts: readonly number[]): Promise<LinearPiece[]> {
-  const [D, O] = k.tensor.shape as [number, number];
-  const edges = [0, ...cuts, O];
-  return Promise.all(
-    edges.slice(0, -1).map(async (first, i) => {
-      const columns = edges[i + 1]! - first;
-      const values = Float32Array.from(
-        { length: D * columns },
-        (_, at) => k.values[Math.floor(at / columns) * O + first + (at % columns)]!,
-      );
-      const bits = stored(values, k.tensor.dtype);
-      return { first, k: await Tensor.from(gpu, `k from ${first}`, [D, columns], bits) };
-    }),
-  );
-}
-
 describe.each(withStorages(RUNGS))('linear/$rung, weights as $weights', ({ rung, dtype, without }) => {
   const gpu = useGpu({ without });
 
-  it.each(casesFor(LINEAR_CASES, dtype))('$N x $D -> $O: $why', async ({ N, D, O, relu }) => {
+  const cases = casesFor(LINEAR_CASES, dtype).filter(({ N }) => rung !== '03_gemv' || N <= GEMV_MAX_CASE);
+  it.each(cases)('$N x $D -> $O: $why', async ({ N, D, O, relu }) => {
     const x = await randomTensor(gpu(), 'x', [N, D], { seed: 1 });
     const k = await randomTensor(gpu(), 'k', [D, O], { seed: 2, dtype });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
     const expected = reference(x.values, k.values, b.values, { N, D, O }, relu);
-    for (const cuts of O > 12 ? [[], [4], [8, O - 4]] : [[]]) {
+    for (const cuts of cutsOf(O)) {
       const pieces = await cut(gpu(), k, cuts);
       const y = await poisoned(gpu(), 'y', [N, O]);
       const args = { label: 'fc', x: x.tensor, pieces, b: b.tensor, y, relu, rung };
@@ -104,6 +88,21 @@ describe('linear', () => {
       expectClose(flushed, expected, { atol: 0, rtol: 0 });
       for (const tensor of [x, k, b, y, ...scratch]) tensor.dispose();
     }
+  });
+
+  it.each([
+    { N: 8, kernel: 'linear/03_gemv' },
+    { N: 9, kernel: 'linear/04_register_blocked' },
+    { N: 300, kernel: 'linear/04_register_blocked' },
+  ])('takes $kernel for a batch of $N unless told otherwise', async ({ N, kernel }) => {
+    const x = await Tensor.create(gpu(), 'x', [N, 8]);
+    const k = await Tensor.create(gpu(), 'k', [8, 4]);
+    const b = await Tensor.create(gpu(), 'b', [4]);
+    const y = await Tensor.create(gpu(), 'y', [N, 4]);
+    const args = { label: 'fc', x, pieces: [{ first: 0, k }], b, y, relu: true };
+    const { dispatches, scratch } = await linear(gpu(), args);
+    expect(dispatches.map((dispatch) => dispatch.kernel)).toEqual([kernel, 'linear/03_gemv_sum']);
+    for (const tensor of [x, k, b, y, ...scratch]) tensor.dispose();
   });
 
   it('refuses pieces that leave a gap, naming the layer', async () => {

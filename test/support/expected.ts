@@ -36,7 +36,7 @@ export async function expected(
     const padded = normalise(data, { N: 1, H, W }, NORMALISATIONS[weights.preprocess]);
     return Array.from(padded).filter((_, i) => i % 4 !== 3);
   });
-  return reference(network, Float32Array.from(x), [pictures.length, H, W], weights.pool);
+  return reference(network, Float32Array.from(x), [pictures.length, H, W], weights.pool, weights.features);
 }
 
 /** Fails at the first of these layers that is off. */

@@ -11,17 +11,21 @@ export const LAYERS = CONVS_OF_BLOCK.flatMap((count, block) => [
 /** And those above. */
 export const TOP = ['fc1', 'fc2', 'fc3', 'softmax'];
 
-/** Every layer's output for x (N,H,W,3): NHWC, or (N,outputs); with `pool` as avg, fc1 reads the averaged feature map. */
+/**
+ * Every layer's output for x (N,H,W,3): NHWC, or (N,outputs); with `pool` as avg, fc1 reads the averaged feature map. The
+ * base ends with `features`.
+ */
 export function reference(
   network: PeerNetwork,
   x: Float32Array,
   [N, H, W]: NHW,
   pool: 'flatten' | 'avg' = 'flatten',
+  features = 'block5_pool',
 ): Map<string, Float64Array> {
   const outputs = new Map<string, Float64Array>();
   let y: Float64Array = Float64Array.from(x);
   let [h, w, c] = [H, W, 3];
-  for (const layer of LAYERS) {
+  for (const layer of LAYERS.slice(0, LAYERS.indexOf(features) + 1)) {
     const conv = network.convs.find((candidate) => candidate.layer === layer);
     if (conv) {
       y = convolve(y, N, h, w, conv);

@@ -1,7 +1,6 @@
 // Launches linear: which rung, how the kernel's pieces and the depth are spread over workgroups.
 
-import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
+import { prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import { Tensor } from '../../gpu/tensor.js';
@@ -11,26 +10,23 @@ import naive from './01_naive.wgsl';
 import tiled from './02_tiled.wgsl';
 import gemv from './03_gemv.wgsl';
 import gemvSum from './03_gemv_sum.wgsl';
+import registerBlocked from './04_register_blocked.wgsl';
+import { expectPieces, type LinearLaunch, type LinearPiece, pieceConstants } from './pieces.js';
 
-/** The ladder, slowest first; `03_gemv` is two passes. */
+export type { LinearLaunch, LinearPiece } from './pieces.js';
+
+/** The ladder; `03_gemv`, for a few rows, and `04_register_blocked`, for more, are two passes. */
 export const LINEAR_RUNGS = {
   '01_naive': [naive],
   '02_tiled': [tiled],
   '03_gemv': [gemv, gemvSum],
+  '04_register_blocked': [registerBlocked, gemvSum],
 } as const;
 
 export type LinearRung = keyof typeof LINEAR_RUNGS;
 
 /** Up to this batch a fully connected layer is a matrix times a few vectors. */
 export const GEMV_MAX_BATCH = 8;
-
-/** Some columns of a kernel (D,O): the whole of it, unless the adapter cannot bind so much. */
-export interface LinearPiece {
-  /** The piece's first column in the whole, a multiple of 4. */
-  readonly first: number;
-  /** (D,columns), columns a multiple of 4; f32 or f16. */
-  readonly k: Tensor;
-}
 
 export interface LinearArguments {
   /** The layer's name; errors begin with it. */
@@ -47,12 +43,6 @@ export interface LinearArguments {
   readonly rung?: LinearRung;
 }
 
-export interface LinearLaunch {
-  readonly dispatches: Dispatch[];
-  /** What the launch needs for as long as it is used: to be disposed of by the caller. */
-  readonly scratch: Tensor[];
-}
-
 /**
  * y = relu(x k + b).
  *
@@ -64,77 +54,87 @@ export async function linear(gpu: Gpu, args: LinearArguments): Promise<LinearLau
   const [, O] = expectSides(label, y, 2);
   expectShape(label, y, [N, O]);
   expectShape(label, b, [O]);
-  let next = 0;
-  for (const { first, k } of pieces) {
-    const [, columns] = expectSides(label, k, 2, WEIGHT_DTYPES);
-    expectShape(label, k, [D, columns], WEIGHT_DTYPES);
-    if (first !== next)
-      throw new GpuError(`${label}: a piece of k begins at column ${first}, expected ${next}`);
-    next += columns;
-  }
-  if (next !== O) throw new GpuError(`${label}: the pieces of k have ${next} columns, expected ${O}`);
+  expectPieces(label, pieces, [D, O], WEIGHT_DTYPES);
 
-  const rung = args.rung ?? (N <= GEMV_MAX_BATCH ? '03_gemv' : '02_tiled');
-  return rung === '03_gemv' ? launchGemv(gpu, args, N, D, O) : launchTiles(gpu, args, rung, N, D, O);
+  const rung = args.rung ?? (N <= GEMV_MAX_BATCH ? '03_gemv' : '04_register_blocked');
+  return rung === '01_naive' || rung === '02_tiled'
+    ? launchTiles(gpu, args, rung, [N, D, O])
+    : launchSlices(gpu, args, rung, [N, D, O]);
 }
+
+type Sizes = readonly [N: number, D: number, O: number];
 
 async function launchTiles(
   gpu: Gpu,
   { label, x, pieces, b, y, relu }: LinearArguments,
   rung: '01_naive' | '02_tiled',
-  N: number,
-  D: number,
-  O: number,
+  [N, D, O]: Sizes,
 ): Promise<LinearLaunch> {
   const dispatches = await Promise.all(
-    pieces.map(({ first, k }) => {
-      const COLUMNS = k.shape[1]!;
+    pieces.map((piece) => {
       const kernel: Kernel = {
         name: `linear/${rung}`,
         wgsl: LINEAR_RUNGS[rung][0],
-        constants: { D, O, FIRST: first, COLUMNS, RELU: Number(relu) },
-        weights: weightStorage(k),
+        constants: { D, O, ...pieceConstants(piece), RELU: Number(relu) },
+        weights: weightStorage(piece.k),
       };
       const groups = [
-        Math.ceil(COLUMNS / tilingOf(kernel, 'BN')),
+        Math.ceil(piece.k.shape[1]! / tilingOf(kernel, 'BN')),
         Math.ceil(N / tilingOf(kernel, 'BM')),
         1,
       ] as const;
-      return prepare(gpu, label, kernel, [x, k, b, y], groups);
+      return prepare(gpu, label, kernel, [x, piece.k, b, y], groups);
     }),
   );
   return { dispatches, scratch: [] };
 }
 
-/** Enough workgroups to fill a large GPU several times over; more would only lengthen the second pass. */
-const GEMV_WORKGROUPS = 1024;
 /** Rows of k below which a slice is not worth a workgroup. */
-const GEMV_MIN_DEPTH = 64;
+const MIN_DEPTH = 64;
 
-async function launchGemv(
+/** How the first pass of a rung is spread, whose workgroups each take a slice of the depth. */
+interface Spread {
+  readonly tiling?: Kernel['tiling'];
+  /** What a workgroup owns of y. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Enough workgroups to fill a large GPU several times over; more would only lengthen the second pass. */
+  readonly workgroups: number;
+}
+
+function spreadOf(rung: '03_gemv' | '04_register_blocked', N: number): Spread {
+  const kernel = { name: `linear/${rung}`, wgsl: LINEAR_RUNGS[rung][0] };
+  if (rung === '03_gemv') {
+    return { tiling: { BATCH: N }, rows: N, columns: 4 * tilingOf(kernel, 'THREADS'), workgroups: 1024 };
+  }
+  // A slice's partial sums are as many as y's, of all rows: fewer slices.
+  return { rows: tilingOf(kernel, 'BM'), columns: tilingOf(kernel, 'BN'), workgroups: 512 };
+}
+
+async function launchSlices(
   gpu: Gpu,
   { label, x, pieces, b, y, relu }: LinearArguments,
-  N: number,
-  D: number,
-  O: number,
+  rung: '03_gemv' | '04_register_blocked',
+  [N, D, O]: Sizes,
 ): Promise<LinearLaunch> {
-  const columnsPerGroup = 4 * tilingOf({ name: 'linear/03_gemv', wgsl: gemv }, 'THREADS');
-  const wanted = Math.ceil(GEMV_WORKGROUPS / Math.ceil(O / columnsPerGroup));
-  const DEPTH = Math.max(GEMV_MIN_DEPTH, Math.ceil(D / wanted / 4) * 4);
+  const { tiling, rows, columns, workgroups } = spreadOf(rung, N);
+  const rowGroups = Math.ceil(N / rows);
+  const wanted = Math.ceil(workgroups / (rowGroups * Math.ceil(O / columns)));
+  const DEPTH = Math.max(MIN_DEPTH, Math.ceil(D / wanted / 4) * 4);
   const SLICES = Math.ceil(D / DEPTH);
 
   const partial = await Tensor.create(gpu, `${label} partial sums`, [SLICES, N, O]);
   try {
-    const products = pieces.map(({ first, k }) => {
-      const COLUMNS = k.shape[1]!;
+    const products = pieces.map((piece) => {
       const kernel: Kernel = {
-        name: 'linear/03_gemv',
-        wgsl: gemv,
-        tiling: { BATCH: N },
-        constants: { D, O, FIRST: first, COLUMNS, DEPTH },
-        weights: weightStorage(k),
+        name: `linear/${rung}`,
+        wgsl: LINEAR_RUNGS[rung][0],
+        ...(tiling && { tiling }),
+        constants: { D, O, ...pieceConstants(piece), DEPTH },
+        weights: weightStorage(piece.k),
       };
-      return prepare(gpu, label, kernel, [x, k, partial], [Math.ceil(COLUMNS / columnsPerGroup), SLICES, 1]);
+      const groups = [Math.ceil(piece.k.shape[1]! / columns), SLICES, rowGroups] as const;
+      return prepare(gpu, label, kernel, [x, piece.k, partial], groups);
     });
     const sumKernel: Kernel = {
       name: 'linear/03_gemv_sum',

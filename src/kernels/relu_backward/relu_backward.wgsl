@@ -1,0 +1,24 @@
+// relu_backward: the gradient through ReLU, in place
+//
+// Computes   dy[n,o] = dy[n,o] where y[n,o] > 0, else 0
+// Shapes     y (N,O) f32, what the forward pass gave · dy (N,O), overwritten; O a multiple of 4, read as quads
+// Threads    a thread owns a quad of dy; neighbours own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
+// Cost       global reads per output 2; arithmetic intensity 0.1 FLOP/B: memory bound
+// Requires   nothing
+// Source     Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010. ReLU's own input is not
+//            needed: its output is above zero in the same places. So is dropout's after it, where it matters: what
+//            dropout made zero has a gradient of zero already
+
+const THREADS: u32 = 64;
+
+@group(0) @binding(0) var<storage, read> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> dy: array<vec4f>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = gid.y * groups.x * THREADS + gid.x;
+  if (index >= arrayLength(&dy)) {
+    return;
+  }
+  dy[index] = select(vec4f(), dy[index], y[index] > vec4f());
+}
