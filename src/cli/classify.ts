@@ -13,7 +13,7 @@ import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } fr
 import { Pictures } from './pictures.js';
 import { alignedRows } from './table.js';
 import { type Colours, printable, type Terminal } from './terminal.js';
-import { isFetched, weightsFile } from './weights_file.js';
+import { baseFile, isFetched, weightsFile } from './weights_file.js';
 
 interface ClassifyFlags extends ModelFlags, FramingFlags {
   readonly top: number;
@@ -25,6 +25,7 @@ const EXAMPLES = `
 Examples:
   $ vgg16 classify cat.jpg
   $ vgg16 classify photos/ --weights flowers.keras --top 1
+  $ vgg16 classify photos/ --weights runs/train-3
   $ vgg16 classify 'photos/**/*.png' --weights keras --json > labels.json
 
 A folder stands for the pictures in it and in its subfolders. Without --weights
@@ -61,7 +62,8 @@ async function classify(
     return found.exitCode;
   }
   const path = await classifierPath(flags, terminal);
-  const weights = await describeWeights(path);
+  const base = await baseFile(flags, terminal);
+  const weights = await describeWeights(path, base);
   if (weights.dense.length === 0) {
     throw new WeightsError(
       `${name} has no classifier, only the thirteen convolutions; name a VGG16 with its top, ` +
@@ -76,7 +78,7 @@ async function classify(
   const bar = terminal.stderr.isTTY && (json || !terminal.isWatched) ? 'classify' : undefined;
   const { top: topK, batch } = flags;
   const results = pictures.ask(
-    { ...flags, weights: path },
+    { ...flags, weights: path, base },
     (model, options) => model.classifyEach(pictures.files, { ...options, framing, topK, batch }),
     bar,
   );

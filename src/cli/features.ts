@@ -11,7 +11,7 @@ import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } fr
 import { Pictures } from './pictures.js';
 import { printable, type Terminal } from './terminal.js';
 import { byteText } from './units.js';
-import { weightsFile } from './weights_file.js';
+import { baseFile, weightsFile } from './weights_file.js';
 
 interface FeaturesFlags extends ModelFlags, FramingFlags {
   readonly until: string;
@@ -55,14 +55,15 @@ async function features(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { path: weights } = await weightsFile(flags.weights, flags, terminal);
-  const widths = widthsOf(await describeWeights(weights));
+  const base = await baseFile(flags, terminal);
+  const widths = widthsOf(await describeWeights(weights, base));
   const until = layerNamed(flags.until, widths);
   const framing = framingOf(flags, widths);
   checkRequest(widths, until, framing);
   const pictures = await Pictures.find(names, terminal);
   const { pool, batch } = flags;
   const rows = pictures.ask(
-    { ...flags, weights },
+    { ...flags, weights, base },
     (model, options) => model.featuresEach(pictures.files, until, { ...options, framing, pool, batch }),
     'features',
   );

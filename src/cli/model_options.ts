@@ -7,21 +7,24 @@ import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { withBar } from './bytes_bar.js';
 import { OFFLINE_OPTION } from './fetching.js';
 import type { Terminal } from './terminal.js';
-import { withWeights } from './weights_file.js';
+import { BASE_OPTION, withWeights } from './weights_file.js';
 
 export interface ModelFlags {
   readonly weights?: string;
+  /** Of a head: the file of its base. */
+  readonly base?: string | undefined;
   readonly offline?: true;
   readonly adapter?: string;
-  readonly dtype?: TensorDtype;
+  readonly dtype?: TensorDtype | undefined;
 }
 
 export function addWeightsOption(command: Command, fallback = 'the embedded ImageNet base'): Command {
   return command
     .option(
       '--weights <file>',
-      `a VGG16 in any format, or a name of \`vgg16 weights list\` (default: ${fallback})`,
+      `a VGG16 in any format, a trained head or its run, or a name of \`vgg16 weights list\` (default: ${fallback})`,
     )
+    .option(...BASE_OPTION)
     .option(...OFFLINE_OPTION);
 }
 
@@ -41,8 +44,8 @@ export function addDtypeOption(command: Command): Command {
  *
  * @throws WeightsError for a file that is missing, damaged or no VGG16
  */
-export function describeWeights(path: string): Promise<Vgg16Weights> {
-  return withWeights(path, describeVgg16);
+export function describeWeights(path: string, base?: string): Promise<Vgg16Weights> {
+  return withWeights(path, describeVgg16, { base });
 }
 
 /**
@@ -51,10 +54,11 @@ export function describeWeights(path: string): Promise<Vgg16Weights> {
  *
  * @throws as `VGG16.load`
  */
-export async function openModel({ weights, adapter, dtype }: ModelFlags, terminal: Terminal): Promise<VGG16> {
+export async function openModel(flags: ModelFlags, terminal: Terminal): Promise<VGG16> {
+  const { weights, base, adapter, dtype } = flags;
   const { signal } = terminal;
   const model = await withBar('weights', terminal, (onProgress) =>
-    VGG16.load({ weights, adapter, dtype, signal, onProgress }),
+    VGG16.load({ weights, base, adapter, dtype, signal, onProgress }),
   );
   for (const note of model.notes) terminal.note(note);
   const { isSoftware, source, description } = model.gpu.info;

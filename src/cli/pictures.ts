@@ -63,13 +63,10 @@ export class Pictures {
     };
     const report = bar === undefined ? () => {} : progress.update;
     const answers = ask(model, { signal, onProgress: report, onError });
-    let last: Promise<unknown> = Promise.resolve();
     try {
       for (;;) {
         signal.throwIfAborted();
-        const next = answers.next();
-        last = next;
-        const { done, value } = await orAborted(next, signal);
+        const { done, value } = await orAborted(answers.next(), signal);
         if (done) break;
         yield { ...value, file: files[value.index]! };
       }
@@ -80,7 +77,7 @@ export class Pictures {
         terminal.note('the GPU finishes what it has begun; Ctrl-C again ends at once');
       }
       const dispose = () => model.dispose();
-      last.then(dispose, dispose);
+      answers.return(undefined).then(dispose, dispose);
     }
   }
 }

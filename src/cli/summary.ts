@@ -2,21 +2,22 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
-import { layersOf, widthsOf } from '../model/architecture.js';
-import { inputSideOf } from '../model/requests.js';
+import { inputSideOf, layersOf, type Widths, widthsOf } from '../model/architecture.js';
 import { type Costs, costsOf } from '../model/summary.js';
 import type { Preprocess } from '../weights/archive.js';
+import { featureSideOf } from '../weights/head_input.js';
 import type { Dtype } from '../weights/source.js';
+import { torchvisionTensors } from '../weights/torchvision.js';
+import { describeVgg16 } from '../weights/vgg16.js';
 import { type Sides, sides } from './arguments.js';
-import { addWeightsOption, describeWeights } from './model_options.js';
+import { addWeightsOption } from './model_options.js';
 import { alignedRows } from './table.js';
 import { printable, type Terminal } from './terminal.js';
 import { byteText, flopText, grouped } from './units.js';
-import { weightsFile } from './weights_file.js';
+import { type BaseFlags, baseFile, weightsFile, withWeights } from './weights_file.js';
 
-interface SummaryFlags {
+interface SummaryFlags extends BaseFlags {
   readonly weights?: string;
-  readonly offline?: true;
   readonly size?: Sides;
   readonly json?: true;
 }
@@ -31,6 +32,8 @@ interface Summary extends Costs {
     readonly preprocess: Preprocess;
     /** 0 without a classifier. */
     readonly classes: number;
+    /** The file of the convolutions, where it is another one: below a trained head. */
+    readonly base?: string;
   };
   /** (H,W,C) */
   readonly input: readonly number[];
@@ -67,16 +70,22 @@ async function summary(flags: SummaryFlags, terminal: Terminal): Promise<ExitCod
 async function summarise(flags: SummaryFlags, terminal: Terminal): Promise<Summary> {
   const { weights: name, size } = flags;
   const { path } = await weightsFile(name, flags, terminal);
-  const weights = await describeWeights(path);
+  const base = await baseFile(flags, terminal);
+  const { weights, below } = await withWeights(
+    path,
+    (source) => ({ weights: describeVgg16(source), below: source.base }),
+    { base },
+  );
   const widths = widthsOf(weights);
   const side = inputSideOf(widths);
-  const [height, width] = size ?? [side ?? 224, side ?? 224];
-  const fitsHead = side === undefined || (height === side && width === side);
+  const usual = widths.size ?? side ?? 224;
+  const [height, width] = size ?? [usual, usual];
+  const fitsHead = side === undefined || [height, width].every((length) => fits(length, widths));
   if (!fitsHead) {
     terminal.note(`fc1 to softmax take pictures of ${side} x ${side} pixels only and are left out`);
   }
   const last = layersOf(widths).at(-1)!.name;
-  const stored = [...weights.source.tensors.values()];
+  const stored = torchvisionTensors(weights).map(({ entry }) => entry);
   return {
     weights: {
       file: weights.source.path,
@@ -84,17 +93,24 @@ async function summarise(flags: SummaryFlags, terminal: Terminal): Promise<Summa
       dtypes: [...new Set(stored.map(({ dtype }) => dtype))],
       preprocess: weights.preprocess,
       classes: weights.dense.at(-1)?.outputs ?? 0,
+      ...(below && { base: below.path }),
     },
     input: [height, width, 3],
-    ...costsOf(widths, height, width, fitsHead ? last : 'block5_pool'),
+    ...costsOf(widths, height, width, fitsHead ? last : widths.features),
   };
+}
+
+/** Whether a picture with such a side has the feature map that the classifier takes. */
+function fits(side: number, { features, featureSide }: Widths): boolean {
+  return featureSideOf(side, features) === featureSide;
 }
 
 function printTable({ weights, input, layers, total }: Summary, name: string, terminal: Terminal): void {
   const { bold, dim } = terminal.colours;
   const classes = weights.classes > 0 ? `${grouped(weights.classes)} classes` : 'no classifier';
+  const below = weights.base === undefined ? '' : ` on ${printable(weights.base)}`;
   terminal.print(
-    `${bold('VGG16')} from ${bold(printable(name))}: ${weights.dtypes.join(' and ')}, ${byteText(weights.bytes)}, ` +
+    `${bold('VGG16')} from ${bold(printable(name))}${below}: ${weights.dtypes.join(' and ')}, ${byteText(weights.bytes)}, ` +
       `${classes}, ${weights.preprocess} preprocessing\n`,
   );
   const right = { align: 'right' } as const;

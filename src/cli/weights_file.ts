@@ -1,15 +1,19 @@
 // Which file is meant where a command takes weights: a file, or a name for one that this package knows where to find.
 
 import { existsSync } from 'node:fs';
-import { embeddedBasePath } from '../weights/embedded.js';
+import { EMBEDDED, embeddedBasePath } from '../weights/embedded.js';
 import { fetchWeights } from '../weights/fetch/fetch.js';
 import { KNOWN_SOURCES, type KnownSource } from '../weights/fetch/manifest.js';
-import { type OpenedWeights, openWeights } from '../weights/open.js';
+import { type OpenedWeights, type OpenOptions, openWeights } from '../weights/open.js';
 import { type FetchFlags, fetchWithBar } from './fetching.js';
 import type { Terminal } from './terminal.js';
 
-/** The name of the ImageNet base that comes with the package. */
-export const EMBEDDED = 'embedded';
+/** For `command.option`, wherever a trained head is taken for weights. */
+export const BASE_OPTION = ['--base <file>', 'what a trained head stands on, where it moved'] as const;
+
+export interface BaseFlags extends Pick<FetchFlags, 'offline'> {
+  readonly base?: string | undefined;
+}
 
 export interface WeightsFile {
   readonly path: string;
@@ -48,12 +52,27 @@ export async function weightsFile(
   return { path, known: named };
 }
 
+/**
+ * The base that is to stand below a head, where one is named.
+ *
+ * @throws as `fetchWeights`
+ */
+export async function baseFile(
+  { base, offline }: BaseFlags,
+  terminal: Terminal,
+): Promise<string | undefined> {
+  if (base === undefined) return undefined;
+  const { path } = await weightsFile(base, { offline }, terminal);
+  return path;
+}
+
 /** Keeps a file open for as long as `use` takes. @throws as `openWeights` and `use` */
 export async function withWeights<T>(
   path: string,
   use: (source: OpenedWeights) => T | Promise<T>,
+  options: OpenOptions = {},
 ): Promise<T> {
-  const source = await openWeights(path);
+  const source = await openWeights(path, options);
   try {
     return await use(source);
   } finally {

@@ -4,7 +4,7 @@
 //          arXiv:1409.1556, table 1, column D
 
 import { UsageError } from '../errors.js';
-import type { Pool } from '../weights/head.js';
+import { type FeatureLayer, MIN_INPUT_SIDE, type Pool, poolingsUntil } from '../weights/head_input.js';
 import type { DenseName, Vgg16Weights } from '../weights/vgg16.js';
 
 export type Operation = 'conv3x3' | 'maxpool2x2' | 'avgpool' | 'linear' | 'softmax';
@@ -39,9 +39,6 @@ export interface Layer {
   readonly operation: Operation;
 }
 
-/** The smallest side a picture may have: five poolings halve it, and one pixel must be left. */
-export const MIN_INPUT_SIDE = 32;
-
 /** How wide each layer of a particular VGG16 is, and what its head consists of. The paper's: see `PAPER_WIDTHS`. */
 export interface Widths {
   /** Output channels of the thirteen convolutions, by name. */
@@ -52,6 +49,10 @@ export interface Widths {
   readonly pool: Pool;
   /** Side of the last feature map that fc1 was made for; undefined where it is averaged, or without a top. */
   readonly featureSide: number | undefined;
+  /** The pooling layer that the base ends with. */
+  readonly features: FeatureLayer;
+  /** Side in px of the pictures that the head was trained with, where it is known. */
+  readonly size: number | undefined;
 }
 
 /** The network of the paper: 138,357,544 parameters, pictures of 224 x 224 px, the 1000 classes of ImageNet. */
@@ -69,23 +70,34 @@ export const PAPER_WIDTHS: Widths = {
   ]),
   pool: 'flatten',
   featureSide: 7,
+  features: 'block5_pool',
+  size: 224,
 };
 
 /** How wide the layers of a weights file are. */
-export function widthsOf({ convs, dense, pool, featureSide }: Vgg16Weights): Widths {
+export function widthsOf({ convs, dense, ...input }: Vgg16Weights): Widths {
+  const { pool, featureSide, features, size } = input;
   return {
     convs: new Map(convs.map(({ layer, outputChannels }) => [layer, outputChannels])),
     dense: new Map(dense.map(({ layer, outputs }) => [layer, outputs])),
     pool,
     featureSide,
+    features,
+    size,
   };
 }
 
+/** Side in px of the pictures that the classifier takes; undefined where it averages and takes any, or without one. */
+export function inputSideOf({ featureSide, features, size }: Widths): number | undefined {
+  return featureSide && (size ?? featureSide * 2 ** poolingsUntil(features));
+}
+
 /** The layers of a particular VGG16, in order: those of its base, and those of its head if it has one. */
-export function layersOf({ dense, pool }: Widths): readonly Layer[] {
-  if (dense.size === 0) return BASE_LAYERS;
+export function layersOf({ dense, pool, features }: Widths): readonly Layer[] {
+  const base = BASE_LAYERS.slice(0, BASE_LAYERS.findIndex(({ name }) => name === features) + 1);
+  if (dense.size === 0) return base;
   return [
-    ...BASE_LAYERS,
+    ...base,
     ...(pool === 'avg' ? [{ name: 'avgpool', operation: 'avgpool' } as const] : []),
     ...[...dense.keys()].map((name) => ({ name, operation: 'linear' }) as const),
     { name: 'softmax', operation: 'softmax' },
@@ -157,8 +169,9 @@ function planLayer(
       const O = widths.dense.get(name as DenseName)!;
       const side = widths.featureSide;
       if (name === names[0] && side !== undefined && (H !== side || W !== side)) {
+        const px = inputSideOf(widths);
         throw new UsageError(
-          `the classifier takes pictures of ${side * 32} x ${side * 32} pixels; layers up to block5_pool take any size`,
+          `the classifier takes pictures of ${px} x ${px} pixels; layers up to ${widths.features} take any size`,
         );
       }
       const D = inputShape.reduce((product, length) => product * length, 1);

@@ -1,6 +1,7 @@
 // What a layer makes of a picture.
 
 import { GpuError } from '../errors.js';
+import { findNonFinite } from '../weights/floats.js';
 
 export interface Features {
   /** Row-major. */
@@ -14,13 +15,16 @@ export function averageOverSpace({ data, shape }: Features): Features {
   if (shape.length < 3) return { data, shape };
   const [H, W, C] = shape as [number, number, number];
   const sums = new Float64Array(C);
-  for (let i = 0; i < data.length; i++) sums[i % C]! += data[i]!;
+  for (let at = 0; at < data.length; at += C) {
+    for (let c = 0; c < C; c++) sums[c]! += data[at + c]!;
+  }
   return { data: Float32Array.from(sums, (sum) => sum / (H * W)), shape: [C] };
 }
 
 /** @throws GpuError for numbers that are no answer, however they came about. */
 export function checkFinite(layer: string, data: Float32Array): void {
-  if (data.every(Number.isFinite)) return;
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (findNonFinite(bytes, 'F32') < 0) return;
   throw new GpuError(
     `${layer}: the result holds NaN or infinity: these weights' activations overflow, or the adapter computes wrongly; ` +
       'see `vgg16 doctor`',

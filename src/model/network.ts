@@ -10,6 +10,7 @@ import { checkChoice } from '../weights/checks.js';
 import { unfitNumber } from '../weights/finite.js';
 import { decodeFloats, findNonFinite } from '../weights/floats.js';
 import { BYTES_PER_ELEMENT, type TensorEntry, type WeightsSource } from '../weights/source.js';
+import { torchvisionTensors } from '../weights/torchvision.js';
 import type { Vgg16Weights } from '../weights/vgg16.js';
 import { type Widths, widthsOf } from './architecture.js';
 import { type BatchLimits, bindable } from './batches.js';
@@ -39,6 +40,7 @@ export class Network {
   private constructor(
     readonly widths: Widths,
     readonly layers: ReadonlyMap<string, BoundLayer>,
+    readonly dtype: TensorDtype,
   ) {}
 
   /**
@@ -69,7 +71,7 @@ export class Network {
     } finally {
       uploader.dispose();
     }
-    return new Network(widthsOf(weights), layers);
+    return new Network(widthsOf(weights), layers, dtype);
   }
 
   dispose(): void {
@@ -120,8 +122,7 @@ class Uploader {
     options: LoadOptions,
   ): Promise<Uploader> {
     const kernels = [...weights.convs, ...weights.dense].map(({ kernel }) => kernel);
-    const entries = [...weights.source.tensors.values()];
-    const total = entries.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const total = torchvisionTensors(weights).reduce((sum, { entry }) => sum + entry.byteLength, 0);
     // Two rows are never cut, however long.
     const longestRow = Math.max(...kernels.map(({ byteLength, shape }) => byteLength / shape[0]!));
     const words = Math.ceil(Math.max(CHUNK_BYTES, 2 * longestRow) / 4);

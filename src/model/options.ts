@@ -7,8 +7,10 @@ import type { LoadOptions } from './network.js';
 import type { Rungs } from './plan.js';
 
 export interface Vgg16Options extends LoadOptions {
-  /** A VGG16 in any format that `openWeights` reads. Without it, the embedded ImageNet base, which has no top. */
+  /** A VGG16 in any format that `openWeights` reads, or a trained head or its run's folder. Without it, the embedded ImageNet base, which has no top. */
   readonly weights?: string | URL | undefined;
+  /** For a trained head: the file of its base, instead of the one that it says. */
+  readonly base?: string | URL | undefined;
   /** A device to share; it stays its owner's. Without it, one is opened and disposed of with the model. */
   readonly gpu?: Gpu | undefined;
   /** Which adapter to open, where none is shared: see `AdapterOptions`. */

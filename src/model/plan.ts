@@ -33,6 +33,9 @@ export interface PlanRequest {
   readonly rungs?: Rungs;
 }
 
+/** Of each layer that was asked for, (batch, ...its shape), row-major. */
+export type PassResults = Map<LayerName, Float32Array>;
+
 interface Step {
   readonly layer: PlannedLayer;
   readonly dispatches: readonly Dispatch[];
@@ -45,6 +48,8 @@ interface Step {
 export class ForwardPlan {
   /** Milliseconds of each layer of the last pass, by the GPU's clock; empty unless timed. */
   timings: readonly number[] = [];
+  /** Those that no pass on its way is read back through. */
+  readonly #idle: GPUBuffer[];
 
   private constructor(
     private readonly gpu: Gpu,
@@ -52,10 +57,13 @@ export class ForwardPlan {
     private readonly pixels: Tensor,
     private readonly normalise: readonly Dispatch[],
     private readonly steps: readonly Step[],
-    private readonly readBack: GPUBuffer,
+    /** One, until a pass begins before the results of the last are there. */
+    private readonly readBacks: GPUBuffer[],
     private readonly timer: Timer | undefined,
     private readonly scratch: readonly Tensor[],
-  ) {}
+  ) {
+    this.#idle = [...readBacks];
+  }
 
   /**
    * Compiles all kernels in parallel and allocates all memory.
@@ -119,13 +127,9 @@ export class ForwardPlan {
         if (isWanted) readBackSize += y.byteLength;
         return { layer, dispatches: dispatches[i]!, y, readBackAt };
       });
-      readBack = await gpu.createBuffer({
-        label: 'read-back',
-        size: readBackSize,
-        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-      });
+      readBack = await createReadBack(gpu, readBackSize);
       const timer = request.timed ? await Timer.create(gpu, steps.length) : undefined;
-      return new ForwardPlan(gpu, request, pixels, normalising!, steps, readBack, timer, owned);
+      return new ForwardPlan(gpu, request, pixels, normalising!, steps, [readBack], timer, owned);
     } catch (error) {
       for (const tensor of owned) tensor.dispose();
       if (readBack) gpu.destroyBuffer(readBack);
@@ -138,20 +142,28 @@ export class ForwardPlan {
     return this.steps.map(({ layer }) => layer);
   }
 
+  /** One forward pass and its results. @throws as `begin`, and as its results */
+  async run(pixels: Uint8Array): Promise<PassResults> {
+    const { results } = await this.begin(pixels);
+    return results;
+  }
+
   /**
-   * One forward pass. Not to be called again before it has returned.
+   * Submits a forward pass. It may begin before the last one has ended, unless they are timed; each pass on its way has
+   * a read-back of its own.
    *
    * @param pixels  RGB bytes of the pictures one after another; the rest of the batch, if any, is what was there before
-   * @returns for each output, (batch, ...its shape), row-major
+   * @throws UsageError for too many pixels; GpuError, DeviceLostError, as `results` do
    */
-  async run(pixels: Uint8Array): Promise<Map<LayerName, Float32Array>> {
-    const { gpu, steps, readBack, timer } = this;
+  async begin(pixels: Uint8Array): Promise<{ readonly results: Promise<PassResults> }> {
+    const { gpu, steps, timer } = this;
     const { batch, height, width } = this.request;
     if (pixels.length > batch * height * width * 3) {
       throw new UsageError(
         `${pixels.length} bytes are more than ${batch} pictures of ${width} x ${height} pixels`,
       );
     }
+    const readBack = this.#idle.pop() ?? (await this.#anotherReadBack());
     await gpu.write('pixels', this.pixels.buffer, wholeWords(pixels));
     const encoder = gpu.device.createCommandEncoder({ label: 'forward pass' });
     record(encoder, 'normalise', this.normalise);
@@ -162,13 +174,29 @@ export class ForwardPlan {
     });
     timer?.resolve(encoder);
     await gpu.checked('forward pass', () => gpu.device.queue.submit([encoder.finish()]));
-    const results = await gpu.readMapped('forward pass', readBack, (mapped) => this.#copyResults(mapped));
-    if (timer) this.timings = await timer.read();
+    const results = this.#readResults(readBack);
+    // Whoever does not wait for them need not hear of their failure.
+    results.catch(() => {});
+    return { results };
+  }
+
+  async #readResults(readBack: GPUBuffer): Promise<PassResults> {
+    const results = await this.gpu.readMapped('forward pass', readBack, (mapped) =>
+      this.#copyResults(mapped),
+    );
+    this.#idle.push(readBack);
+    if (this.timer) this.timings = await this.timer.read();
     return results;
   }
 
-  #copyResults(mapped: ArrayBuffer): Map<LayerName, Float32Array> {
-    const results = new Map<LayerName, Float32Array>();
+  async #anotherReadBack(): Promise<GPUBuffer> {
+    const readBack = await createReadBack(this.gpu, this.readBacks[0]!.size);
+    this.readBacks.push(readBack);
+    return readBack;
+  }
+
+  #copyResults(mapped: ArrayBuffer): PassResults {
+    const results: PassResults = new Map();
     for (const { layer, y, readBackAt } of this.steps) {
       if (readBackAt === undefined) continue;
       const values = new Float32Array(mapped, readBackAt, y.size);
@@ -179,9 +207,14 @@ export class ForwardPlan {
 
   dispose(): void {
     for (const tensor of this.scratch) tensor.dispose();
-    this.gpu.destroyBuffer(this.readBack);
+    for (const readBack of this.readBacks) this.gpu.destroyBuffer(readBack);
     this.timer?.dispose();
   }
+}
+
+function createReadBack(gpu: Gpu, size: number): Promise<GPUBuffer> {
+  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+  return gpu.createBuffer({ label: 'read-back', size, usage });
 }
 
 function lastOf(widths: Widths, outputs: readonly LayerName[]): LayerName {

@@ -4,17 +4,13 @@ import { PictureError, UsageError } from '../errors.js';
 import { mebibytes } from '../gpu/gpu.js';
 import { checkFraming, type Framing, framingForSize, IMAGENET_FRAMING } from '../image/framing.js';
 import { type Picture, sizeText } from '../image/picture.js';
-import { type LayerName, MIN_INPUT_SIDE, planLayers, type Widths } from './architecture.js';
+import { MIN_INPUT_SIDE } from '../weights/head_input.js';
+import { inputSideOf, type LayerName, planLayers, type Widths } from './architecture.js';
 import { type BatchLimits, bindable, largestActivation } from './batches.js';
-
-/** Side in px of the pictures that the classifier takes; undefined where it averages and takes any, or without one. */
-export function inputSideOf({ featureSide }: Widths): number | undefined {
-  return featureSide && featureSide * 32;
-}
 
 /** The part of a picture that ImageNet's evaluation sees, at the classifier's own size, or at 224 px if it has none. */
 export function defaultFraming(widths: Widths): Framing {
-  const side = inputSideOf(widths);
+  const side = widths.size ?? inputSideOf(widths);
   return side === undefined ? IMAGENET_FRAMING : framingForSize(side);
 }
 

@@ -2,51 +2,66 @@
 
 import { UsageError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
-import { nameOf } from '../image/decode.js';
+import type { TensorDtype } from '../gpu/tensor.js';
 import { checkPicture, type Picture, type PictureInput } from '../image/picture.js';
-import { type ReadPicture, readPictures } from '../image/read.js';
 import type { Preprocess } from '../weights/archive.js';
 import { embeddedBasePath } from '../weights/embedded.js';
-import { openWeights } from '../weights/open.js';
-import { describeVgg16 } from '../weights/vgg16.js';
-import { type LayerName, layerNamed, type PlannedLayer, planLayers, type Widths } from './architecture.js';
-import { checkCount, concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
+import { type OpenedWeights, openWeights } from '../weights/open.js';
+import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
+import {
+  inputSideOf,
+  type LayerName,
+  layerNamed,
+  type PlannedLayer,
+  planLayers,
+  type Widths,
+} from './architecture.js';
+import { checkCount, concatenated } from './batches.js';
+import { type Answer, eachResult } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
 import { Network } from './network.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions, RunOptions, Vgg16Options } from './options.js';
-import { ForwardPlan, type PlanRequest, type Rungs } from './plan.js';
 import { type Prediction, topPredictions } from './predictions.js';
 import { NORMALISATIONS } from './preprocess.js';
 import { type LayerTiming, profile } from './profile.js';
-import { checkRequest, checkSize, defaultFraming, inputSideOf } from './requests.js';
-
-const DEFAULT_BATCH = 8;
+import { Runner } from './runner.js';
 
 /** VGG16 on a GPU. Dispose of it, or the process does not end. */
 export class VGG16 {
-  readonly #network: Network;
-  readonly #rungs: Rungs;
+  /** The weights' file. */
+  readonly path: string;
+  /** That of its convolutions: another one where `path` is a trained head. */
+  readonly basePath: string;
+  /** How kernels are kept on the GPU. */
+  readonly dtype: TensorDtype;
+  /** What the weights' makers did to pixels. */
+  readonly preprocess: Preprocess;
+  /** One for each class; empty without a classifier. */
+  readonly labels: readonly Label[];
+  /** What was taken for granted of a weights file that does not say it, a line each. */
+  readonly notes: readonly string[];
+  /** How wide each layer is. */
+  readonly widths: Widths;
+  readonly #runner: Runner;
   readonly #ownsGpu: boolean;
-  #plan: { readonly key: string; readonly plan: ForwardPlan } | undefined;
-  /** Calls wait for each other: they share one plan. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #isBusy = false;
-  #disposed = false;
 
   private constructor(
     readonly gpu: Gpu,
     network: Network,
-    /** What the weights' makers did to pixels. */
-    readonly preprocess: Preprocess,
-    /** One for each class; empty without a classifier. */
-    readonly labels: readonly Label[],
-    /** What was taken for granted of a weights file that does not say it, a line each. */
-    readonly notes: readonly string[],
+    { path, base, notes }: OpenedWeights,
+    { dense, classes, preprocess }: Vgg16Weights,
     options: Vgg16Options,
   ) {
-    this.#network = network;
-    this.#rungs = options.rungs ?? {};
+    const outputs = dense.at(-1)?.outputs;
+    this.path = path;
+    this.basePath = base?.path ?? path;
+    this.dtype = network.dtype;
+    this.preprocess = preprocess;
+    this.labels = outputs === undefined ? [] : labelsFor(outputs, classes);
+    this.notes = notes;
+    this.widths = network.widths;
+    this.#runner = new Runner(gpu, network, NORMALISATIONS[preprocess], options.rungs ?? {});
     this.#ownsGpu = options.gpu === undefined;
   }
 
@@ -55,16 +70,14 @@ export class VGG16 {
    *                      is asked for; UsageError for an unknown dtype; NoAdapterError; GpuError; the signal's reason
    */
   static async load(options: Vgg16Options = {}): Promise<VGG16> {
-    const source = await openWeights(options.weights ?? embeddedBasePath());
+    const source = await openWeights(options.weights ?? embeddedBasePath(), { base: options.base });
     let gpu: Gpu | undefined;
     try {
       const weights = describeVgg16(source);
       options.signal?.throwIfAborted();
       gpu = options.gpu ?? (await Gpu.open({ adapter: options.adapter }));
       const network = await Network.load(gpu, weights, options);
-      const classes = weights.dense.at(-1)?.outputs;
-      const labels = classes === undefined ? [] : labelsFor(classes, weights.classes);
-      return new VGG16(gpu, network, weights.preprocess, labels, source.notes, options);
+      return new VGG16(gpu, network, source, weights, options);
     } catch (error) {
       if (!options.gpu) gpu?.dispose();
       throw error;
@@ -73,14 +86,9 @@ export class VGG16 {
     }
   }
 
-  /** False for weights that end with block5_pool, as the embedded base does. */
+  /** False for weights that end with a pooling layer, as the embedded base does. */
   get hasClassifier(): boolean {
     return this.labels.length > 0;
-  }
-
-  /** How wide each layer is. */
-  get widths(): Widths {
-    return this.#network.widths;
   }
 
   /** Side in pixels of the pictures that the classifier takes; undefined where it takes any, or without one. */
@@ -189,15 +197,11 @@ export class VGG16 {
         throw new UsageError('forward() takes pictures of one size');
       }
     }
-    return this.#inTurn(async () => {
-      const plan = await this.#planFor({
-        batch: pictures.length,
-        height,
-        width,
-        outputs: outputs.map((name) => layerNamed(name, this.widths)),
-      });
-      return plan.run(concatenated(pictures));
-    });
+    const named = outputs.map((name) => layerNamed(name, this.widths));
+    return this.#runner.run(
+      { batch: pictures.length, height, width, outputs: named },
+      concatenated(pictures),
+    );
   }
 
   /**
@@ -215,16 +219,10 @@ export class VGG16 {
     checkCount('batch', batch);
     checkCount('passes', passes);
     if (!this.gpu.features.has('timestamp-query')) return undefined;
-    return this.#inTurn(async () => {
-      const plan = await this.#planFor({
-        batch,
-        height,
-        width,
-        outputs: [layerNamed(until, this.widths)],
-        timed: true,
-      });
-      return profile(plan, passes, warmUp);
-    });
+    const outputs = [layerNamed(until, this.widths)];
+    return this.#runner.use({ batch, height, width, outputs, timed: true }, (plan) =>
+      profile(plan, passes, warmUp),
+    );
   }
 
   /**
@@ -232,95 +230,25 @@ export class VGG16 {
    * device such a call is let finish first. Safe to call twice.
    */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
+    this.#runner.dispose();
     if (this.#ownsGpu) this.gpu.dispose();
-    else if (!this.#isBusy) this.#free();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** One layer's result for each picture, in order. */
-  async *#each(
+  #each(
     inputs: readonly PictureInput[],
     output: LayerName,
     options: RunOptions & EachOptions,
-  ): AsyncGenerator<Features & { readonly index: number }> {
-    const {
-      batch = DEFAULT_BATCH,
-      framing = defaultFraming(this.widths),
-      onProgress,
-      onError,
-      signal,
-    } = options;
-    checkRequest(this.widths, output, framing);
-    const chunk = evenBatch(inputs.length, batch);
-    const check = ({ index, picture }: ReadPicture) => {
-      if (framing.crop === 'none')
-        checkSize(this.widths, output, this.gpu.limits, picture, nameOf(inputs[index]!));
-    };
-    for await (const pictures of readPictures(inputs, framing, { chunk, check, onError, signal })) {
-      for (const run of sameSized(pictures)) {
-        const { height, width } = run[0]!.picture;
-        const layers = planLayers(this.widths, height, width, output);
-        const { shape } = layers[layers.length - 1]!;
-        // Cropped pictures all have one size: the last batch, if short, goes through the others' plan.
-        const most = framing.crop === 'none' ? run.length : chunk;
-        const size = Math.min(most, largestBatch(this.gpu.limits, layers, height, width));
-        for (let start = 0; start < run.length; start += size) {
-          signal?.throwIfAborted();
-          const some = run.slice(start, start + size);
-          const results = await this.#inTurn(async () => {
-            const plan = await this.#planFor({ batch: size, height, width, outputs: [output] });
-            return (await plan.run(concatenated(some.map(({ picture }) => picture)))).get(output)!;
-          });
-          // The null backend leaves in memory whatever was there.
-          if (this.gpu.info.source !== 'null') checkFinite(output, results);
-          onProgress?.(some.at(-1)!.index + 1, inputs.length);
-          const length = results.length / size;
-          for (const [i, { index }] of some.entries()) {
-            yield { index, data: results.slice(i * length, (i + 1) * length), shape };
-          }
-        }
-      }
-    }
-  }
-
-  async #planFor(request: PlanRequest): Promise<ForwardPlan> {
-    const key = JSON.stringify(request);
-    if (this.#plan?.key === key) return this.#plan.plan;
-    this.#plan?.plan.dispose();
-    this.#plan = undefined;
-    const normalisation = NORMALISATIONS[this.preprocess];
-    const plan = await ForwardPlan.create(this.gpu, this.#network, normalisation, {
-      ...request,
-      rungs: this.#rungs,
+  ): AsyncGenerator<Answer> {
+    const { gpu, widths } = this;
+    const asked = { runner: this.#runner, widths, limits: gpu.limits, output };
+    return eachResult(inputs, asked, options, (results) => {
+      // The null backend leaves in memory whatever was there.
+      if (gpu.info.source !== 'null') checkFinite(output, results);
     });
-    this.#plan = { key, plan };
-    return plan;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(async () => {
-      if (this.#disposed) throw new UsageError('this VGG16 has been disposed of');
-      this.#isBusy = true;
-      try {
-        return await work();
-      } finally {
-        this.#isBusy = false;
-        if (this.#disposed) this.#free();
-      }
-    });
-    this.#turn = result.catch(() => {});
-    return result;
-  }
-
-  #free(): void {
-    this.#plan?.plan.dispose();
-    this.#plan = undefined;
-    this.#network.dispose();
   }
 }
 

@@ -57,7 +57,7 @@ export interface FoundLayer {
 
 /** What a dialect makes of an archive: VGG16's layers in order, each seen the way PyTorch lays it out. */
 export interface FoundVgg16 {
-  /** Thirteen; kernels (O,I,3,3), input channels in the order that `preprocess` says. */
+  /** Thirteen, or fewer below a head on an earlier block; kernels (O,I,3,3), input channels in the order that `preprocess` says. */
   readonly convs: readonly FoundLayer[];
   /**
    * Any number of dense layers with ReLU between them, none without a top; kernels (O,I). The first one's is (O,C,S,S)
@@ -66,6 +66,8 @@ export interface FoundVgg16 {
   readonly dense: readonly FoundLayer[];
   /** How the last feature map becomes the first dense layer's input. */
   readonly pool: 'flatten' | 'avg';
+  /** What else its metadata say of the head's input: `features`, `size`. */
+  readonly input?: Readonly<Record<string, string>> | undefined;
   readonly preprocess: Preprocess;
   /** Why `preprocess` is what it is, where the file does not say it and it was taken for granted. */
   readonly preprocessNote?: string | undefined;

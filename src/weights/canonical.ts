@@ -26,7 +26,7 @@ const SMALLEST_STRIPE = 2 ** 25;
  */
 export function canonicalSource(archive: Archive, found: FoundVgg16, fileSize: number): OpenedWeights {
   checkShapes(archive, found);
-  const { convs, dense, pool, preprocess, classes } = found;
+  const { convs, dense, pool, preprocess, classes, input } = found;
   const layers = [
     ...convs.map((layer, i) => ({ name: CONV_NAMES[i]![1], ...layer })),
     ...dense.map((layer, i) => ({ name: `classifier.${3 * i}`, ...layer })),
@@ -38,6 +38,7 @@ export function canonicalSource(archive: Archive, found: FoundVgg16, fileSize: n
     ]),
   );
   const metadata = {
+    ...input,
     preprocess,
     ...(dense.length > 0 && { pool }),
     ...(classes && { classes: JSON.stringify(classes) }),

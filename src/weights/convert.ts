@@ -8,6 +8,7 @@ import type { Preprocess } from './archive.js';
 import { checkChoice, checkNames } from './checks.js';
 import type { WorkOptions } from './chunks.js';
 import { type OpenedWeights, type Origin, openWeights } from './open.js';
+import { PREPROCESS_TEXTS } from './preprocess.js';
 import { BYTES_PER_ELEMENT } from './source.js';
 import { sizeOf } from './strided.js';
 import { type NamedTensor, torchvisionTensors } from './torchvision.js';
@@ -15,6 +16,8 @@ import { describeVgg16, type Vgg16Weights } from './vgg16.js';
 import { writeVgg16 } from './write.js';
 
 export interface ConvertOptions extends WorkOptions {
+  /** Of a head: the file of its base, instead of the one that it says. */
+  readonly base?: string | URL | undefined;
   /** Default: f16 where all of the input's tensors are, else f32. */
   readonly dtype?: 'f32' | 'f16' | undefined;
   /** What input the network expects, where the file does not say it or says it wrongly. */
@@ -56,15 +59,16 @@ export interface ConvertedTensor {
 }
 
 /**
- * Converts a VGG16 of any format that `VGG16.load` reads to safetensors in torchvision's names. Streams: memory does
- * not grow with the file. The output appears only when it is complete and on the disk.
+ * Converts a VGG16 of any format that `VGG16.load` reads to safetensors in torchvision's names; a trained head together
+ * with its base, which the output does not need any more. Streams: memory does not grow with the file. The output
+ * appears only when it is complete and on the disk.
  *
  * @param input  a path or a `file:` URL
  * @throws WeightsError for an input that is missing, damaged or no VGG16, and for numbers that are not finite in the
  *                      dtype, with tensor and place
  * @throws OutputError  where the output is there already or cannot be written
  * @throws UsageError   for an unknown dtype or preprocess, classes that are no names or do not fit the classifier, and
- *                      where input and output are one file
+ *                      where the output is a file that is read
  * @throws the signal's reason
  */
 export async function convertWeights(
@@ -72,11 +76,12 @@ export async function convertWeights(
   output: string,
   options: ConvertOptions = {},
 ): Promise<Conversion> {
-  const { classes, overwrite = false, onProgress, signal } = options;
+  const { classes, preprocess, base, onProgress, signal } = options;
   checkOptions(options);
-  await checkOutput(input instanceof URL ? fileURLToPath(input) : input, output, overwrite);
-  const source = await openWeights(input, { preprocess: options.preprocess });
+  await checkOutput([input instanceof URL ? fileURLToPath(input) : input], output, options);
+  const source = await openWeights(input, { preprocess, base });
   try {
+    await checkOutput([source.path, ...(source.base ? [source.base.path] : [])], output, options);
     const weights = describeVgg16(source);
     checkClasses(weights, classes);
     const tensors = torchvisionTensors(weights);
@@ -114,18 +119,27 @@ function ownDtype(tensors: readonly NamedTensor[]): 'F32' | 'F16' {
 
 function checkOptions({ dtype, preprocess, classes }: ConvertOptions): void {
   checkChoice('dtype', dtype, Object.keys(DTYPES));
-  checkChoice('preprocess', preprocess, Object.keys(PREPROCESS));
+  checkChoice('preprocess', preprocess, Object.keys(PREPROCESS_TEXTS));
   if (classes !== undefined) checkNames('classes', classes);
 }
 
-async function checkOutput(input: string, output: string, overwrite: boolean): Promise<void> {
-  const existing = await realpath(output).catch(() => undefined);
+async function checkOutput(
+  inputs: readonly string[],
+  output: string,
+  { overwrite = false }: ConvertOptions,
+): Promise<void> {
+  const existing = await realPath(output);
   if (existing === undefined) return;
-  if (existing === (await realpath(input).catch(() => undefined))) {
+  for (const input of inputs) {
+    if (existing !== (await realPath(input))) continue;
     throw new UsageError(`${output} would be converted onto itself; name another file to write`);
   }
   if (!overwrite)
     throw new OutputError(`cannot write ${output}: it is there already; --force (overwrite) replaces it`);
+}
+
+function realPath(path: string): Promise<string | undefined> {
+  return realpath(path).catch(() => undefined);
 }
 
 function checkClasses({ source, dense }: Vgg16Weights, classes: readonly string[] | undefined): void {
@@ -137,28 +151,23 @@ function checkClasses({ source, dense }: Vgg16Weights, classes: readonly string[
   throw new UsageError(`${named} named, but ${source.path} ${has}`);
 }
 
-/** What stands for each kind of input in the metadata; it begins with the word that is read. */
-const PREPROCESS: Readonly<Record<Preprocess, string>> = {
-  torchvision: 'torchvision (RGB, / 255, minus 0.485 0.456 0.406, / 0.229 0.224 0.225)',
-  caffe: 'caffe (BGR, minus 103.939 116.779 123.68)',
-};
-
 /**
  * What the file says of itself, with the rest filled in. ImageNet's classes are not listed: 1000 outputs without names
  * are taken for them.
  */
 function metadataOf(
-  { path, format, metadata, ownMetadata }: OpenedWeights,
+  { path, format, metadata, ownMetadata, base }: OpenedWeights,
   { dense, pool, classes, preprocess }: Vgg16Weights,
   options: ConvertOptions,
 ): Record<string, string> {
-  const { dtype: _, ...own } = { ...metadata, ...ownMetadata }; // its dtype is that of the file as it was
+  // What a head says of itself is not all true of it with its base. The dtype is that of the file as it was.
+  const { dtype: _, ...own } = { ...metadata, ...(base ? {} : ownMetadata) };
   const names = options.classes ?? classes;
   return {
     ...own,
     format: 'pt', // for libraries that ask whether a file is PyTorch's
     source: options.source ?? own.source ?? `${basename(path)} (${format})`,
-    preprocess: PREPROCESS[preprocess],
+    preprocess: PREPROCESS_TEXTS[preprocess],
     ...(dense.length > 0 && { pool }),
     ...(names && { classes: JSON.stringify(names) }),
     ...(options.licence !== undefined && { license: options.licence }),

@@ -9,6 +9,9 @@ import { hashFile } from './fetch/hash.js';
 const PACKAGE = 'vgg16-webgpu';
 const FILE = join('weights', 'vgg16-imagenet-base.safetensors');
 
+/** What it is called wherever weights are named. */
+export const EMBEDDED = 'embedded';
+
 /** Of the file as released; weights/README.md tells it, too. */
 export const EMBEDDED_BASE_SHA256 = 'da17aa8037a4c53c43f72ccf88dc7c646934e70709d0ce7bed6553e31ce85e1c';
 

@@ -9,13 +9,10 @@
 // torchvision's own is classifier.0, .3, .6: ReLU and dropout take numbers, too.
 
 import { WeightsError } from '../errors.js';
-import type { FoundVgg16 } from './archive.js';
+import { type FeatureLayer, featureSideOf, type Pool, saidPool, saidSize } from './head_input.js';
 import { matchShape, type ShapePattern } from './shapes.js';
 import type { TensorEntry, WeightsSource } from './source.js';
 import { formatShape, quote } from './text.js';
-
-/** How the last feature map becomes the first dense layer's input. */
-export type Pool = FoundVgg16['pool'];
 
 /** torchvision's and timm's heads have three; more than this is no classifier that anyone trained. */
 export const MAX_DEPTH = 16;
@@ -79,20 +76,40 @@ export interface HeadInput {
   readonly pool: Pool;
   /** Side of the last feature map; undefined where it is averaged, whatever its size. */
   readonly featureSide: number | undefined;
+  /** Side in px of the pictures that the head was trained with; undefined where the file does not say it. */
+  readonly size: number | undefined;
 }
 
 /**
  * What the head reads of a last feature map of `channels` channels, by the metadata `pool`, else by the first kernel's
  * shape: flattened.
  *
- * @throws WeightsError where the shape suits neither, or not what the metadata say
+ * @throws WeightsError where the shape suits neither, or not what the metadata `pool` and `size` say
  */
 export function headInputOf(
+  source: WeightsSource,
+  naming: HeadNaming,
+  kernel: TensorEntry,
+  features: FeatureLayer,
+  channels: number,
+): HeadInput {
+  const input = mapOf(source, naming, kernel, channels);
+  const size = saidSize(source);
+  const side = size && featureSideOf(size, features);
+  if (side === undefined || input.featureSide === undefined || side === input.featureSide)
+    return { ...input, size };
+  throw new WeightsError(
+    `${source.path}: metadata size is "${size}", of which ${features} makes a map of side ${side}, but ` +
+      `${quote(kernel.name)} reads one of side ${input.featureSide}`,
+  );
+}
+
+function mapOf(
   source: WeightsSource,
   { dialect }: HeadNaming,
   kernel: TensorEntry,
   channels: number,
-): HeadInput {
+): Omit<HeadInput, 'size'> {
   const pool = saidPool(source);
   if (dialect === 'timm') {
     const { S } = matchShape(source, kernel, ['O', channels, 'S', 'S']);
@@ -119,10 +136,4 @@ export function headInputOf(
 export function squareSide(size: number, channels: number): number | undefined {
   const side = Math.sqrt(size / channels);
   return Number.isInteger(side) && side > 0 ? side : undefined;
-}
-
-function saidPool({ path, metadata }: WeightsSource): Pool | undefined {
-  const said = metadata.pool;
-  if (said === undefined || said === 'flatten' || said === 'avg') return said;
-  throw new WeightsError(`${path}: metadata pool is ${quote(said)}, expected "flatten" or "avg"`);
 }

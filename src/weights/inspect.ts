@@ -2,8 +2,8 @@
 
 import type { Preprocess } from './archive.js';
 import { chunkOptions, type WorkOptions } from './chunks.js';
-import type { Pool } from './head.js';
-import type { OpenedWeights, Origin } from './opened.js';
+import type { FeatureLayer, Pool } from './head_input.js';
+import type { HeadsBase, OpenedWeights, Origin } from './opened.js';
 import type { Dtype } from './source.js';
 import { type Statistics, statisticsOf } from './statistics.js';
 import { torchvisionTensors } from './torchvision.js';
@@ -27,6 +27,12 @@ export interface Inspection {
   /** Inputs of the first dense layer and outputs of all; empty without a classifier. */
   readonly head: readonly number[];
   readonly pool: Pool;
+  /** The pooling layer that the head stands on, or the base ends with. */
+  readonly features: FeatureLayer;
+  /** Side in px of the pictures that the head was trained with; null where the file does not say it. */
+  readonly size: number | null;
+  /** The file of the convolutions, where it is another one. */
+  readonly base: HeadsBase | null;
   /** Null where the file does not name them. */
   readonly classes: readonly string[] | null;
   /** As they stand in the file; null where its format has none. */
@@ -43,7 +49,7 @@ export interface Inspection {
  */
 export async function inspectWeights(source: OpenedWeights, options: WorkOptions = {}): Promise<Inspection> {
   const weights = describeVgg16(source);
-  const { dense, preprocess, pool, classes = null } = weights;
+  const { dense, preprocess, pool, features, size = null, classes = null } = weights;
   const named = torchvisionTensors(weights);
   const reading = chunkOptions(
     named.map(({ entry }) => entry),
@@ -66,6 +72,9 @@ export async function inspectWeights(source: OpenedWeights, options: WorkOptions
     preprocessAssumed: source.preprocessNote !== undefined,
     head: dense.length > 0 ? [dense[0]!.inputs, ...dense.map(({ outputs }) => outputs)] : [],
     pool,
+    features,
+    size,
+    base: source.base ?? null,
     classes,
     metadata: source.ownMetadata ?? null,
     notes: source.notes,

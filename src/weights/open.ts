@@ -1,30 +1,53 @@
-// Opens a weights file, whatever its format.
+// Opens a weights file, whatever its format; a head alone together with its base.
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UsageError, WeightsError } from '../errors.js';
 import type { Archive, FoundVgg16, Preprocess } from './archive.js';
 import { canonicalSource } from './canonical.js';
 import { detectFormat, type Format } from './detect.js';
 import { asWeightsError } from './file.js';
+import { saysHead } from './head_metadata.js';
 import type { OpenedWeights } from './opened.js';
 
-export type { OpenedWeights, Origin } from './opened.js';
+export type { HeadsBase, OpenedWeights, Origin } from './opened.js';
 
 export interface OpenOptions {
   /** How pixels are to be prepared, where the file does not say it or is wrong. */
   readonly preprocess?: Preprocess | undefined;
+  /** For a head: the file of its base, instead of the one that it says. */
+  readonly base?: string | URL | undefined;
 }
 
 /**
- * Opens weights in torchvision's names and layout; `describeVgg16` tells their layers.
+ * Opens weights in torchvision's names and layout; `describeVgg16` tells their layers. A trained head is opened together
+ * with the base that it was trained on, and is a whole VGG16 with it.
  *
  * @param file  a path or a `file:` URL of a safetensors, PyTorch, Keras, NumPy, ONNX or TensorFlow.js file, which is
- *   known by its content; TensorFlow.js' may be the folder of model.json
- * @throws WeightsError for a file that is missing, damaged, of no known format, or without a VGG16
+ *   known by its content; TensorFlow.js' may be the folder of model.json, a trained head's that of its run
+ * @throws WeightsError for a file that is missing, damaged, of no known format, or without a VGG16; for a head whose base
+ *   is missing or another; UsageError for a base with what is no head
  */
 export async function openWeights(file: string | URL, options: OpenOptions = {}): Promise<OpenedWeights> {
-  const path = await fileOf(file instanceof URL ? fileURLToPath(file) : file);
+  const source = await openAsItIs(file instanceof URL ? fileURLToPath(file) : file, options);
+  if (saysHead(source)) {
+    const { withBase } = await import('./compose.js');
+    return await withBase(source, options);
+  }
+  if (options.base === undefined) return source;
+  await source.close();
+  throw new UsageError(
+    `${source.path} is no head: it has convolutions of its own, and --base (base) is for heads`,
+  );
+}
+
+/** As `openWeights`, but a head without its base. */
+export async function openAsItIs(
+  file: string,
+  options: Pick<OpenOptions, 'preprocess'> = {},
+): Promise<OpenedWeights> {
+  const path = await fileOf(file);
   try {
     return await OPENERS[await detectFormat(path)](path, options);
   } catch (error) {
@@ -32,15 +55,22 @@ export async function openWeights(file: string | URL, options: OpenOptions = {})
   }
 }
 
-const MODEL_JSON = 'model.json';
+/** The files that stand for their folder. */
+const FILES_OF_FOLDERS = { 'model.json': 'a TensorFlow.js model', 'best.safetensors': 'a run' } as const;
 
-/** A folder's model.json, where it is one; any other path as it is. */
+/** The file that a folder stands for; any other path as it is. @throws WeightsError for a folder that has none */
 async function fileOf(path: string): Promise<string> {
-  const within = join(path, MODEL_JSON);
-  return (await exists(within)) ? within : path;
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isDirectory()) return path;
+  for (const name of Object.keys(FILES_OF_FOLDERS)) {
+    const within = join(path, name);
+    if (await isFile(within)) return within;
+  }
+  const wanted = Object.entries(FILES_OF_FOLDERS).map(([name, what]) => `${name} (${what})`);
+  throw new WeightsError(`${path}: a folder without ${wanted.join(' or ')}`);
 }
 
-async function exists(path: string): Promise<boolean> {
+async function isFile(path: string): Promise<boolean> {
   return await stat(path).then(
     (found) => found.isFile(),
     () => false,

@@ -12,6 +12,17 @@ export interface Origin {
   readonly stored: string;
 }
 
+/** The base of a head that was opened with it. */
+export interface HeadsBase {
+  /** As the head says it: `embedded`, a known name, or a path. */
+  readonly ref: string;
+  /** The file that was opened. */
+  readonly path: string;
+  readonly format: string;
+  /** Of the convolutions below the head: see `fingerprintOf`. */
+  readonly fingerprint: string;
+}
+
 export interface OpenedWeights extends WeightsSource {
   /** "PyTorch (zip)", "Keras HDF5", "safetensors" */
   readonly format: string;
@@ -21,6 +32,8 @@ export interface OpenedWeights extends WeightsSource {
   readonly notes: readonly string[];
   /** That of the notes which tells that the file does not say how pixels are to be prepared. */
   readonly preprocessNote?: string | undefined;
+  /** Where the file holds a head alone, whose convolutions are another file's. */
+  readonly base?: HeadsBase | undefined;
   /** By the names of `tensors`. */
   readonly origins: ReadonlyMap<string, Origin>;
 }

@@ -9,10 +9,13 @@
 
 import { WeightsError } from '../errors.js';
 import type { Preprocess } from './archive.js';
-import { denseShape, type HeadInput, type HeadNaming, headInputOf, headNamingOf, type Pool } from './head.js';
+import { denseShape, type HeadInput, type HeadNaming, headInputOf, headNamingOf } from './head.js';
+import { type FeatureLayer, type Pool, saidFeatures } from './head_input.js';
+import { parseClasses } from './head_metadata.js';
+import { saidPreprocess } from './preprocess.js';
 import { type Bindings, matchShape, type ShapePattern } from './shapes.js';
 import type { TensorEntry, WeightsSource } from './source.js';
-import { listNames, quote } from './text.js';
+import { listNames } from './text.js';
 
 export interface LayerWeights {
   /** block1_conv1 to block5_conv3, fc1 to fcN */
@@ -37,7 +40,9 @@ export interface DenseWeights extends LayerWeights {
 
 export interface Vgg16Weights {
   readonly source: WeightsSource;
-  /** block1_conv1 to block5_conv3; each kernel is (outputChannels, inputChannels, 3, 3) */
+  /** The pooling layer that the head stands on, and the base ends with: block5_pool but for heads that say another. */
+  readonly features: FeatureLayer;
+  /** block1_conv1 to the last one before `features`; each kernel is (outputChannels, inputChannels, 3, 3) */
   readonly convs: readonly ConvWeights[];
   /**
    * fc1 to fcN with ReLU between them, each kernel (outputs, inputs) row-major; empty without a top. Flattened, fc1's
@@ -48,6 +53,8 @@ export interface Vgg16Weights {
   readonly pool: Pool;
   /** Side of the last feature map, as fc1 expects it: 7 for pictures of 224 px. Undefined if averaged or without a top. */
   readonly featureSide: number | undefined;
+  /** Side in px of the pictures that the head was trained with, where the file says it. */
+  readonly size: number | undefined;
   readonly preprocess: Preprocess;
   /** Names of the last dense layer's outputs, where the file says them. */
   readonly classes: readonly string[] | undefined;
@@ -70,6 +77,12 @@ export const CONV_NAMES: readonly (readonly [layer: string, tensor: string])[] =
   ['block5_conv3', 'features.28'],
 ];
 
+/** Those up to a pooling layer. */
+export function convNamesUntil(features: FeatureLayer): typeof CONV_NAMES {
+  const block = Number(features.charAt('block'.length));
+  return CONV_NAMES.filter(([layer]) => Number(layer.charAt('block'.length)) <= block);
+}
+
 /** The networks that VGG16 is taken for, by their number of convolutions. */
 export const RELATIVES: ReadonlyMap<number, string> = new Map([
   [8, 'VGG11'],
@@ -85,22 +98,25 @@ export const RELATIVES: ReadonlyMap<number, string> = new Map([
  * @throws WeightsError for names that are missing or unknown, shapes that do not fit, and metadata that contradicts
  */
 export function describeVgg16(source: WeightsSource): Vgg16Weights {
-  const naming = checkNames(source);
+  const features = saidFeatures(source);
+  const naming = checkNames(source, features);
   const convs: ConvWeights[] = [];
   let channels = 3;
-  for (const [layer, tensor] of CONV_NAMES) {
+  for (const [layer, tensor] of convNamesUntil(features)) {
     const { kernel, bias, bound } = layerTensors(source, tensor, ['O', channels, 3, 3]);
     convs.push({ layer, kernel, bias, inputChannels: channels, outputChannels: bound.O! });
     channels = bound.O!;
   }
-  const head = naming && describeHead(source, naming, channels);
+  const head = naming && describeHead(source, naming, features, channels);
   return {
     source,
+    features,
     convs,
     dense: head?.dense ?? [],
     pool: head?.pool ?? 'flatten',
     featureSide: head?.featureSide,
-    preprocess: preprocessOf(source),
+    size: head?.size,
+    preprocess: saidPreprocess(source),
     classes: classesOf(source, head?.dense.at(-1)?.outputs),
   };
 }
@@ -108,12 +124,13 @@ export function describeVgg16(source: WeightsSource): Vgg16Weights {
 function describeHead(
   source: WeightsSource,
   naming: HeadNaming,
+  features: FeatureLayer,
   channels: number,
 ): HeadInput & { readonly dense: DenseWeights[] } {
   const first = source.tensors.get(`${naming.layers[0]}.weight`)!;
-  const { pool, featureSide } = headInputOf(source, naming, first, channels);
+  const input = headInputOf(source, naming, first, features, channels);
   const dense: DenseWeights[] = [];
-  let width = channels * (featureSide ?? 1) ** 2;
+  let width = channels * (input.featureSide ?? 1) ** 2;
   for (const [i, tensor] of naming.layers.entries()) {
     // What the first one reads has been found to fit.
     const shape = i === 0 ? ['O', ...first.shape.slice(1)] : denseShape(naming, tensor, width);
@@ -121,11 +138,14 @@ function describeHead(
     dense.push({ layer: `fc${i + 1}`, kernel, bias, inputs: width, outputs: bound.O! });
     width = bound.O!;
   }
-  return { dense, pool, featureSide };
+  return { dense, ...input };
 }
 
-/** Checks that the file holds a VGG16's names and no others; returns those of its head, undefined where it has none. */
-function checkNames(source: WeightsSource): HeadNaming | undefined {
+/**
+ * Checks that the file holds a VGG16's names and no others; returns those of its head, undefined where it has none. What
+ * lies behind the layer that the head stands on need not be there.
+ */
+function checkNames(source: WeightsSource, features: FeatureLayer): HeadNaming | undefined {
   const names = [...source.tensors.keys()];
   const fault = (what: string) => new WeightsError(`${source.path}: ${what}`);
   if (names.some((name) => /^features\.\d+\.running_(mean|var)$/.test(name))) {
@@ -137,13 +157,15 @@ function checkNames(source: WeightsSource): HeadNaming | undefined {
     throw fault(`not a VGG16 in torchvision's or timm's names (features.0.weight ...): it holds ${found}`);
   }
   const relative = RELATIVES.get(kernels);
-  if (relative) throw fault(`this looks like ${relative}: ${kernels} convolutions where VGG16 has 13`);
+  if (relative && source.metadata.features === undefined)
+    throw fault(`this looks like ${relative}: ${kernels} convolutions where VGG16 has 13`);
 
   const isPresent = (name: string) => source.tensors.has(name);
   const naming = headNamingOf(source);
-  const base = tensorNames(CONV_NAMES.map(([, tensor]) => tensor));
+  const namesOf = (convs: typeof CONV_NAMES) => tensorNames(convs.map(([, tensor]) => tensor));
+  const base = namesOf(convNamesUntil(features));
   const top = tensorNames(naming?.layers ?? []);
-  const known = new Set([...base, ...top]);
+  const known = new Set([...namesOf(CONV_NAMES), ...top]);
   const faults = [
     ['missing tensors of the base', base.filter((name) => !isPresent(name))],
     ['only part of the classifier, missing', top.filter((name) => !isPresent(name))],
@@ -172,24 +194,11 @@ function layerTensors(
   return { kernel, bias, bound };
 }
 
-function preprocessOf(source: WeightsSource): Preprocess {
-  const said = source.metadata.preprocess;
-  if (said === undefined) return 'torchvision'; // whose names these are
-  const known = /^(torchvision|caffe)\b/.exec(said)?.[1];
-  if (known) return known as Preprocess;
-  throw new WeightsError(
-    `${source.path}: metadata preprocess is ${quote(said)}, expected "torchvision" or "caffe" at its start`,
-  );
-}
-
 function classesOf(source: WeightsSource, outputs: number | undefined): readonly string[] | undefined {
   const said = source.metadata.classes;
   if (said === undefined) return undefined;
   const fault = (what: string) => new WeightsError(`${source.path}: metadata classes ${what}`);
-  const classes = parseJson(said);
-  if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
-    throw fault('is not a JSON list of names');
-  }
+  const classes = parseClasses(said, fault);
   if (outputs === undefined) throw fault('names classes, but the file has no classifier');
   if (classes.length !== outputs) {
     throw fault(
@@ -197,12 +206,4 @@ function classesOf(source: WeightsSource, outputs: number | undefined): readonly
     );
   }
   return classes;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -141,7 +141,10 @@ describe('weights', () => {
 
   it.each([
     ['missing.safetensors', 'error: missing.safetensors: no such file'],
-    ['nothing in it', 'error: nothing in it: not a file'],
+    [
+      'nothing in it',
+      'error: nothing in it: a folder without model.json (a TensorFlow.js model) or best.safetensors (a run)',
+    ],
     [
       'text.jpg',
       expect.stringMatching(/^error: text\.jpg: not a weights file of a known format: safetensors, /),

@@ -105,7 +105,9 @@ test('a missing file, and a folder', async () => {
     /missing: no such file$/,
   );
   mkdirSync(join(folder, 'empty'));
-  expect((await thrownBy(() => openWeights(join(folder, 'empty')))).message).toMatch(/empty: not a file$/);
+  expect((await thrownBy(() => openWeights(join(folder, 'empty')))).message).toMatch(
+    /empty: a folder without model\.json .* or best\.safetensors \(a run\)$/,
+  );
 });
 
 test('the folder of a TensorFlow.js model is opened by its model.json', async () => {

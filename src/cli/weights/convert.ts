@@ -11,10 +11,10 @@ import { OFFLINE_OPTION } from '../fetching.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { byteText, grouped } from '../units.js';
-import { weightsFile } from '../weights_file.js';
+import { BASE_OPTION, type BaseFlags, baseFile, weightsFile } from '../weights_file.js';
 import { readClassNames } from './class_names.js';
 
-interface ConvertFlags {
+interface ConvertFlags extends BaseFlags {
   readonly out?: string;
   readonly dtype?: 'f32' | 'f16';
   readonly preprocess?: Preprocess;
@@ -22,7 +22,6 @@ interface ConvertFlags {
   readonly source?: string;
   readonly licence?: string;
   readonly force?: true;
-  readonly offline?: true;
   readonly verbose?: true;
 }
 
@@ -35,9 +34,10 @@ Examples:
 IN may be PyTorch's (.pth, .pt), timm's (.safetensors), Keras' (.h5,
 .weights.h5, .keras), NumPy's (.npz), an ONNX model, or the model.json of a
 TensorFlow.js layers model; what it is is seen in it, not in its name. A head of
-other dense layers comes along. Half the size and hardly a difference:
---dtype f16. The JSON of --classes is a list, ["ant", "bee"], or names by their
-output's number, {"0": "ant", "1": "bee"} or {"0": ["n02219486", "ant"], ...}.`;
+other dense layers comes along, a trained head with its base, as \`vgg16 export\`
+writes it. Half the size and hardly a difference: --dtype f16. The JSON of
+--classes is a list, ["ant", "bee"], or names by their output's number,
+{"0": "ant", "1": "bee"} or {"0": ["n02219486", "ant"], ...}.`;
 
 export function addConvert(weights: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   weights
@@ -62,6 +62,7 @@ export function addConvert(weights: Command, terminal: Terminal, finish: (code: 
     .option('--source <text>', 'for the metadata: where the weights are from')
     .option('--licence <text>', 'for the metadata: the licence of the weights')
     .option('--force', 'replace the file that is there')
+    .option(...BASE_OPTION)
     .option(...OFFLINE_OPTION)
     .option('--verbose', 'list the tensors: as they were, as they are now')
     .addHelpText('after', EXAMPLES)
@@ -75,9 +76,10 @@ async function convert(name: string, flags: ConvertFlags, terminal: Terminal): P
   const classes = flags.classes === undefined ? undefined : await readClassNames(flags.classes);
   const source = flags.source ?? (known && `${known.attribution}, ${known.url}`);
   const licence = flags.licence ?? known?.licence;
+  const base = await baseFile(flags, terminal);
   const done = await withBar('convert', terminal, (onProgress) =>
     convertWeights(path, output, {
-      ...{ dtype, preprocess, classes, source, licence, overwrite },
+      ...{ base, dtype, preprocess, classes, source, licence, overwrite },
       ...{ onProgress, signal: terminal.signal },
     }),
   );
@@ -105,7 +107,7 @@ function mappingText({ tensors, dtype }: Conversion): string {
   return alignedRows(rows, [{}, {}, {}, {}, {}, {}, {}]).join('\n');
 }
 
-function summaryText(output: string, done: Conversion): string {
+export function summaryText(output: string, done: Conversion): string {
   const { format, layers, parameters, dtype, bytes, preprocess, classes } = done;
   const top = classes === 0 ? 'no classifier' : `${grouped(classes)} ${classes === 1 ? 'class' : 'classes'}`;
   return (

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import { shortened } from '../../weights/base.js';
 import { type InspectedTensor, type Inspection, inspectWeights } from '../../weights/inspect.js';
 import { formatShape } from '../../weights/text.js';
 import { withBar } from '../bytes_bar.js';
@@ -9,11 +10,10 @@ import { OFFLINE_OPTION } from '../fetching.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { grouped } from '../units.js';
-import { weightsFile, withWeights } from '../weights_file.js';
+import { BASE_OPTION, type BaseFlags, baseFile, weightsFile, withWeights } from '../weights_file.js';
 
-interface InspectFlags {
+interface InspectFlags extends BaseFlags {
   readonly json?: true;
-  readonly offline?: true;
 }
 
 const EXAMPLES = `
@@ -34,6 +34,7 @@ export function addInspect(weights: Command, terminal: Terminal, finish: (code: 
     .description('Lists metadata and tensors of a file of weights, with statistics.')
     .argument('<file>', 'a file of weights, or a NAME')
     .option('--json', 'print JSON and nothing else on stdout')
+    .option(...BASE_OPTION)
     .option(...OFFLINE_OPTION)
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, flags: InspectFlags) => finish(await inspect(file, flags, terminal)));
@@ -42,8 +43,11 @@ export function addInspect(weights: Command, terminal: Terminal, finish: (code: 
 async function inspect(name: string, flags: InspectFlags, terminal: Terminal): Promise<ExitCode> {
   const { signal } = terminal;
   const { path } = await weightsFile(name, flags, terminal);
-  const found = await withWeights(path, (source) =>
-    withBar('inspect', terminal, (onProgress) => inspectWeights(source, { onProgress, signal })),
+  const base = await baseFile(flags, terminal);
+  const found = await withWeights(
+    path,
+    (source) => withBar('inspect', terminal, (onProgress) => inspectWeights(source, { onProgress, signal })),
+    { base },
   );
   if (flags.json) terminal.print(JSON.stringify({ file: path, ...found }, undefined, 2));
   else terminal.print(reportText(path, found, terminal));
@@ -51,13 +55,14 @@ async function inspect(name: string, flags: InspectFlags, terminal: Terminal): P
 }
 
 function reportText(path: string, found: Inspection, { colours: { bold, dim } }: Terminal): string {
-  const { format, preprocess, preprocessAssumed, metadata, notes, tensors } = found;
+  const { format, preprocess, preprocessAssumed, base, metadata, notes, tensors } = found;
   const facts = [
     ['format', format],
     ['preprocess', preprocessAssumed ? `${preprocess} (taken for granted)` : preprocess],
     ['head', headText(found)],
+    ...(base ? [['base', `${base.path} (${base.format}), fingerprint ${shortened(base.fingerprint)}`]] : []),
     ...notes.map((note) => ['note', note]),
-    ...Object.entries(metadata ?? {}).map(([key, text]) => [`"${key}"`, shortened(text)]),
+    ...Object.entries(metadata ?? {}).map(([key, text]) => [`"${key}"`, cut(text)]),
   ].map((cells) => cells.map(printable));
   const right = { align: 'right' } as const;
   const [heading, ...rows] = alignedRows(
@@ -73,18 +78,19 @@ function reportText(path: string, found: Inspection, { colours: { bold, dim } }:
   ].join('\n');
 }
 
-function headText({ head, pool, classes }: Inspection): string {
+function headText({ head, pool, features, size, classes }: Inspection): string {
   if (head.length === 0) return 'none';
   const named = classes
     ? `; classes: ${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', ...' : ''}`
     : '';
   const from = pool === 'avg' ? 'averaged' : 'flattened';
-  return `${head.map(grouped).join(' -> ')}, from the ${from} feature map${named}`;
+  const of = size === null ? '' : ` of ${features}, pictures of ${size} px`;
+  return `${head.map(grouped).join(' -> ')}, from the ${from} feature map${of}${named}`;
 }
 
 const LONGEST = 100;
 
-function shortened(text: string): string {
+function cut(text: string): string {
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
 }
 

@@ -2,11 +2,11 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import { EMBEDDED } from '../../weights/embedded.js';
 import { type CacheEntry, type CacheState, listCached } from '../../weights/fetch/cached.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { byteText } from '../units.js';
-import { EMBEDDED } from '../weights_file.js';
 
 const EXAMPLES = `
 Examples:

@@ -4,11 +4,10 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
-import { embeddedBasePath } from '../../weights/embedded.js';
+import { EMBEDDED, embeddedBasePath } from '../../weights/embedded.js';
 import { cachedPath } from '../../weights/fetch/cached.js';
 import { SOURCE_NAMES } from '../../weights/fetch/manifest.js';
 import type { Terminal } from '../terminal.js';
-import { EMBEDDED } from '../weights_file.js';
 
 const EXAMPLES = `
 Examples:

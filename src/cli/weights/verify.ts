@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode, WeightsError } from '../../errors.js';
 import { chunkOptions } from '../../weights/chunks.js';
-import { EMBEDDED_BASE_SHA256, verifyEmbeddedBase } from '../../weights/embedded.js';
+import { EMBEDDED, EMBEDDED_BASE_SHA256, verifyEmbeddedBase } from '../../weights/embedded.js';
 import { listCached, verifyCached } from '../../weights/fetch/cached.js';
 import { isHashKnown } from '../../weights/fetch/claims.js';
 import { readFinite } from '../../weights/finite.js';
@@ -11,7 +11,7 @@ import { describeVgg16 } from '../../weights/vgg16.js';
 import { withBar } from '../bytes_bar.js';
 import { checkedText } from '../fetching.js';
 import { printable, type Terminal } from '../terminal.js';
-import { EMBEDDED, namedSource, withWeights } from '../weights_file.js';
+import { namedSource, withWeights } from '../weights_file.js';
 
 const EXAMPLES = `
 Examples:

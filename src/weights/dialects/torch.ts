@@ -72,11 +72,16 @@ export function findTorch(
       return { kernel: readsMap ? overMap(kernel, channels, featureSide!) : overUnits(kernel), bias };
     }),
     pool,
+    input: inputSaid(metadata),
     preprocess,
     preprocessNote: preprocessNoteOf(tensors, metadata),
     classes,
     notes,
   };
+}
+
+function inputSaid({ features, size }: WeightsSource['metadata']): FoundVgg16['input'] {
+  return { ...(features !== undefined && { features }), ...(size !== undefined && { size }) };
 }
 
 /** torchvision's or timm's, whose ReLUs are known. */

@@ -1,0 +1,105 @@
+// One layer's result for each of many pictures: while the GPU is at one batch, the next is read and submitted, so that it
+// never waits for those who look at results.
+
+import { nameOf } from '../image/decode.js';
+import type { PictureInput } from '../image/picture.js';
+import { type ReadPicture, readPictures } from '../image/read.js';
+import { type LayerName, planLayers, type Widths } from './architecture.js';
+import { type BatchLimits, concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
+import type { Features } from './features.js';
+import type { EachOptions, RunOptions } from './options.js';
+import { checkRequest, checkSize, defaultFraming } from './requests.js';
+import type { Pass, Runner } from './runner.js';
+
+const DEFAULT_BATCH = 8;
+
+/** Who is asked, and for what. */
+export interface Asked {
+  readonly runner: Runner;
+  readonly widths: Widths;
+  readonly limits: BatchLimits;
+  readonly output: LayerName;
+}
+
+/** A result with the place of its picture among the inputs. */
+export type Answer = Features & { readonly index: number };
+
+/** A batch that was submitted. */
+interface Batch extends Pass {
+  readonly pictures: readonly ReadPicture[];
+  /** How many pictures the pass is made for: the last batch may be short. */
+  readonly size: number;
+  /** Of one result. */
+  readonly shape: readonly number[];
+}
+
+/**
+ * Gives the results in order. Whoever stops early waits for what has been submitted.
+ *
+ * @param check  throws for results that cannot be
+ * @throws PictureError for a picture that cannot be used, unless `onError` takes it; UsageError for an impossible size;
+ *         GpuError; DeviceLostError; the signal's reason
+ */
+export async function* eachResult(
+  inputs: readonly PictureInput[],
+  asked: Asked,
+  options: RunOptions & EachOptions,
+  check: (results: Float32Array) => void,
+): AsyncGenerator<Answer> {
+  const { onProgress, signal } = options;
+  const batches = submitted(inputs, asked, options);
+  let next = batches.next();
+  try {
+    for (;;) {
+      const { done, value } = await next;
+      if (done) return;
+      signal?.throwIfAborted();
+      next = batches.next();
+      // Until it is waited for, its failure is nobody's.
+      next.catch(() => {});
+      const { pictures, size, shape } = value;
+      const results = (await value.results).get(asked.output)!;
+      check(results);
+      onProgress?.(pictures.at(-1)!.index + 1, inputs.length);
+      const length = results.length / size;
+      for (const [i, { index }] of pictures.entries()) {
+        yield { index, data: results.slice(i * length, (i + 1) * length), shape };
+      }
+    }
+  } finally {
+    const last = await next.catch(() => undefined);
+    await last?.value?.results.catch(() => {});
+    await batches.return(undefined);
+  }
+}
+
+/** The batches in order, each submitted when it is asked for. */
+async function* submitted(
+  inputs: readonly PictureInput[],
+  { runner, widths, limits, output }: Asked,
+  options: RunOptions & EachOptions,
+): AsyncGenerator<Batch, undefined> {
+  const { batch = DEFAULT_BATCH, framing = defaultFraming(widths), onError, signal } = options;
+  checkRequest(widths, output, framing);
+  const chunk = evenBatch(inputs.length, batch);
+  const check = ({ index, picture }: ReadPicture) => {
+    if (framing.crop === 'none') checkSize(widths, output, limits, picture, nameOf(inputs[index]!));
+  };
+  for await (const read of readPictures(inputs, framing, { chunk, check, onError, signal })) {
+    for (const run of sameSized(read)) {
+      const { height, width } = run[0]!.picture;
+      const layers = planLayers(widths, height, width, output);
+      const { shape } = layers[layers.length - 1]!;
+      // Cropped pictures all have one size: the last batch, if short, goes through the others' plan.
+      const most = framing.crop === 'none' ? run.length : chunk;
+      const size = Math.min(most, largestBatch(limits, layers, height, width));
+      for (let start = 0; start < run.length; start += size) {
+        signal?.throwIfAborted();
+        const pictures = run.slice(start, start + size);
+        const pixels = concatenated(pictures.map(({ picture }) => picture));
+        const { results } = await runner.begin({ batch: size, height, width, outputs: [output] }, pixels);
+        yield { results, pictures, size, shape };
+      }
+    }
+  }
+}

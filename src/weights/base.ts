@@ -1,0 +1,107 @@
+// The base of a head: which file is meant, and whether it is the one that the head was trained on.
+
+import { realpath, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WeightsError } from '../errors.js';
+import { EMBEDDED, embeddedBasePath } from './embedded.js';
+import { KNOWN_SOURCES } from './fetch/manifest.js';
+import { placesOf } from './fetch/places.js';
+import { usableFile } from './fetch/verify.js';
+import { fingerprintOf } from './fingerprint.js';
+import type { HeadFile } from './head_file.js';
+import { saysHead } from './head_metadata.js';
+import { openAsItIs } from './open.js';
+import type { OpenedWeights } from './opened.js';
+import { quote } from './text.js';
+import { convNamesUntil, describeVgg16, type Vgg16Weights } from './vgg16.js';
+
+/** What a message says of naming another base. */
+const NAME_ANOTHER = '--base FILE (base) names another';
+
+/** An open base, found to be the right one. Whoever opened it closes it. */
+export interface OpenedBase {
+  readonly source: OpenedWeights;
+  readonly weights: Vgg16Weights;
+}
+
+/**
+ * Opens the base that a head was trained on.
+ *
+ * @param named  a file instead of the one that the head says
+ * @throws WeightsError where it is missing, damaged, no base, or not the one that the head was trained on
+ */
+export async function openBase(head: HeadFile, named?: string | URL): Promise<OpenedBase> {
+  const path = named === undefined ? await pathOf(head) : named instanceof URL ? fileURLToPath(named) : named;
+  if (!(await exists(path))) {
+    throw new WeightsError(`${head.path}: its base, ${path}, is not there; ${NAME_ANOTHER}`);
+  }
+  const source = await openAsItIs(path);
+  try {
+    if (saysHead(source)) {
+      throw new WeightsError(`${head.path}: its base, ${path}, is a head itself; ${NAME_ANOTHER}`);
+    }
+    const weights = describeVgg16(source);
+    await checkBase(head, weights);
+    return { source, weights };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/**
+ * What a head that is trained on these weights says of where its base is: a path, or a name that is good on other
+ * machines as well.
+ */
+export async function baseRefOf(path: string): Promise<string> {
+  const file = await realPath(path);
+  if (file === (await realPath(embeddedBasePath()))) return EMBEDDED;
+  for (const source of KNOWN_SOURCES) {
+    if (file === (await realPath(placesOf(source).file))) return source.name;
+  }
+  return resolve(path);
+}
+
+async function pathOf({ path, base: { ref } }: HeadFile): Promise<string> {
+  if (ref === EMBEDDED) return embeddedBasePath();
+  const known = KNOWN_SOURCES.find(({ name }) => name === ref);
+  if (!known) return resolve(dirname(path), ref);
+  const cached = await usableFile(known, placesOf(known));
+  if (cached) return cached.path;
+  throw new WeightsError(
+    `${path}: its base, ${ref}, is not in the cache; \`vgg16 weights fetch ${ref}\` fetches it, ${NAME_ANOTHER}`,
+  );
+}
+
+/** Other numbers below a head would make nonsense of it, and nobody would be told. */
+async function checkBase({ path, features, base }: HeadFile, weights: Vgg16Weights): Promise<void> {
+  const file = weights.source.path;
+  if (weights.convs.length < convNamesUntil(features).length) {
+    throw new WeightsError(
+      `${path} stands on ${features}, but its base, ${file}, ends with ${weights.features}; ${NAME_ANOTHER}`,
+    );
+  }
+  const found = await fingerprintOf(weights, features);
+  if (found === base.fingerprint) return;
+  throw new WeightsError(
+    `${path} was trained on another base than ${file}: on ${quote(base.ref)} with the fingerprint ` +
+      `${shortened(base.fingerprint)}, this one has ${shortened(found)}; ${NAME_ANOTHER}`,
+  );
+}
+
+/** Enough of a fingerprint to tell two apart. */
+export function shortened(fingerprint: string): string {
+  return `${fingerprint.slice(0, 12)}…`;
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function realPath(path: string): Promise<string | undefined> {
+  return realpath(path).catch(() => undefined);
+}

@@ -1,0 +1,63 @@
+// Tells whether two bases are the same numbers, whatever their files' formats: a head fits the base that it was trained
+// on, and features that were computed once are good for it.
+
+import { createHash } from 'node:crypto';
+import { UsageError } from '../errors.js';
+import { readChunks } from './chunks.js';
+import { decodeFloats } from './floats.js';
+import { type OpenOptions, openWeights } from './open.js';
+import { formatShape, quote } from './text.js';
+import { type NamedTensor, torchvisionTensors } from './torchvision.js';
+import { CONV_NAMES, describeVgg16, type Vgg16Weights } from './vgg16.js';
+
+/**
+ * SHA-256, lower-case hex, of the convolutions from the first one to those that a layer stands on: of each kernel and
+ * bias in torchvision's order, the name, the shape, and the numbers as little-endian F32, (O,I,3,3) row-major.
+ *
+ * @param weights  a file as `openWeights` takes it, or an opened one
+ * @param until    a convolution or pooling layer
+ * @throws WeightsError as `openWeights`, and where the file ends early; UsageError for any other layer, and for one that
+ *                      these weights do not have
+ */
+export async function fingerprintOf(
+  weights: string | URL | Vgg16Weights,
+  until: string,
+  options: OpenOptions = {},
+): Promise<string> {
+  if (!(typeof weights === 'string' || weights instanceof URL)) return hashConvs(weights, until);
+  const source = await openWeights(weights, options);
+  try {
+    return await hashConvs(describeVgg16(source), until);
+  } finally {
+    await source.close();
+  }
+}
+
+async function hashConvs(weights: Vgg16Weights, until: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { name, shape, entry } of convsUntil(weights, until)) {
+    hash.update(`${name} ${formatShape(shape)}\n`);
+    for await (const bytes of readChunks(weights.source, entry)) {
+      hash.update(entry.dtype === 'F32' ? bytes : new Uint8Array(decodeFloats(bytes, entry.dtype).buffer));
+    }
+  }
+  return hash.digest('hex');
+}
+
+function convsUntil(weights: Vgg16Weights, until: string): NamedTensor[] {
+  const count = convCount(until);
+  if (count > weights.convs.length) {
+    throw new UsageError(
+      `${weights.source.path} has no layer ${quote(until)}: it ends with ${weights.features}`,
+    );
+  }
+  return torchvisionTensors({ ...weights, convs: weights.convs.slice(0, count), dense: [] });
+}
+
+/** How many convolutions there are up to a layer of the base. */
+function convCount(until: string): number {
+  const block = /^(block[1-5])_pool$/.exec(until)?.[1];
+  const last = CONV_NAMES.findLastIndex(([layer]) => layer === until || (block && layer.startsWith(block)));
+  if (last < 0) throw new UsageError(`${quote(until)} is no layer of the base`);
+  return last + 1;
+}

@@ -1,0 +1,104 @@
+// What a head file says of itself: on which base it stands, what it reads of a picture, what its classes are.
+
+import { WeightsError } from '../errors.js';
+import type { Preprocess } from './archive.js';
+import { type FeatureLayer, type Pool, saidFeatures, saidPool, saidSize } from './head_input.js';
+import { PREPROCESS_TEXTS, saidPreprocess } from './preprocess.js';
+import type { WeightsSource } from './source.js';
+import { listNames, quote } from './text.js';
+
+/** Of this layout of metadata; a reader refuses what it does not know. */
+const VERSION = '1';
+
+/** The base that a head was trained on. */
+export interface BaseRef {
+  /**
+   * Where it is: `embedded`, a name of `vgg16 weights list`, or a path; relative ones begin at the head file's folder.
+   */
+  readonly ref: string;
+  /** Of its convolutions up to the head's layer: see `fingerprintOf`. */
+  readonly fingerprint: string;
+}
+
+export interface HeadFacts {
+  readonly features: FeatureLayer;
+  readonly pool: Pool;
+  /** Side in px of the square pictures that it was trained with. */
+  readonly size: number;
+  /** In the order of the outputs. */
+  readonly classes: readonly string[];
+  readonly preprocess: Preprocess;
+  readonly base: BaseRef;
+}
+
+/** What only a head without its base says. */
+const OF_HEADS_ALONE = ['head', 'base', 'base-fingerprint'];
+const REQUIRED = [...OF_HEADS_ALONE, 'features', 'pool', 'size', 'classes', 'preprocess'];
+
+/** What begins so is of the training that the head came out of, and nothing to those who use it. */
+export const TRAINING_PREFIX = 'train.';
+
+/** Whether a file says that it is a head, and is one: it has no convolutions. */
+export function saysHead({ metadata, tensors }: Pick<WeightsSource, 'metadata' | 'tensors'>): boolean {
+  return metadata.head !== undefined && !tensors.has('features.0.weight');
+}
+
+export function formatHeadFacts(facts: Omit<HeadFacts, 'features'> & { readonly features: string }) {
+  const { features, pool, size, classes, preprocess, base } = facts;
+  return {
+    head: VERSION,
+    features,
+    pool,
+    size: String(size),
+    classes: JSON.stringify(classes),
+    preprocess: PREPROCESS_TEXTS[preprocess],
+    base: base.ref,
+    'base-fingerprint': base.fingerprint,
+  };
+}
+
+/** @throws WeightsError for what is missing and what makes no sense */
+export function parseHeadFacts(source: Pick<WeightsSource, 'path' | 'metadata'>): HeadFacts {
+  const { path, metadata } = source;
+  const fault = (what: string) => new WeightsError(`${path}: ${what}`);
+  if (metadata.head !== VERSION) {
+    const said = quote(metadata.head ?? '');
+    throw fault(`metadata head is ${said}, expected "${VERSION}"; a newer vgg16-webgpu may have written it`);
+  }
+  const missing = REQUIRED.filter((key) => metadata[key] === undefined);
+  if (missing.length > 0)
+    throw fault(`a head without its base; its metadata lack ${listNames(missing, missing.length)}`);
+  const fingerprint = metadata['base-fingerprint']!;
+  if (!/^[0-9a-f]{64}$/.test(fingerprint)) {
+    throw fault(`metadata base-fingerprint is ${quote(fingerprint)}, expected 64 digits of a SHA-256`);
+  }
+  if (metadata.base === '') throw fault('metadata base is empty');
+  return {
+    features: saidFeatures(source),
+    pool: saidPool(source)!,
+    size: saidSize(source)!,
+    classes: parseClasses(metadata.classes!, (what) => fault(`metadata classes ${what}`)),
+    preprocess: saidPreprocess(source),
+    base: { ref: metadata.base!, fingerprint },
+  };
+}
+
+/** @param fault  makes the error of what is wrong with the metadata */
+export function parseClasses(text: string, fault: (what: string) => Error): readonly string[] {
+  let classes: unknown;
+  try {
+    classes = JSON.parse(text);
+  } catch {
+    // No JSON is no list either.
+  }
+  if (Array.isArray(classes) && classes.every((name) => typeof name === 'string')) return classes;
+  throw fault('is not a JSON list of names');
+}
+
+/** Metadata without those that concern only a head that has no base, or its training. */
+export function metadataOfWhole(metadata: WeightsSource['metadata']): Record<string, string> {
+  const kept = Object.entries(metadata).filter(
+    ([key]) => !OF_HEADS_ALONE.includes(key) && !key.startsWith(TRAINING_PREFIX),
+  );
+  return Object.fromEntries(kept);
+}

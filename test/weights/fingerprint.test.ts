@@ -1,0 +1,83 @@
+// The fingerprint of a base: the same numbers have the same one, whatever the format.
+
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/errors.js';
+import { convertWeights } from '../../src/weights/convert.js';
+import { fingerprintOf } from '../../src/weights/fingerprint.js';
+import { readFloats } from '../../src/weights/floats.js';
+import { openWeights } from '../../src/weights/open.js';
+import { describeVgg16 } from '../../src/weights/vgg16.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
+import { changedCopy, temporaryFolder } from './files.js';
+
+const folder = temporaryFolder();
+const at = (name: string) => join(folder, name);
+const NARROW = { widths: [4, 4, 5, 4, 6], hidden: 8, classes: 10, featureSide: 1, seed: 1 } as const;
+
+async function written(name: string, options: Partial<RandomVgg16> = {}): Promise<string> {
+  await writeRandomVgg16(at(name), { ...NARROW, ...options });
+  return at(name);
+}
+
+describe('the fingerprint', () => {
+  test('is the SHA-256 of names, shapes and numbers', async () => {
+    const path = await written('plain');
+    const source = await openWeights(path);
+    const hash = createHash('sha256');
+    for (const [name, shape] of [
+      ['features.0.weight', '(4, 3, 3, 3)'],
+      ['features.0.bias', '(4,)'],
+      ['features.2.weight', '(4, 4, 3, 3)'],
+      ['features.2.bias', '(4,)'],
+    ] as const) {
+      hash.update(`${name} ${shape}\n`).update(await readFloats(source, name));
+    }
+    const wanted = hash.digest('hex');
+    expect(await fingerprintOf(describeVgg16(source), 'block1_pool')).toBe(wanted);
+    expect(await fingerprintOf(path, 'block1_conv2')).toBe(wanted);
+    await source.close();
+  });
+
+  test('is the same in f16 and f32, in any naming, with and without a head', async () => {
+    const f16 = await written('f16', { dtype: 'F16' });
+    const wanted = await fingerprintOf(f16, 'block5_pool');
+    const f32 = await changedCopy(f16, at('f32'), { dtype: 'F32' });
+    expect(await fingerprintOf(f32, 'block5_pool')).toBe(wanted);
+    const timm = await written('timm', { dtype: 'F16', naming: 'timm' });
+    expect(await fingerprintOf(timm, 'block5_pool')).toBe(wanted);
+    const base = await written('base', { dtype: 'F16', top: false });
+    expect(await fingerprintOf(base, 'block5_pool')).toBe(wanted);
+  });
+
+  test.each([
+    ['PyTorch', resolve('test/golden/pytorch/zip.pth')],
+    ['Keras', resolve('test/golden/keras/keras2_full.h5')],
+  ])('is the same in a file of %s and what it was converted to', async (name, path) => {
+    const converted = at(`${name}.safetensors`);
+    await convertWeights(path, converted);
+    expect(await fingerprintOf(converted, 'block5_pool')).toBe(await fingerprintOf(path, 'block5_pool'));
+  });
+
+  test('tells a single bit, and only below the layer', async () => {
+    const path = await written('right');
+    const other = await changedCopy(path, at('bit'), {
+      change: (name, values) => {
+        if (name === 'features.21.bias') new Uint32Array(values.buffer)[2]! ^= 1;
+      },
+    });
+    expect(await fingerprintOf(other, 'block3_pool')).toBe(await fingerprintOf(path, 'block3_pool'));
+    expect(await fingerprintOf(other, 'block4_conv2')).toBe(await fingerprintOf(path, 'block4_conv2'));
+    for (const layer of ['block4_pool', 'block4_conv3', 'block5_pool']) {
+      expect(await fingerprintOf(other, layer)).not.toBe(await fingerprintOf(path, layer));
+    }
+  });
+
+  test('is of layers of the base', async () => {
+    const path = await written('whole');
+    for (const layer of ['fc1', 'softmax', 'block6_pool', 'block1', '']) {
+      await expect(fingerprintOf(path, layer)).rejects.toThrow(UsageError);
+    }
+  });
+});
