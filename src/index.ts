@@ -42,6 +42,23 @@ export type { Rungs } from './model/plan.js';
 export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
 export { VGG16 } from './model/vgg16.js';
+export { type CheckOptions, checkDataset } from './train/data/check.js';
+export { type DatasetParts, datasetOf } from './train/data/dataset.js';
+export { type FindOptions, findDataset } from './train/data/find.js';
+export { type FindSamplesOptions, findSamples } from './train/data/find_samples.js';
+export type { Problem, ProblemKind } from './train/data/problems.js';
+export type { ResolvedOptions } from './train/defaults.js';
+export { type EvaluateOptions, evaluateModel } from './train/evaluate.js';
+export type { OnEvent, TrainEvent } from './train/events.js';
+export type { CurvePoint } from './train/loop/sweep.js';
+export { type FoundRate, findLearningRate } from './train/lr_find.js';
+export type { ClassScores, Confusion, Evaluation, Mistake } from './train/metrics.js';
+export type { EpochRow } from './train/report/results.js';
+export { type ResumeOptions, resumeRun } from './train/resume.js';
+export { createNumberedRun } from './train/run/folder.js';
+export type { Dataset, Sample } from './train/samples.js';
+export { type TrainOptions, type TrainResult, trainHead } from './train/train.js';
+export type { TrainedHead } from './train/trained_head.js';
 export {
   type Conversion,
   type ConvertedTensor,

@@ -6,68 +6,67 @@ export type HeadKind = 'linear' | 'mlp' | 'fc';
 export type Pool = 'flatten' | 'avg';
 export type OptimiserName = 'sgd' | 'adamw';
 export type ScheduleName = 'constant' | 'cosine' | 'one-cycle';
+/** `channel`: one mean and deviation for all pixels of a channel; `feature`: for each number by itself. */
+export type StandardiseBy = 'channel' | 'feature' | 'none';
 
 /** What a head reads of a picture. */
 export interface FeatureOptions {
   /** The pooling layer whose output is read, `block1_pool` to `block5_pool`. */
-  readonly features?: string;
+  readonly features?: string | undefined;
   /** The whole feature map, row by row, or each channel's mean. */
-  readonly pool?: Pool;
+  readonly pool?: Pool | undefined;
   /** Side in px of the square that the network sees. */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** Ways to vary the training pictures; none by default. */
-  readonly augment?: readonly AugmentationName[];
+  readonly augment?: readonly AugmentationName[] | undefined;
   /** Varied views of each training picture that are computed and cached, besides the plain one. */
-  readonly views?: number;
+  readonly views?: number | undefined;
   /** False: nothing is read from the cache on disk, and views are drawn anew every epoch. */
-  readonly cache?: boolean;
+  readonly cache?: boolean | undefined;
+  /** How features are brought to mean 0 and deviation 1 over the training pictures; the saved head has it built in. */
+  readonly standardise?: StandardiseBy | undefined;
 }
 
 export interface HeadOptions {
-  readonly head?: HeadKind;
+  readonly head?: HeadKind | undefined;
   /** Units of the hidden layers of an `mlp`. */
-  readonly hidden?: readonly number[];
+  readonly hidden?: readonly number[] | undefined;
   /** Share of the hidden units that is left out in a training step, 0 to less than 1. */
-  readonly dropout?: number;
+  readonly dropout?: number | undefined;
 }
 
 export interface OptimiserOptions {
-  readonly optimiser?: OptimiserName;
+  readonly optimiser?: OptimiserName | undefined;
   /** The highest rate of the schedule; `auto` is what `findLearningRate` suggests. */
-  readonly lr?: number | 'auto';
-  readonly schedule?: ScheduleName;
+  readonly lr?: number | 'auto' | undefined;
+  readonly schedule?: ScheduleName | undefined;
   /** Epochs, or a part of one, in which the rate rises from nothing to its highest. */
-  readonly warmup?: number;
+  readonly warmup?: number | undefined;
   /** Of `sgd`. */
-  readonly momentum?: number;
+  readonly momentum?: number | undefined;
   /** Of `sgd`: look ahead, as Nesterov. */
-  readonly nesterov?: boolean;
+  readonly nesterov?: boolean | undefined;
   /** Of kernels, never of biases. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
   /** The gradient's largest norm, over all of the head; undefined does not limit it. */
-  readonly clipNorm?: number;
+  readonly clipNorm?: number | undefined;
 }
 
 export interface LossOptions {
   /** Share of each picture's truth that is spread over all classes, 0 to less than 1. */
-  readonly labelSmoothing?: number;
+  readonly labelSmoothing?: number | undefined;
   /** `balanced`: classes with few pictures count more for each, so that all count the same. */
-  readonly classWeights?: 'balanced' | 'none';
+  readonly classWeights?: 'balanced' | 'none' | undefined;
 }
 
 export interface LoopOptions {
-  readonly epochs?: number;
+  readonly epochs?: number | undefined;
   /** Pictures in a step. */
-  readonly batch?: number;
-  readonly seed?: number;
+  readonly batch?: number | undefined;
+  readonly seed?: number | undefined;
   /** Epochs without a better validation loss after which training ends; 0 never ends early. */
-  readonly patience?: number;
+  readonly patience?: number | undefined;
 }
 
 /** Everything that decides what a run computes. Two runs that agree in these compute the same. */
-export interface RunOptions
-  extends FeatureOptions,
-    HeadOptions,
-    OptimiserOptions,
-    LossOptions,
-    LoopOptions {}
+export interface RunOptions extends FeatureOptions, HeadOptions, OptimiserOptions, LossOptions, LoopOptions {}

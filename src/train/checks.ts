@@ -1,0 +1,145 @@
+// Whether the options of a run make sense, found out before anything is decoded or computed. Messages call an option
+// as the command does.
+
+import { UsageError } from '../errors.js';
+import { FEATURE_LAYERS, MIN_INPUT_SIDE } from '../weights/head_input.js';
+import { type ResolvedOptions, withDefaults } from './defaults.js';
+import { AUGMENTATIONS } from './features/augmentation.js';
+import type { RunOptions } from './options.js';
+
+/** `labelSmoothing` as the command calls it: `--label-smoothing`. */
+export function flagOf(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+const CHOICES = {
+  features: FEATURE_LAYERS,
+  pool: ['flatten', 'avg'],
+  head: ['linear', 'mlp', 'fc'],
+  optimiser: ['sgd', 'adamw'],
+  schedule: ['constant', 'cosine', 'one-cycle'],
+  standardise: ['channel', 'feature', 'none'],
+  classWeights: ['balanced', 'none'],
+} as const satisfies Partial<Record<keyof RunOptions, readonly string[]>>;
+
+interface Range {
+  readonly least: number;
+  readonly most: number;
+  /** Whether `most` itself is allowed. */
+  readonly closed?: boolean;
+  /** Whether `least` itself is not. */
+  readonly above?: boolean;
+  readonly whole?: boolean;
+}
+
+const share: Range = { least: 0, most: 1 };
+const count = (least: number, most: number): Range => ({ least, most, closed: true, whole: true });
+
+const RANGES = {
+  size: count(MIN_INPUT_SIDE, 4096),
+  views: count(0, 1000),
+  dropout: share,
+  lr: { least: 0, most: 1000, above: true, closed: true },
+  warmup: { least: 0, most: 1e6, closed: true },
+  momentum: share,
+  weightDecay: { least: 0, most: 1000, closed: true },
+  clipNorm: { least: 0, most: 1e30, above: true, closed: true },
+  labelSmoothing: share,
+  epochs: count(1, 1e6),
+  batch: count(1, 65_536),
+  seed: count(0, Number.MAX_SAFE_INTEGER),
+  patience: count(0, 1e6),
+} as const satisfies Partial<Record<keyof RunOptions, Range>>;
+
+const MOST_UNITS = 65_536;
+const MOST_LAYERS = 15;
+
+/** @throws UsageError for the first option that makes no sense, by itself or beside the others */
+export function resolveOptions(options: RunOptions): ResolvedOptions {
+  checkChoices(options);
+  const all = withDefaults(options);
+  checkValues(all);
+  checkTogether(options, all);
+  return all;
+}
+
+/** The options of a run as its args.json has them. @throws UsageError for those that make no sense by themselves */
+export function optionsAgain(options: RunOptions): ResolvedOptions {
+  checkChoices(options);
+  const all = withDefaults(options);
+  checkValues(all);
+  return all;
+}
+
+function checkChoices(options: RunOptions): void {
+  for (const [option, choices] of Object.entries(CHOICES)) {
+    checkChoice(option, options[option as keyof typeof CHOICES], choices);
+  }
+}
+
+function checkValues(all: ResolvedOptions): void {
+  for (const [option, range] of Object.entries(RANGES)) {
+    const value = all[option as keyof typeof RANGES];
+    if (value !== undefined && value !== 'auto') checkRange(flagOf(option), value, range);
+  }
+  for (const name of all.augment) checkChoice('augment', name, AUGMENTATIONS);
+  if (all.hidden.length > MOST_LAYERS) {
+    throw new UsageError(`--hidden names ${all.hidden.length} layers; at most ${MOST_LAYERS} are possible`);
+  }
+  for (const units of all.hidden) checkRange('--hidden', units, count(1, MOST_UNITS));
+}
+
+/** What is said and would not be listened to, or contradicts. */
+function checkTogether(said: RunOptions, all: ResolvedOptions): void {
+  const { head, optimiser, hidden, augment, views, warmup, epochs, momentum } = all;
+  if (said.hidden?.length && head !== 'mlp') throw unheard('hidden', '--head mlp', `--head ${head}`);
+  if (head === 'mlp' && hidden.length === 0) {
+    throw new UsageError('--hidden names no layer; give its units, or use --head linear');
+  }
+  if (said.dropout && head === 'linear')
+    throw unheard('dropout', 'a head with hidden layers', '--head linear');
+  if (optimiser !== 'sgd') {
+    for (const option of ['momentum', 'nesterov'] as const) {
+      if (said[option]) throw unheard(option, '--optimiser sgd', `--optimiser ${optimiser}`);
+    }
+  }
+  if (said.nesterov && momentum === 0) throw new UsageError('--nesterov needs a --momentum above 0');
+  if (said.views && augment.length === 0) throw unheard('views', '--augment', 'pictures that are not varied');
+  if (augment.length > 0 && views === 0) {
+    throw new UsageError('--augment varies pictures, but --views is 0; ask for 1 view or more');
+  }
+  if (warmup >= epochs) {
+    throw new UsageError(`--warmup ${warmup} leaves none of ${epochs} epochs for the highest rate`);
+  }
+}
+
+function unheard(option: string, needs: string, has: string): UsageError {
+  return new UsageError(`${flagOf(option)} is for ${needs}; it means nothing with ${has}`);
+}
+
+function checkChoice(option: string, value: unknown, choices: readonly string[]): void {
+  if (value === undefined || choices.includes(value as string)) return;
+  const last = choices.at(-1);
+  throw new UsageError(
+    `${flagOf(option)} is ${say(value)}; it must be ${choices.slice(0, -1).join(', ')} or ${last}`,
+  );
+}
+
+function checkRange(flag: string, value: unknown, { least, most, closed, above, whole }: Range): void {
+  const fits =
+    typeof value === 'number' &&
+    (above ? value > least : value >= least) &&
+    (closed ? value <= most : value < most) &&
+    (!whole || Number.isInteger(value));
+  if (fits) return;
+  const low = above ? `above ${least}` : `at least ${least}`;
+  const high = closed ? `at most ${most}` : `less than ${most}`;
+  const auto = flag === '--lr' ? ', or auto' : '';
+  throw new UsageError(
+    `${flag} is ${say(value)}; it must be a ${whole ? 'whole ' : ''}number, ${low} and ${high}${auto}`,
+  );
+}
+
+function say(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : String(value);
+}

@@ -1,0 +1,83 @@
+// What is chosen where nothing is said. All numbers that decide how well a first try goes stand in this one file.
+
+import type { HeadKind, OptimiserName, Pool, RunOptions } from './options.js';
+
+/** Every option with its value; undefined only where that means something. */
+export type ResolvedOptions = {
+  readonly [K in keyof Omit<RunOptions, 'clipNorm'>]-?: Exclude<RunOptions[K], undefined>;
+} & { readonly clipNorm: number | undefined };
+
+/** Options of which some are said. */
+type Said = { readonly [K in keyof ResolvedOptions]?: ResolvedOptions[K] };
+
+const COMMON = {
+  features: 'block5_pool',
+  pool: 'avg',
+  size: 224,
+  augment: [],
+  cache: true,
+  head: 'linear',
+  optimiser: 'adamw',
+  schedule: 'cosine',
+  warmup: 0,
+  epochs: 20,
+  batch: 32,
+  seed: 0,
+  patience: 0,
+  labelSmoothing: 0,
+  classWeights: 'none',
+} as const satisfies RunOptions;
+
+/**
+ * Views of each training picture besides the plain one, where pictures are varied; drawn anew each epoch, one will do.
+ */
+const VIEWS = { cached: 4, uncached: 1 } as const;
+
+const BY_HEAD: Readonly<Record<HeadKind, { hidden: readonly number[]; dropout: number }>> = {
+  linear: { hidden: [], dropout: 0 },
+  mlp: { hidden: [256], dropout: 0.5 },
+  /** VGG's own; a base that has fc1 and fc2 brings its own widths. */
+  fc: { hidden: [4096, 4096], dropout: 0.5 },
+};
+
+const BY_OPTIMISER: Readonly<Record<OptimiserName, { momentum: number; weightDecay: number }>> = {
+  sgd: { momentum: 0.9, weightDecay: 5e-4 },
+  adamw: { momentum: 0, weightDecay: 0.01 },
+};
+
+/**
+ * The highest rate. A step changes an output by about the rate times the inputs' number (AdamW) or their squares'
+ * sum (SGD), so that 25,088 flattened numbers bear far less than 512 averaged ones.
+ */
+const LR: Readonly<Record<OptimiserName, Readonly<Record<HeadKind, Readonly<Record<Pool, number>>>>>> = {
+  sgd: {
+    linear: { avg: 1e-2, flatten: 1e-4 },
+    mlp: { avg: 1e-2, flatten: 1e-3 },
+    fc: { avg: 1e-3, flatten: 1e-3 },
+  },
+  adamw: {
+    linear: { avg: 1e-3, flatten: 3e-5 },
+    mlp: { avg: 1e-3, flatten: 1e-4 },
+    fc: { avg: 1e-4, flatten: 3e-5 },
+  },
+};
+
+/** Fills in what is not said. Checks nothing: see `checks.ts`. */
+export function withDefaults(options: RunOptions): ResolvedOptions {
+  const said = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Said;
+  const { head, optimiser, augment, cache } = { ...COMMON, ...said };
+  const pool = said.pool ?? (head === 'fc' ? 'flatten' : COMMON.pool);
+  return {
+    ...COMMON,
+    ...BY_HEAD[head],
+    ...BY_OPTIMISER[optimiser],
+    nesterov: (said.momentum ?? BY_OPTIMISER[optimiser].momentum) > 0,
+    clipNorm: undefined,
+    pool,
+    lr: LR[optimiser][head][pool],
+    views: augment.length > 0 ? VIEWS[cache ? 'cached' : 'uncached'] : 0,
+    // VGG's own fc1 has learnt from features as they are.
+    standardise: head === 'fc' ? 'none' : 'channel',
+    ...said,
+  };
+}

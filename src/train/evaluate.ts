@@ -1,0 +1,67 @@
+// How well a classifier does on pictures with known classes.
+
+import { UsageError } from '../errors.js';
+import type { Framing } from '../image/framing.js';
+import type { VGG16 } from '../model/vgg16.js';
+import { listed } from './data/words.js';
+import { createEvaluation, type Evaluation } from './metrics.js';
+import type { Sample } from './samples.js';
+
+export interface EvaluateOptions {
+  /** Names of the samples' labels, each a class of the model; which ones they are there goes by the name alone. */
+  readonly classes: readonly string[];
+  /** Mistakes that are kept. */
+  readonly worst?: number | undefined;
+  /** Pictures in a forward pass, at most. */
+  readonly batch?: number | undefined;
+  /** How pictures are brought to size; the model's own way by default. */
+  readonly framing?: Framing | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /**
+   * Told of each picture that cannot be read, which is then left out. Without it, the first such picture ends it all.
+   */
+  readonly onBroken?: ((sample: Sample, error: Error) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Shows a classifier pictures, one batch after another.
+ *
+ * @returns in the classes of the model, of which some may have no picture
+ * @throws UsageError for a model without a classifier, and for classes that it does not know; otherwise as
+ *   `VGG16.classify`
+ */
+export async function evaluateModel(
+  model: VGG16,
+  samples: readonly Sample[],
+  { classes, worst, onBroken, ...options }: EvaluateOptions,
+): Promise<Evaluation> {
+  const names = model.labels.map(({ label }) => label);
+  const labels = matchClasses(classes, names, model.path);
+  const evaluation = createEvaluation(names, worst === undefined ? {} : { worst });
+  const row = new Float32Array(names.length);
+  const pictures = samples.map(({ picture }) => picture);
+  const onError = onBroken && ((error: Error, index: number) => onBroken(samples[index]!, error));
+  const answers = model.classifyEach(pictures, { ...options, topK: Math.max(1, names.length), onError });
+  for await (const { index, predictions } of answers) {
+    for (const prediction of predictions) row[prediction.index] = prediction.score;
+    const { name, label } = samples[index]!;
+    evaluation.add({ name, label: labels[label]! }, row);
+  }
+  return evaluation.result();
+}
+
+/** The position among a model's classes of each of a data set's. */
+function matchClasses(classes: readonly string[], names: readonly string[], path: string): number[] {
+  // Without a classifier there are none, and classifyEach says so.
+  if (names.length === 0) return [];
+  const unknown = classes.filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `${path} does not know ${listed(unknown)}; its ${names.length} classes are ${listed(names)}`,
+    );
+  }
+  const twice = classes.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (twice !== undefined) throw new UsageError(`${path} has two classes called ${twice}`);
+  return classes.map((name) => names.indexOf(name));
+}

@@ -1,0 +1,128 @@
+// Pictures through the network: collected into batches, varied where they are to be, one batch computed while the next is
+// made ready.
+
+import type { Picture } from '../../image/picture.js';
+import { bindable, evenBatch, largestBatch } from '../../model/batches.js';
+import { averageOverSpace, checkFinite } from '../../model/features.js';
+import type { VGG16 } from '../../model/vgg16.js';
+import { Busy } from './busy.js';
+import { largestSource } from './contents.js';
+import type { FeatureSpec } from './spec.js';
+import { type VariedPicture, Warper } from './warper.js';
+
+/** A picture and who wants its row. */
+export interface Job {
+  /** Already of the network's size, or to be made so. */
+  readonly picture: Picture | VariedPicture;
+  readonly take: (row: Float32Array) => Promise<void>;
+}
+
+/**
+ * Pixels of a pass, where the caller does not say how many pictures: enough to fill the GPU at any size. Fewer where a
+ * CPU computes, which a few fill and where a pass may take seconds: nothing can be interrupted within one.
+ */
+const PASS_PIXELS = { hardware: 8 * 224 ** 2, software: 2 * 224 ** 2 };
+
+export interface PipelineOptions {
+  /** Pictures in a pass, at most. */
+  readonly batch?: number | undefined;
+  /** How many there will be, at most: batches are made even. */
+  readonly count: number;
+}
+
+/** Owns the GPU memory of varied pictures. */
+export class FeaturePipeline {
+  readonly busy = new Busy();
+
+  private constructor(
+    private readonly model: VGG16,
+    private readonly spec: FeatureSpec,
+    /** The layer's shape for one picture. */
+    private readonly shape: readonly number[],
+    readonly batch: number,
+    /** Passes that may be asked for before the first has answered. */
+    private readonly inFlight: number,
+    private readonly warper: Warper | undefined,
+  ) {}
+
+  /** @throws UsageError for a layer or size that the network does not have; GpuError */
+  static async create(
+    model: VGG16,
+    spec: FeatureSpec,
+    { batch, count }: PipelineOptions,
+  ): Promise<FeaturePipeline> {
+    const { size, layer } = spec;
+    const { gpu } = model;
+    const layers = model.layers(size, size, layer);
+    const { isSoftware } = gpu.info;
+    const pixels = isSoftware ? PASS_PIXELS.software : PASS_PIXELS.hardware;
+    const wanted = batch ?? Math.max(1, Math.round(pixels / size ** 2));
+    const sources = spec.views > 0 ? Math.floor(bindable(gpu.limits) / largestSource(size)) : wanted;
+    const most = Math.max(1, Math.min(wanted, sources, largestBatch(gpu.limits, layers, size, size)));
+    const even = evenBatch(count, most);
+    const warper = spec.views > 0 ? await Warper.create(gpu, size, even) : undefined;
+    // Where the CPU is the GPU, a second pass waiting would gain nothing and be another to wait for on an abort.
+    return new FeaturePipeline(model, spec, layers.at(-1)!.shape, even, isSoftware ? 1 : 2, warper);
+  }
+
+  /** Numbers in a row. */
+  get width(): number {
+    const channels = this.shape.at(-1)!;
+    return this.spec.pool === 'avg' ? channels : this.shape.reduce((product, side) => product * side, 1);
+  }
+
+  /**
+   * Computes the row of each job and waits until it has been taken. What has begun is finished, whatever fails.
+   *
+   * @throws GpuError, DeviceLostError; errors of `jobs` and `take`; the signal's reason
+   */
+  async run(jobs: AsyncIterable<readonly Job[]>, signal?: AbortSignal): Promise<void> {
+    const begun: Promise<void>[] = [];
+    const begin = async (batch: readonly Job[]) => {
+      if (begun.length === this.inFlight) await begun.shift();
+      signal?.throwIfAborted();
+      const pass = this.#pass(batch);
+      // Whoever waits for it next learns of it.
+      pass.catch(() => {});
+      begun.push(pass);
+    };
+    const waiting: Job[] = [];
+    try {
+      for await (const some of jobs) {
+        waiting.push(...some);
+        while (waiting.length >= this.batch) await begin(waiting.splice(0, this.batch));
+      }
+      if (waiting.length > 0) await begin(waiting);
+      for (const pass of begun) await pass;
+    } finally {
+      await Promise.allSettled(begun);
+    }
+  }
+
+  async #pass(jobs: readonly Job[]): Promise<void> {
+    const { layer, pool } = this.spec;
+    const { model, shape } = this;
+    const rows = await this.busy.during(async () => {
+      const pictures = await this.#pictures(jobs);
+      return (await model.forward(pictures, [layer])).get(layer)!;
+    });
+    // The null backend leaves in memory whatever was there.
+    if (model.gpu.info.source !== 'null') checkFinite(layer, rows);
+    const length = rows.length / jobs.length;
+    const taken = jobs.map(({ take }, i) => {
+      const data = rows.subarray(i * length, (i + 1) * length);
+      return take(pool === 'avg' ? averageOverSpace({ data, shape }).data : data);
+    });
+    await Promise.all(taken);
+  }
+
+  async #pictures(jobs: readonly Job[]): Promise<Picture[]> {
+    const varied = jobs.flatMap(({ picture }) => ('maps' in picture ? [picture] : []));
+    const warped = varied.length > 0 ? (await this.warper!.warp(varied)).values() : [].values();
+    return jobs.map(({ picture }) => ('maps' in picture ? warped.next().value! : picture));
+  }
+
+  dispose(): void {
+    this.warper?.dispose();
+  }
+}

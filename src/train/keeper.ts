@@ -1,0 +1,74 @@
+// What is kept of a head while it is trained: the best so far, and with a run folder whatever a resumed run needs.
+
+import { writeHead } from '../weights/head_file.js';
+import type { HeadTrainer } from './head/head_trainer.js';
+import type { EpochRow } from './report/results.js';
+import { hashOfOptions } from './run/args.js';
+import { writeCheckpoint } from './run/checkpoint.js';
+import { runFile } from './run/folder.js';
+import { appendResult } from './run/results.js';
+import { describeHead, loadHead, scoreOf, tensorsOf, unitsOf } from './saved_head.js';
+import type { Session } from './session.js';
+import { bestOf, epochsWithoutGain } from './standing.js';
+
+export interface Keeper {
+  /** After each epoch. @param history  with this epoch, the last */
+  keep(history: readonly EpochRow[], isBest: boolean): Promise<void>;
+  /** Gives the best head to the trainer. */
+  restoreBest(): Promise<void>;
+}
+
+/** Keeps the best head in memory. */
+export function memoryKeeper(trainer: HeadTrainer): Keeper {
+  const parameters = trainer.state.filter(({ name }) => /\.(kernel|bias)$/.test(name));
+  const best = new Map<string, Float32Array>();
+  return {
+    async keep(_, isBest) {
+      if (!isBest) return;
+      for (const { name } of parameters) best.set(name, await trainer.read(name));
+    },
+    async restoreBest() {
+      for (const [name, values] of best) await trainer.write(name, values);
+    },
+  };
+}
+
+/**
+ * Keeps all in a run folder. What is there can be used and gone on from at any moment: the checkpoint, written last,
+ * says how much of the rest counts.
+ *
+ * @param data  `digestOf` what is trained on
+ */
+export async function folderKeeper(
+  session: Session,
+  trainer: HeadTrainer,
+  folder: string,
+  data: string,
+): Promise<Keeper> {
+  const { options, onEvent } = session;
+  const description = await describeHead(session, unitsOf(trainer));
+  const best = runFile(folder, 'best');
+  const last = runFile(folder, 'last');
+  const head = () => ({ ...description, tensors: tensorsOf(session, trainer) });
+  return {
+    async keep(history, isBest) {
+      const row = history.at(-1)!;
+      if (isBest) {
+        await writeHead(best, { ...head(), metadata: scoreOf(row) });
+        onEvent({ type: 'saved', what: 'best', path: best });
+      }
+      await appendResult(runFile(folder, 'results'), row);
+      await writeCheckpoint(last, head(), trainer, {
+        epoch: row.epoch,
+        step: trainer.stepsDone,
+        best: bestOf(history)!.epoch,
+        withoutGain: epochsWithoutGain(history),
+        seed: options.seed,
+        options: hashOfOptions(options),
+        data,
+      });
+      onEvent({ type: 'saved', what: 'last', path: last });
+    },
+    restoreBest: () => loadHead(session, trainer, best),
+  };
+}

@@ -1,0 +1,190 @@
+// A run from its first picture to its report: a new one, or one that is taken up again.
+
+import { resolve } from 'node:path';
+import { TrainingError, UsageError } from '../../errors.js';
+import { folderKeeper, memoryKeeper } from '../keeper.js';
+import { searchRate } from '../lr_find.js';
+import type { Evaluation } from '../metrics.js';
+import { createTrainer, type Prepared, prepare } from '../prepare.js';
+import type { EpochRow } from '../report/results.js';
+import { claimRun, hashOfOptions, type RunArguments } from '../run/args.js';
+import { type Checkpoint, readStandardisation, restore } from '../run/checkpoint.js';
+import { environmentOf } from '../run/environment.js';
+import { abandonRun, runFile, writeJson } from '../run/folder.js';
+import { readResults, writeResults } from '../run/results.js';
+import { digestOf, writeSplit } from '../run/split.js';
+import { initialise } from '../saved_head.js';
+import type { Session } from '../session.js';
+import { driftOf } from '../standardise.js';
+import { bestOf } from '../standing.js';
+import { openTable } from '../tables.js';
+import { headInFile, type TrainedHead, takeHead } from '../trained_head.js';
+import type { Course } from './epoch.js';
+import { type Evaluations, evaluateTable, reportRun } from './finish.js';
+import { runEpochs } from './run_epochs.js';
+import { Stop } from './stop.js';
+
+/** Features may differ by so much, in deviations, as another GPU computes the same pictures. */
+const MOST_DRIFT = 0.01;
+
+export interface Undertaking {
+  readonly session: Session;
+  readonly folder: string | undefined;
+  readonly args: RunArguments;
+  /** Whether the folder is there with all that is written before the first epoch. */
+  readonly isResumed: boolean;
+  /** Undefined before the first epoch. */
+  readonly checkpoint: Checkpoint | undefined;
+}
+
+export interface Outcome extends Evaluations {
+  /** With the rate that was found, where one was searched for. */
+  readonly session: Session;
+  readonly history: readonly EpochRow[];
+  readonly best: EpochRow;
+  /** Whether it ended before all epochs. */
+  readonly early: boolean;
+  /** The best one. */
+  readonly head: TrainedHead;
+}
+
+/** @throws as `trainHead` */
+export async function conduct(undertaking: Undertaking): Promise<Outcome> {
+  const { session, folder, isResumed } = undertaking;
+  const stop = new Stop(session, folder, undertaking.checkpoint?.progress.epoch ?? 0);
+  if (folder !== undefined && !isResumed) await begin(undertaking, folder);
+  try {
+    for (const text of isResumed ? [] : session.dataset.notes) session.onEvent({ type: 'note', text });
+    const prepared = await prepare(session);
+    try {
+      return await train(undertaking, prepared, stop);
+    } finally {
+      await prepared.close();
+    }
+  } catch (error) {
+    if (folder !== undefined && !isResumed && stop.isFutile(error)) await abandonRun(folder);
+    throw stop.explained(error);
+  }
+}
+
+/**
+ * What is written before anything is computed: a folder that cannot be used is found out, and a killed run can be
+ * resumed.
+ */
+async function begin({ session, args }: Undertaking, folder: string): Promise<void> {
+  const { model, dataset } = session;
+  await claimRun(runFile(folder, 'args'), args);
+  await writeJson(runFile(folder, 'environment'), environmentOf(model.gpu));
+  await writeJson(runFile(folder, 'classes'), dataset.classes);
+  await writeSplit(runFile(folder, 'split'), dataset);
+  await writeResults(runFile(folder, 'results'), []);
+}
+
+async function train(undertaking: Undertaking, found: Prepared, stop: Stop): Promise<Outcome> {
+  const { folder, checkpoint } = undertaking;
+  const { dataset, onEvent } = undertaking.session;
+  const { train, val } = found;
+  const data = digestOf(dataset.classes, train.samples, val.samples);
+  const prepared = checkpoint ? await asBefore(checkpoint, found, data) : found;
+  const session = await withRate(undertaking, prepared);
+  const { options } = session;
+  if (checkpoint && checkpoint.progress.options !== hashOfOptions(options)) {
+    throw new UsageError(
+      `${checkpoint.path} was computed with other arguments than ${folder}/args.json says now`,
+    );
+  }
+  const trainer = await createTrainer(session, prepared);
+  try {
+    if (checkpoint) await restore(trainer, checkpoint);
+    else await initialise(session, trainer, undertaking.args.initFrom);
+    const history: EpochRow[] = checkpoint
+      ? await readResults(runFile(folder!, 'results'), checkpoint.progress.epoch)
+      : [];
+    if (folder !== undefined && undertaking.isResumed)
+      await writeResults(runFile(folder, 'results'), history);
+    const keeper =
+      folder === undefined ? memoryKeeper(trainer) : await folderKeeper(session, trainer, folder, data);
+    const course = courseOf(session, prepared, trainer);
+    const early = await runEpochs(course, stop.watching(keeper), history);
+    const best = bestOf(history)!;
+    await keeper.restoreBest();
+    const evaluation = await evaluateTable(session, trainer, val);
+    const test = dataset.test.length > 0 ? await evaluateTest(session, trainer) : undefined;
+    if (folder !== undefined) await reportRun(session, folder, history, best, { evaluation, test });
+    onEvent({ type: 'finished', early, best, folder });
+    const head =
+      folder === undefined ? await takeHead(session, trainer, best) : headInFile(runFile(folder, 'best'));
+    return { session, history, best, early, evaluation, test, head };
+  } finally {
+    await trainer.dispose();
+  }
+}
+
+function courseOf(session: Session, { train, val }: Prepared, trainer: Course['trainer']): Course {
+  const { options, onEvent, signal } = session;
+  const { schedule: name, warmup, epochs, batch } = options;
+  const steps = Math.ceil(train.samples.length / batch);
+  const schedule = { name, lr: options.lr as number, warmup: warmup * steps, steps: epochs * steps };
+  return { trainer, train, val, options, schedule, steps, onEvent, signal };
+}
+
+/** The session with a rate that is a number: the one that was found before, or a new one. */
+async function withRate({ session, folder, args }: Undertaking, prepared: Prepared): Promise<Session> {
+  const { options, onEvent } = session;
+  if (options.lr !== 'auto') return session;
+  let { lr } = args;
+  if (lr === undefined) {
+    const { suggestion } = await searchRate(session, prepared, args.initFrom);
+    if (suggestion === undefined) {
+      throw new TrainingError('--lr auto: the loss falls at no learning rate; give one, or look at the data');
+    }
+    lr = suggestion;
+    onEvent({ type: 'note', text: `--lr auto found ${lr.toPrecision(3)}` });
+    if (folder !== undefined) await writeJson(runFile(folder, 'args'), { ...args, lr });
+  }
+  return { ...session, options: { ...options, lr } };
+}
+
+/**
+ * What a checkpoint was trained on, found to be there still; with its own standardisation, which another GPU would
+ * compute a little differently.
+ */
+async function asBefore(checkpoint: Checkpoint, now: Prepared, data: string): Promise<Prepared> {
+  const { path, progress } = checkpoint;
+  if (progress.data !== data) {
+    throw new UsageError(
+      `${path} was trained on other pictures or classes than there are now; some are gone or broken`,
+    );
+  }
+  const standardisation = await readStandardisation(checkpoint);
+  if (!standardisation || !now.standardisation) return now;
+  if (driftOf(standardisation, now.standardisation) > MOST_DRIFT) {
+    throw new UsageError(
+      `${path}: the pictures' features are not those that it was trained on; files were changed`,
+    );
+  }
+  return { ...now, standardisation };
+}
+
+async function evaluateTest(session: Session, trainer: Course['trainer']): Promise<Evaluation> {
+  const table = await openTable(session, 'test');
+  try {
+    return await evaluateTable(session, trainer, table);
+  } finally {
+    await table.close();
+  }
+}
+
+/** What a run with these options writes down. */
+export function argumentsOf(
+  { model, dataset, options }: Session,
+  initFrom: string | undefined,
+): RunArguments {
+  return {
+    data: resolve(dataset.name),
+    weights: model.path,
+    dtype: model.dtype,
+    initFrom: initFrom === undefined ? null : resolve(initFrom),
+    options,
+  };
+}

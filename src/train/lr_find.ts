@@ -1,0 +1,70 @@
+// Suggests a learning rate for a head by trying a hundred of them on it.
+
+import type { VGG16 } from '../model/vgg16.js';
+import { readBatches, shuffledReading } from './batches.js';
+import { resolveOptions } from './checks.js';
+import { type CurvePoint, SWEEP, Sweep, suggestRate, sweepRate } from './loop/sweep.js';
+import { createTrainer, type Prepared, prepare } from './prepare.js';
+import type { Dataset } from './samples.js';
+import { initialise } from './saved_head.js';
+import { openSession, type Session } from './session.js';
+import type { TrainOptions } from './train.js';
+
+export interface FoundRate {
+  /** Undefined where the loss falls at no rate. */
+  readonly suggestion: number | undefined;
+  /** Rates in rising order, up to where the loss diverged. */
+  readonly curve: readonly CurvePoint[];
+}
+
+/**
+ * Trains a new head for up to 100 steps while the rate rises from 1e-7 to 10, and suggests one. The same arguments
+ * give the same suggestion.
+ *
+ * @throws as `trainHead`
+ */
+export async function findLearningRate(
+  model: VGG16,
+  dataset: Dataset,
+  options: Omit<TrainOptions, 'out'> = {},
+): Promise<FoundRate> {
+  const { initFrom, cacheFolder, onEvent, signal, ...chosen } = options;
+  const session = await openSession(model, dataset, resolveOptions(chosen), { cacheFolder, onEvent, signal });
+  const prepared = await prepare(session);
+  try {
+    return await searchRate(session, prepared, initFrom ?? null);
+  } finally {
+    await prepared.close();
+  }
+}
+
+/** @param initFrom  the head file that training is to begin with */
+export async function searchRate(
+  session: Session,
+  prepared: Prepared,
+  initFrom: string | null,
+): Promise<FoundRate> {
+  const { options, onEvent, signal } = session;
+  const { train } = prepared;
+  const trainer = await createTrainer(session, prepared);
+  const sweep = new Sweep();
+  try {
+    await initialise(session, trainer, initFrom);
+    for (let epoch = 0, goOn = true; goOn; epoch++) {
+      const reading = shuffledReading(train, options.seed, epoch, !options.cache);
+      for await (const { x, labels } of readBatches(train, reading, options.batch)) {
+        signal?.throwIfAborted();
+        const lr = sweepRate(sweep.curve.length);
+        await trainer.step(x, labels, lr);
+        goOn = sweep.add((await trainer.readTotals()).loss);
+        const step = sweep.curve.length;
+        const loss = sweep.curve.at(-1)?.loss;
+        if (loss !== undefined) onEvent({ type: 'lr-find', step, steps: SWEEP.steps, lr, loss });
+        if (!goOn) break;
+      }
+    }
+  } finally {
+    await trainer.dispose();
+  }
+  return { suggestion: suggestRate(sweep.curve), curve: sweep.curve };
+}

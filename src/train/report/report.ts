@@ -1,0 +1,61 @@
+// A run's report: two plots, and a page that shows all there is to know without anything else.
+
+import { join } from 'node:path';
+import { writeAtomically } from '../../atomic_file.js';
+import type { PictureInput } from '../../image/picture.js';
+import type { Evaluation, Mistake } from '../metrics.js';
+import { confusionSvg } from './confusion.js';
+import { curvesSvg } from './curves.js';
+import { reportHtml } from './page.js';
+import { asWritten, bestEpoch, type EpochRow } from './results.js';
+import { thumbnail } from './thumbnail.js';
+
+export interface ReportOptions {
+  /** What the page is headed with: the run, as a rule. */
+  readonly title: string;
+  /** The epochs so far; none for an evaluation alone, which has no curves. */
+  readonly history: readonly EpochRow[];
+  /** The epoch whose weights were evaluated; by default the one with the lowest validation loss. */
+  readonly best?: number | undefined;
+  readonly evaluation: Evaluation;
+  /** What kind of pictures were evaluated. */
+  readonly part?: 'validation' | 'test' | undefined;
+  /** Settings and circumstances: names and values, in the order that they are shown in. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** The weights that the page says how to use; the folder's best.safetensors by default. */
+  readonly weights?: string | undefined;
+  /** The picture of a mistake, for its thumbnail. */
+  readonly loadPicture: (mistake: Mistake) => PictureInput | Promise<PictureInput>;
+}
+
+/** Names of the files that `writeReport` makes. */
+export const REPORT_FILES = {
+  curves: 'curves.svg',
+  confusion: 'confusion.svg',
+  page: 'report.html',
+} as const;
+
+/**
+ * Writes curves.svg (where there is a history), confusion.svg and report.html into the folder, which must exist. Each
+ * appears whole or not at all, and replaces an older one. A picture that cannot be read any more gets a placeholder.
+ *
+ * @throws OutputError where the folder cannot be written; what `loadPicture` throws, but for a PictureError
+ */
+export async function writeReport(folder: string, options: ReportOptions): Promise<void> {
+  const history = options.history.map(asWritten);
+  const best = options.best ?? bestEpoch(history)?.epoch;
+  const { evaluation, part = 'validation', weights = join(folder, 'best.safetensors') } = options;
+  const thumbnails: (string | undefined)[] = [];
+  // One after the other: a photo of 50 million pixels is held once.
+  for (const mistake of evaluation.worst) {
+    thumbnails.push(await thumbnail(() => options.loadPicture(mistake)));
+  }
+  const page = reportHtml({ ...options, history, best, part, weights, thumbnails });
+  if (history.length > 0) await write(folder, REPORT_FILES.curves, curvesSvg(history, best));
+  await write(folder, REPORT_FILES.confusion, confusionSvg(evaluation));
+  await write(folder, REPORT_FILES.page, page);
+}
+
+async function write(folder: string, name: string, text: string): Promise<void> {
+  await writeAtomically(join(folder, name), (append) => append(Buffer.from(text)));
+}

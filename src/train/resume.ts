@@ -1,0 +1,78 @@
+// Takes a run up where it was left.
+
+import { readFile, stat } from 'node:fs/promises';
+import { UsageError } from '../errors.js';
+import type { Gpu } from '../gpu/gpu.js';
+import { VGG16 } from '../model/vgg16.js';
+import type { RunOptions } from './options.js';
+import { type RunArguments, readArguments, resumedOptions } from './run/args.js';
+import { readCheckpoint } from './run/checkpoint.js';
+import { runFile } from './run/folder.js';
+import { readSplit } from './run/split.js';
+import type { Dataset } from './samples.js';
+import { openSession, type SessionOptions } from './session.js';
+import { carryOut, type TrainResult } from './train.js';
+
+export interface ResumeOptions extends SessionOptions {
+  /** What is said of the run's options: all but `epochs` of a run with a constant rate must be as they were. */
+  readonly options?: RunOptions | undefined;
+  /** A device to share; without it one is opened. */
+  readonly gpu?: Gpu | undefined;
+  readonly adapter?: string | undefined;
+  /** The model, where it is loaded already; it stays its owner's. */
+  readonly model?: VGG16 | undefined;
+  /** The pictures, where they are no files. */
+  readonly dataset?: Dataset | undefined;
+  /** Told of the model's weights as they are loaded. */
+  readonly onProgress?: ((progress: { loaded: number; total: number }) => void) | undefined;
+}
+
+/**
+ * Goes on with a run after the last epoch that its folder holds, to the same bytes as if it had never stopped (but
+ * for times that were measured). A run that has no epoch behind it begins; one that has all is evaluated, and its
+ * report written, again.
+ *
+ * @throws UsageError for a folder that is no run's, for changed options, which are named, for pictures or a base
+ *   that are not those of the run; otherwise as `trainHead`
+ */
+export async function resumeRun(folder: string, resuming: ResumeOptions = {}): Promise<TrainResult> {
+  const args = await readArguments(runFile(folder, 'args'));
+  const options = resumedOptions(folder, args, resuming.options ?? {});
+  const classes = await readClasses(folder);
+  const dataset = resuming.dataset ?? (await readSplit(runFile(folder, 'split'), classes));
+  const last = runFile(folder, 'last');
+  const checkpoint = (await exists(last)) ? await readCheckpoint(last) : undefined;
+  const model = resuming.model ?? (await loadModel(args, resuming));
+  try {
+    const session = await openSession(model, dataset, options, resuming);
+    if (checkpoint && checkpoint.fingerprint !== session.fingerprint) {
+      throw new UsageError(`${folder} was trained on another base than ${model.basePath} is now`);
+    }
+    return await carryOut({ session, folder, args, isResumed: true, checkpoint });
+  } finally {
+    if (!resuming.model) model.dispose();
+  }
+}
+
+function loadModel(args: RunArguments, { gpu, adapter, onProgress, signal }: ResumeOptions): Promise<VGG16> {
+  return VGG16.load({ weights: args.weights, dtype: args.dtype, gpu, adapter, onProgress, signal });
+}
+
+async function readClasses(folder: string): Promise<readonly string[]> {
+  const path = runFile(folder, 'classes');
+  let classes: unknown;
+  try {
+    classes = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`${path}: ${(error as Error).message}`, { cause: error });
+  }
+  if (Array.isArray(classes) && classes.every((name) => typeof name === 'string')) return classes;
+  throw new UsageError(`${path} is no list of names`);
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

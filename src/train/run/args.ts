@@ -1,0 +1,103 @@
+// args.json: what a run was asked for, with everything that was not said filled in; and what may change when it is
+// resumed.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { refusing } from '../../disk.js';
+import { UsageError } from '../../errors.js';
+import type { TensorDtype } from '../../gpu/tensor.js';
+import { flagOf, optionsAgain } from '../checks.js';
+import type { ResolvedOptions } from '../defaults.js';
+import type { RunOptions } from '../options.js';
+import { writeJson } from './folder.js';
+
+export interface RunArguments {
+  /** What the data set was found under. */
+  readonly data: string;
+  /** The base's file, and how its kernels are kept on the GPU. */
+  readonly weights: string;
+  readonly dtype: TensorDtype;
+  /** The head file that training began with. */
+  readonly initFrom: string | null;
+  readonly options: ResolvedOptions;
+  /** The rate that was found, where it was to be searched for. */
+  readonly lr?: number;
+}
+
+/**
+ * Makes an empty folder this run's.
+ *
+ * @throws UsageError where another run was faster; OutputError
+ */
+export async function claimRun(path: string, args: RunArguments): Promise<void> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'wx');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw await refusing(path, () => Promise.reject(error));
+    throw new UsageError(`${path} is there already: another run has taken this folder`);
+  }
+  await file.close();
+  await writeJson(path, args);
+}
+
+/** @throws UsageError for a folder that is no run's, or one whose arguments are damaged */
+export async function readArguments(path: string): Promise<RunArguments> {
+  const fault = (what: string, cause?: unknown) => new UsageError(`${path}: ${what}`, { cause });
+  let said: RunArguments;
+  try {
+    said = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw fault(`${(error as Error).message}; is its folder that of a run?`, error);
+  }
+  const { weights, dtype, initFrom, options } = said ?? {};
+  const isWhole =
+    typeof weights === 'string' &&
+    (dtype === 'f32' || dtype === 'f16') &&
+    (initFrom === null || typeof initFrom === 'string') &&
+    typeof options === 'object';
+  if (!isWhole) throw fault('these are not the arguments of a run');
+  return { ...said, options: optionsAgain(options) };
+}
+
+/**
+ * The options of a resumed run: its own, for all of them decide what it computes. Only a run with a constant rate
+ * may be given more epochs, or fewer; other schedules stretch over all epochs, so that those behind would have been
+ * others.
+ *
+ * @param asked  what is said now
+ * @throws UsageError that names the options that differ
+ */
+export function resumedOptions(
+  folder: string,
+  { options }: RunArguments,
+  asked: RunOptions,
+): ResolvedOptions {
+  const mayChange = (option: string) => option === 'epochs' && options.schedule === 'constant';
+  const changed = Object.entries(asked).filter(([option, value]) => {
+    const was = options[option as keyof RunOptions];
+    return value !== undefined && !mayChange(option) && JSON.stringify(value) !== JSON.stringify(was);
+  });
+  if (changed.length === 0) return optionsAgain({ ...options, epochs: asked.epochs ?? options.epochs });
+  const differences = changed.map(([option, value]) => {
+    return `${flagOf(option)} was ${say(options[option as keyof RunOptions])}, not ${say(value)}`;
+  });
+  throw new UsageError(
+    `${folder} can only go on as it began: ${differences.join('; ')}; a new run can begin with its weights: ` +
+      `--init-from ${folder}/last.safetensors`,
+  );
+}
+
+function say(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',') || 'none';
+  return value === undefined ? 'not limited' : String(value);
+}
+
+/** What a checkpoint remembers of the options that it was computed with. */
+export function hashOfOptions(options: ResolvedOptions): string {
+  const { epochs, ...others } = options;
+  const deciding = options.schedule === 'constant' ? others : { epochs, ...others };
+  const sorted = Object.entries(deciding).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
+}

@@ -1,0 +1,89 @@
+// A run's folder: never one that another run has.
+
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { writeAtomically } from '../../atomic_file.js';
+import { refusing, syncFolder } from '../../disk.js';
+import { UsageError } from '../../errors.js';
+
+export const RUN_FILES = {
+  args: 'args.json',
+  environment: 'env.json',
+  classes: 'classes.json',
+  split: 'split.json',
+  results: 'results.csv',
+  best: 'best.safetensors',
+  last: 'last.safetensors',
+} as const;
+
+export type RunFile = keyof typeof RUN_FILES;
+
+export function runFile(folder: string, file: RunFile): string {
+  return join(folder, RUN_FILES[file]);
+}
+
+/**
+ * Makes the first of `runs/train-1`, `runs/train-2`, ... that is not there. Two processes never get the same one.
+ *
+ * @returns its path
+ * @throws OutputError where it cannot be made
+ */
+export async function createNumberedRun(parent = 'runs'): Promise<string> {
+  await refusing(parent, () => mkdir(parent, { recursive: true }));
+  const taken = (await refusing(parent, () => readdir(parent))).map(
+    (name) => /^train-(\d+)$/.exec(name)?.[1] ?? 0,
+  );
+  for (let number = 1 + Math.max(0, ...taken.map(Number)); ; number++) {
+    const folder = join(parent, `train-${number}`);
+    if (await makeFolder(folder)) return folder;
+  }
+}
+
+/**
+ * Makes a folder for a run, and those above it. An empty one that is there already will do.
+ *
+ * @throws UsageError where it holds something; OutputError where it cannot be made
+ */
+export async function createRun(folder: string): Promise<void> {
+  await refusing(folder, () => mkdir(dirname(resolve(folder)), { recursive: true }));
+  if (await makeFolder(folder)) return;
+  const names = await readdir(folder).catch(() => undefined);
+  if (names?.length === 0) return;
+  throw new UsageError(
+    names
+      ? `${folder} is not empty; a run needs a folder of its own, or go on with --resume ${folder}`
+      : `${folder} is no folder`,
+  );
+}
+
+/** Takes a run's own files away, and then the folder, unless it holds something else. What cannot be removed stays. */
+export async function abandonRun(folder: string): Promise<void> {
+  // Why the run was given up is the news, not this.
+  const names = Object.values(RUN_FILES);
+  await Promise.all(names.map((name) => rm(join(folder, name), { force: true }).catch(() => {})));
+  await removeIfEmpty(folder);
+}
+
+export async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch(() => {});
+}
+
+/** False where something has that name. */
+async function makeFolder(folder: string): Promise<boolean> {
+  const isNew = await refusing(folder, () =>
+    mkdir(folder).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EEXIST') return false;
+        throw error;
+      },
+    ),
+  );
+  if (isNew) await refusing(folder, () => syncFolder(dirname(resolve(folder))));
+  return isNew;
+}
+
+/** @throws OutputError */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeAtomically(path, (append) => append(Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)));
+}

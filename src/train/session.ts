@@ -1,0 +1,62 @@
+// What all parts of a training work with: the model, the pictures, what was chosen, and who is told.
+
+import { cacheFolder as ownCacheFolder } from '../cache.js';
+import { type LayerName, layerNamed } from '../model/architecture.js';
+import type { VGG16 } from '../model/vgg16.js';
+import { fingerprintOf } from '../weights/fingerprint.js';
+import { datasetOf } from './data/dataset.js';
+import type { ResolvedOptions } from './defaults.js';
+import type { OnEvent } from './events.js';
+import type { Dataset } from './samples.js';
+
+export interface Session {
+  readonly model: VGG16;
+  readonly dataset: Dataset;
+  readonly options: ResolvedOptions;
+  /** `fingerprintOf` the model's base up to the layer that the head stands on. */
+  readonly fingerprint: string;
+  /** Undefined keeps no features on disk. */
+  readonly cacheFolder: string | undefined;
+  readonly onEvent: OnEvent;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface SessionOptions {
+  /** Where features are cached; the package's own cache folder by default. */
+  readonly cacheFolder?: string | undefined;
+  readonly onEvent?: OnEvent | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws UsageError for a data set or a layer or size that makes no sense; WeightsError; the signal's reason */
+export async function openSession(
+  model: VGG16,
+  dataset: Dataset,
+  options: ResolvedOptions,
+  { cacheFolder = ownCacheFolder(), onEvent = () => {}, signal }: SessionOptions,
+): Promise<Session> {
+  signal?.throwIfAborted();
+  datasetOf(dataset.classes, dataset, { name: dataset.name });
+  featureMapOf({ model, options });
+  return {
+    ...{ model, dataset, options, onEvent, signal },
+    fingerprint: await fingerprintOf(model.basePath, options.features),
+    cacheFolder: options.cache ? cacheFolder : undefined,
+  };
+}
+
+/** The feature map that a head is trained on: side and channels, and how many numbers the head reads of it. */
+export interface FeatureMap {
+  readonly layer: LayerName;
+  readonly side: number;
+  readonly channels: number;
+  readonly inputs: number;
+}
+
+/** @throws UsageError for a layer that the model lacks, or a size that it cannot be had of */
+export function featureMapOf({ model, options }: Pick<Session, 'model' | 'options'>): FeatureMap {
+  const { features, size, pool } = options;
+  const layer = layerNamed(features, model.widths);
+  const [side, , channels] = model.layers(size, size, layer).at(-1)!.shape as [number, number, number];
+  return { layer, side, channels, inputs: pool === 'avg' ? channels : side * side * channels };
+}

@@ -1,0 +1,73 @@
+// Trains a head on what a VGG16 makes of pictures.
+
+import type { VGG16 } from '../model/vgg16.js';
+import { resolveOptions } from './checks.js';
+import type { ResolvedOptions } from './defaults.js';
+import { argumentsOf, conduct, type Undertaking } from './loop/conduct.js';
+import type { Evaluation } from './metrics.js';
+import type { RunOptions } from './options.js';
+import type { EpochRow } from './report/results.js';
+import { createRun, removeIfEmpty } from './run/folder.js';
+import type { Dataset } from './samples.js';
+import { openSession, type Session, type SessionOptions } from './session.js';
+import type { TrainedHead } from './trained_head.js';
+
+export interface TrainOptions extends RunOptions, SessionOptions {
+  /** The run's folder, made for it or empty. Without one nothing is written. */
+  readonly out?: string | undefined;
+  /** A head file whose numbers training begins with. */
+  readonly initFrom?: string | undefined;
+}
+
+export interface TrainResult {
+  readonly classes: readonly string[];
+  /** All options, with the learning rate that was used. */
+  readonly options: ResolvedOptions;
+  readonly history: readonly EpochRow[];
+  /** The epoch whose head is kept. */
+  readonly best: EpochRow;
+  /** Whether training ended because nothing was gained any more. */
+  readonly early: boolean;
+  /** Of the best head, on the validation pictures. */
+  readonly evaluation: Evaluation;
+  /** The same on the test pictures; undefined where there are none. */
+  readonly test: Evaluation | undefined;
+  readonly folder: string | undefined;
+  /** The best head. */
+  readonly head: TrainedHead;
+}
+
+/**
+ * Trains a head. The same model, pictures and options give the same bytes on the same adapter and driver.
+ *
+ * The best epoch is the one with the most validation pictures right; of equals, the one with the lower validation
+ * loss. With `out`, every epoch is on disk as it ends; an abort of the signal, which is noticed between steps, loses
+ * the epoch under way, and `resumeRun` goes on from the one before as if nothing had happened.
+ *
+ * @throws UsageError for options or a data set that make no sense; PictureError for too many broken pictures;
+ *   TrainingError for a loss that is not finite; WeightsError; OutputError; GpuError; DeviceLostError; the signal's reason
+ */
+export async function trainHead(
+  model: VGG16,
+  dataset: Dataset,
+  options: TrainOptions = {},
+): Promise<TrainResult> {
+  const { out, initFrom, cacheFolder, onEvent, signal, ...chosen } = options;
+  if (out !== undefined) await createRun(out);
+  let session: Session;
+  try {
+    session = await openSession(model, dataset, resolveOptions(chosen), { cacheFolder, onEvent, signal });
+  } catch (error) {
+    if (out !== undefined) await removeIfEmpty(out);
+    throw error;
+  }
+  const args = argumentsOf(session, initFrom);
+  return carryOut({ session, folder: out, args, isResumed: false, checkpoint: undefined });
+}
+
+/** Conducts a run to its result. @throws as `trainHead` */
+export async function carryOut(undertaking: Undertaking): Promise<TrainResult> {
+  const { session, ...outcome } = await conduct(undertaking);
+  const { dataset, options } = session;
+  return { ...outcome, classes: dataset.classes, options, folder: undertaking.folder };
+}

@@ -1,0 +1,48 @@
+// Heads that begin with VGG16's own fc1 and fc2.
+
+import { describe, expect, it } from 'vitest';
+import { resolveOptions } from '../../src/train/checks.js';
+import type { RunOptions } from '../../src/train/options.js';
+import { hasFcs } from '../../src/train/saved_head.js';
+import { trainHead } from '../../src/train/train.js';
+import { readFloats } from '../../src/weights/floats.js';
+import { openWeights } from '../../src/weights/open.js';
+import { pictures, QUICK } from './pictures.js';
+import { useNetwork } from './support.js';
+
+const { model, path } = useNetwork({ top: true, featureSide: 1, hidden: 12, classes: 5 });
+
+describe('an fc head', () => {
+  it('has the fc1 and fc2 of its base, and a new last layer', async () => {
+    const options = { ...QUICK, head: 'fc', epochs: 1, lr: 1e-12, weightDecay: 0 } as const;
+    const { head } = await trainHead(model(), pictures(), options);
+    await head.save(path('fc.safetensors'));
+    const [base, trained] = [
+      await openWeights(path('base.safetensors')),
+      await openWeights(path('fc.safetensors')),
+    ];
+    try {
+      for (const layer of ['classifier.0', 'classifier.3']) {
+        const [had, has] = [
+          await readFloats(base, `${layer}.weight`),
+          await readFloats(trained, `${layer}.weight`),
+        ];
+        expect(has).toHaveLength(had.length);
+        expect(Math.max(...has.map((value, i) => Math.abs(value - had[i]!)))).toBeLessThan(1e-6);
+      }
+      expect(trained.tensors.get('classifier.6.weight')!.shape).toEqual([3, 12]);
+    } finally {
+      await base.close();
+      await trained.close();
+    }
+  });
+
+  it('has its own numbers where the base has none for these features', () => {
+    const fits = (said: RunOptions) =>
+      hasFcs({ model: model(), options: resolveOptions({ ...QUICK, head: 'fc', ...said }) });
+    expect(fits({})).toBe(true);
+    expect(fits({ features: 'block4_pool' })).toBe(false);
+    expect(fits({ pool: 'avg' })).toBe(false);
+    expect(fits({ size: 64 })).toBe(false);
+  });
+});

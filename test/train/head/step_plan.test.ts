@@ -1,0 +1,58 @@
+// What padding adds to a head's tensors is zero, and stays so however long it is trained.
+
+import { expect, it } from 'vitest';
+import { record } from '../../../src/gpu/dispatch.js';
+import { controlWords } from '../../../src/kernels/control.js';
+import { padToQuad } from '../../../src/kernels/shapes.js';
+import { layersOf } from '../../../src/train/head/head_shape.js';
+import { initialKernel } from '../../../src/train/head/initialise.js';
+import { writeMatrix } from '../../../src/train/head/matrix.js';
+import { createParameters, disposeParameters } from '../../../src/train/head/parameters.js';
+import { planStep } from '../../../src/train/head/step_plan.js';
+import { useGpu } from '../../support/gpu.js';
+import { ADAMW, BATCH, OPTIONS, randomBatch, SGD, SHAPE } from './heads.js';
+
+const gpu = useGpu();
+
+it.each([SGD, ADAMW])('padding stays zero in training by $name', async (optimiser) => {
+  const device = gpu();
+  const options = { ...OPTIONS, optimiser, dropout: 0.5, clipNorm: 1, labelSmoothing: 0.1 };
+  const parameters = await createParameters(device, layersOf(SHAPE), optimiser.name);
+  for (const { layer, kernel } of parameters) await writeMatrix(device, kernel.w, initialKernel(1, layer));
+  const plan = await planStep(device, parameters, options);
+  const { x, labels } = randomBatch(1);
+  const columns = padToQuad(SHAPE.inputs);
+  const padded = new Float32Array(BATCH * columns);
+  for (let row = 0; row < BATCH; row++) {
+    padded.set(x.subarray(row * SHAPE.inputs, (row + 1) * SHAPE.inputs), row * columns);
+  }
+  for (let step = 1; step <= 5; step++) {
+    await device.write('x', plan.x.buffer, padded);
+    await device.write('labels', plan.labels.buffer, labels as Uint32Array<ArrayBuffer>);
+    const words = controlWords({ lr: 0.1, step, seed: 1, beta1: 0.9, beta2: 0.999 });
+    await device.write('control', plan.control.buffer, words);
+    const encoder = device.device.createCommandEncoder();
+    record(encoder, 'step', plan.train);
+    await device.submit('step', encoder.finish());
+  }
+
+  let [inPadding, inside] = [0, 0];
+  for (const { kernel, bias } of parameters) {
+    for (const { w, dw, moments } of [kernel, bias]) {
+      for (const { shape, pieces } of [w, dw, ...moments]) {
+        const values = await pieces[0]!.k.read();
+        const [rows, used] = [shape.length === 2 ? shape[0] : 1, shape.at(-1)!];
+        const width = padToQuad(used);
+        values.forEach((value, at) => {
+          const isPadding = at % width >= used || Math.trunc(at / width) >= rows;
+          if (!isPadding && value !== 0) inside++;
+          if (isPadding && value !== 0) inPadding++;
+        });
+      }
+    }
+  }
+  expect(inPadding).toBe(0);
+  expect(inside).toBeGreaterThan(100);
+  plan.dispose();
+  disposeParameters(parameters);
+});

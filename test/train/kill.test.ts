@@ -1,0 +1,153 @@
+// Runs that are killed at any moment, or whose disk fails: what is there loads, and goes on to the same bytes.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { build } from 'esbuild';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { VGG16 } from '../../src/model/vgg16.js';
+import { resumeRun } from '../../src/train/resume.js';
+import { type TrainOptions, trainHead } from '../../src/train/train.js';
+import { seededRandom } from '../support/random.js';
+import { pictures, QUICK } from './pictures.js';
+import { useNetwork } from './support.js';
+
+const { model, path } = useNetwork();
+
+/** Rights can be taken from a process only by root. */
+const isRoot = process.getuid?.() === 0;
+
+/** Within the repository, from where the packages are found. */
+const BUNDLE = resolve('.build', `train_child_${process.pid}.js`);
+
+beforeAll(async () => {
+  await build({
+    entryPoints: ['test/train/child.ts'],
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    packages: 'external',
+    loader: { '.wgsl': 'text' },
+    define: { __VERSION__: '"test"' },
+    outfile: BUNDLE,
+  });
+  // For processes of another user.
+  await chmod(path(), 0o755);
+  return () => rm(BUNDLE);
+});
+
+interface Said {
+  readonly epoch?: number;
+  readonly saved?: string;
+  readonly done?: boolean;
+  readonly error?: string;
+}
+
+interface Surroundings {
+  /** The epoch after which it has no rights any more; 0 is at once. */
+  readonly rightsUntil?: number;
+  readonly onSaid?: (said: Said, child: ChildProcess) => void;
+}
+
+/** Trains in a process of its own; all that it said, when it has ended. */
+function train(
+  folder: string,
+  begin: TrainOptions | null,
+  { rightsUntil, onSaid }: Surroundings = {},
+): Promise<readonly Said[]> {
+  const task = JSON.stringify({ weights: path('base.safetensors'), folder, begin, rightsUntil });
+  const child = spawn(process.execPath, [BUNDLE, task], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const said: Said[] = [];
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (some: string) => {
+    const lines = (text + some).split('\n');
+    text = lines.pop()!;
+    for (const line of lines) {
+      const one = JSON.parse(line) as Said;
+      said.push(one);
+      onSaid?.(one, child);
+    }
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', () => done(said));
+  });
+}
+
+/** Lines of results.csv without their times. */
+const rows = async (folder: string) => {
+  const lines = (await readFile(join(folder, 'results.csv'), 'utf8')).split('\n');
+  return lines.map((line) => line.split(',').slice(0, -2).join());
+};
+
+const bytes = (folder: string, name: string) => readFile(join(folder, `${name}.safetensors`));
+
+async function expectSame(one: string, other: string): Promise<void> {
+  expect(await rows(one)).toEqual(await rows(other));
+  for (const name of ['best', 'last']) {
+    expect((await bytes(one, name)).equals(await bytes(other, name)), name).toBe(true);
+  }
+}
+
+const OPTIONS = { ...QUICK, epochs: 40, head: 'mlp', hidden: [64], pool: 'flatten', seed: 5 } as const;
+
+/** Everything that should load does. */
+async function expectUsable(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.includes('.tmp-')) continue;
+    if (name.endsWith('.json')) JSON.parse(await readFile(join(folder, name), 'utf8'));
+    if (!name.endsWith('.safetensors')) continue;
+    using classifier = await VGG16.load({ weights: join(folder, name), gpu: model().gpu });
+    expect(classifier.labels.map(({ label }) => label)).toEqual(['red', 'green', 'blue']);
+  }
+}
+
+describe('a run', () => {
+  beforeAll(async () => {
+    await trainHead(model(), pictures(), { ...OPTIONS, out: path('whole') });
+  });
+
+  it('that is killed again and again ends as one that never was', async () => {
+    const random = seededRandom(8);
+    const folder = path('killed');
+    const reached: number[] = [];
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const until = 1 + 8 * attempt + random.below(6);
+      const delay = random.below(12);
+      let kill: Promise<unknown> | undefined;
+      await train(folder, attempt === 0 ? OPTIONS : null, {
+        onSaid: ({ epoch }, child) => {
+          if (epoch !== undefined) reached.push(epoch);
+          if (epoch !== undefined && epoch >= until) kill ??= wait(delay).then(() => child.kill('SIGKILL'));
+        },
+      });
+      await kill;
+      await expectUsable(folder);
+    }
+    expect(Math.max(...reached)).toBeLessThan(OPTIONS.epochs);
+    await resumeRun(folder, { model: model(), dataset: pictures() });
+    await expectSame(folder, path('whole'));
+  });
+
+  it.skipIf(!isRoot)(
+    'whose folder can be written no more says so, keeps what it has, and goes on later',
+    async () => {
+      const folder = path('denied');
+      const said = await train(folder, OPTIONS, { rightsUntil: 2 });
+      expect(said.at(-1)!.error).toMatch(/^OutputError: cannot write .*denied.*: permission denied/);
+      await expectUsable(folder);
+      expect((await readdir(folder)).filter((name) => name.includes('.tmp-'))).toEqual([]);
+      await resumeRun(folder, { model: model(), dataset: pictures() });
+      await expectSame(folder, path('whole'));
+    },
+  );
+
+  it.skipIf(!isRoot)('in a place that may not be written says so at once', async () => {
+    const parent = path('read-only');
+    await mkdir(parent);
+    const [said] = await train(join(parent, 'run'), OPTIONS, { rightsUntil: 0 });
+    expect(said!.error).toMatch(/^OutputError: cannot write .*run: permission denied/);
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { SWEEP, Sweep, suggestRate, sweepRate } from '../../src/train/loop/sweep.js';
+
+/** What becomes of a loss that depends on the rate, as the sweep sees it. */
+function swept(lossAt: (lr: number) => number): Sweep {
+  const sweep = new Sweep();
+  while (sweep.add(lossAt(sweepRate(sweep.curve.length))))
+    expect(sweep.curve.length).toBeLessThan(SWEEP.steps);
+  return sweep;
+}
+
+describe('the search for a rate', () => {
+  it('goes from 1e-7 to 10 in equal ratios', () => {
+    expect(sweepRate(0)).toBe(1e-7);
+    expect(sweepRate(SWEEP.steps - 1)).toBeCloseTo(10, 10);
+    const ratios = Array.from({ length: 98 }, (_, i) => sweepRate(i + 1) / sweepRate(i));
+    for (const ratio of ratios) expect(ratio).toBeCloseTo(ratios[0]!, 10);
+  });
+
+  it('suggests a rate within the valley, well before the loss rises again', () => {
+    const valley = (lr: number) => {
+      const x = Math.log10(lr);
+      return x < -4 ? 2 : x < -1 ? 2 - (x + 4) * 0.6 : 0.2 + 30 * (x + 1);
+    };
+    const { curve } = swept(valley);
+    const rate = suggestRate(curve)!;
+    expect(rate).toBeGreaterThan(1e-4);
+    expect(rate).toBeLessThan(1e-1);
+  });
+
+  it('ends where the loss diverges or is no number', () => {
+    const diverging = swept((lr) => (lr < 1e-2 ? 1 : 1000)).curve;
+    expect(diverging.at(-1)!.lr).toBeLessThan(0.02);
+    const broken = swept((lr) => (lr < 1e-3 ? 1 : Number.NaN)).curve;
+    expect(broken.at(-1)!.lr).toBeLessThan(1e-3);
+    expect(broken.every(({ loss }) => Number.isFinite(loss))).toBe(true);
+  });
+
+  it('suggests nothing where the loss never falls', () => {
+    expect(suggestRate([])).toBeUndefined();
+    expect(suggestRate(swept((lr) => 1 + lr).curve)).toBeUndefined();
+    expect(suggestRate(swept(() => Number.NaN).curve)).toBeUndefined();
+  });
+
+  it('smooths with a mean that does not lean to where it began', () => {
+    const { curve } = swept(() => 3);
+    expect(curve).toHaveLength(SWEEP.steps);
+    for (const { loss } of curve) expect(loss).toBeCloseTo(3, 12);
+  });
+});
