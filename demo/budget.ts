@@ -1,9 +1,14 @@
 // How much work fits into the time that a newcomer is willing to wait.
 
-/** What is computed: the side of the pictures in px, and the drawings of each class. */
+/** What is computed: the side of the pictures in px, and the drawings of each class that are learnt from. */
 export interface Setting {
   readonly size: number;
   readonly perClass: number;
+}
+
+/** Drawings of each class by the unseen artist: half as many. */
+export function unseenOf(perClass: number): number {
+  return Math.ceil(perClass / 2);
 }
 
 /** The part of a setting that the user has fixed. */
@@ -11,21 +16,17 @@ export type Fixed = { readonly [K in keyof Setting]?: Setting[K] | undefined };
 
 /** From the least work to the most. More drawings help more than larger ones do (measured), so they come first. */
 export const LADDER: readonly Setting[] = [
-  { size: 48, perClass: 12 },
-  { size: 48, perClass: 16 },
-  { size: 48, perClass: 24 },
-  { size: 48, perClass: 32 },
-  { size: 64, perClass: 24 },
-  { size: 64, perClass: 32 },
-  { size: 64, perClass: 40 },
-  { size: 96, perClass: 40 },
-  { size: 128, perClass: 40 },
-  { size: 160, perClass: 40 },
-  { size: 224, perClass: 40 },
+  { size: 48, perClass: 10 },
+  { size: 48, perClass: 15 },
+  { size: 48, perClass: 20 },
+  { size: 48, perClass: 30 },
+  { size: 64, perClass: 20 },
+  { size: 64, perClass: 30 },
+  { size: 96, perClass: 30 },
+  { size: 128, perClass: 30 },
+  { size: 160, perClass: 30 },
+  { size: 224, perClass: 30 },
 ];
-
-/** The most drawings of a class that are chosen unasked. */
-export const MOST_PER_CLASS = Math.max(...LADDER.map(({ perClass }) => perClass));
 
 /** The probe's size: the smallest one, so that the pipelines it warms up are of use where time is shortest. */
 export const PROBE_SIZE = LADDER[0]!.size;
@@ -39,19 +40,9 @@ export function timeLimit(adapter: { description: string; isSoftware: boolean })
 /** The share of the limit that is planned for: the machine may turn out slower than the probe, by other programs. */
 const PLANNED_SHARE = 0.5;
 
-/** The share of the limit after which no more is computed; the rest is for timings, sheet and farewell. */
-const STOP_SHARE = 0.8;
-
-export interface TimePlan {
-  /** Seconds that the chosen setting may take by prediction. */
-  readonly available: number;
-  /** Seconds since the start of the process at which computing stops. */
-  readonly stopAt: number;
-}
-
-/** @param elapsed seconds since the start of the process */
-export function timePlan(limit: number, elapsed: number): TimePlan {
-  return { available: limit * PLANNED_SHARE - elapsed, stopAt: limit * STOP_SHARE };
+/** Seconds that the chosen setting may take by prediction. @param elapsed seconds since the start of the process */
+export function timeAvailable(limit: number, elapsed: number): number {
+  return limit * PLANNED_SHARE - elapsed;
 }
 
 /** VGG16's convolutions cost the same for every pixel, so one timed picture predicts all sizes. */
@@ -60,7 +51,8 @@ export function predictSeconds(
   classes: number,
   probe: { size: number; secondsPerPicture: number },
 ): number {
-  return probe.secondsPerPicture * (setting.size / probe.size) ** 2 * setting.perClass * classes;
+  const pictures = (setting.perClass + unseenOf(setting.perClass)) * classes;
+  return probe.secondsPerPicture * (setting.size / probe.size) ** 2 * pictures;
 }
 
 /**

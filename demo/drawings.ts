@@ -6,9 +6,11 @@ import { dirname, join } from 'node:path';
 import { UsageError } from '../src/errors.js';
 import { CLASSES, type ClassName, containsName, type DrawingClass } from './classes.js';
 
-/** Both draw every thing that can be chosen, so that the artist tells nothing about the class. */
+/** Both draw every thing that can be chosen. The first one's drawings are learnt from, the other's are the examination. */
 export const ARTISTS = ['twemoji', 'noto'] as const;
 export type Artist = (typeof ARTISTS)[number];
+
+export const ARTIST_NAMES: Readonly<Record<Artist, string>> = { twemoji: 'Twemoji', noto: 'Noto Emoji' };
 
 /** One emoji by one artist. */
 export interface Drawing {
@@ -93,38 +95,50 @@ function joinedEmoji(set: IconSet): string[] {
   return Object.entries(set.chars).flatMap(([code, name]) => (/\b200d\b/.test(code) ? [name] : []));
 }
 
-/** How many drawings a class there can be: as many as the smallest class has things. */
+/** What is learnt from, and what nobody who learns has seen: other things, by the other artist. */
+export interface Choice {
+  readonly known: readonly Drawing[];
+  readonly unseen: readonly Drawing[];
+}
+
+/** Drawings of each class. */
+export interface Counts {
+  readonly known: number;
+  readonly unseen: number;
+}
+
+/** How many things a class may have: as many as the smallest class has. */
 export function mostPerClass(sets: IconSets): number {
   return Math.min(...CLASSES.map((drawingClass) => candidates(sets, drawingClass).length));
 }
 
 /**
- * `perClass` drawings of every class, the classes taking turns (an animal, food, a face, a place, an animal ...), so
- * that the list may be cut after any multiple of four and is still balanced. A thing is drawn once only, by one of the
- * artists, who take turns within each class: the same cat drawn twice would make its neighbour too easy to find.
+ * Drawings of things of every class, the classes taking turns (an animal, food, a face, a place, an animal ...). No
+ * thing is both known and unseen. The seed orders the things of a class by hash.
  *
- * The seed orders the things of a class by hash; a larger `perClass` appends to a smaller one's choice.
  * @throws UsageError when there are not that many.
  */
-export function chooseDrawings(
-  sets: IconSets,
-  { perClass, seed }: { perClass: number; seed: number },
-): Drawing[] {
+export function chooseDrawings(sets: IconSets, { known, unseen }: Counts, seed: number): Choice {
   const most = mostPerClass(sets);
-  if (perClass > most)
-    throw new UsageError(`${perClass} drawings of each class are too many: there are ${most}`);
+  if (known + unseen > most) {
+    throw new UsageError(
+      `${known} drawings of each class to learn from and ${unseen} others are too many: there are ${most} things`,
+    );
+  }
   const ordered = CLASSES.map((drawingClass) =>
     candidates(sets, drawingClass)
       .map((name) => ({ name, rank: hash(`${seed}/${drawingClass.name}/${name}`) }))
       .sort((a, b) => (a.rank < b.rank ? -1 : 1)),
   );
-  return Array.from({ length: perClass }, (_, turn) =>
-    CLASSES.map(({ name: className }, label): Drawing => {
-      const { name } = ordered[label]![turn]!;
-      const artist = ARTISTS[turn % ARTISTS.length]!;
-      return { name, artist, className, label, svg: svgDocument(sets[artist], name) };
-    }),
-  ).flat();
+  const draw = (artist: Artist, first: number, count: number) =>
+    Array.from({ length: count }, (_, turn) =>
+      CLASSES.map(({ name: className }, label): Drawing => {
+        const { name } = ordered[label]![first + turn]!;
+        return { name, artist, className, label, svg: svgDocument(sets[artist], name) };
+      }),
+    ).flat();
+  const [teacher, examiner] = ARTISTS;
+  return { known: draw(teacher, 0, known), unseen: draw(examiner, known, unseen) };
 }
 
 function hash(text: string): string {

@@ -1,6 +1,5 @@
-// npm start: emoji drawings classified by their nearest neighbours in VGG16's features.
+// npm start: a head that learns to tell emoji drawings apart, from one artist's, and is examined on another's.
 import { EXIT_CODES, VggError } from '../src/errors.js';
-import { VGG16 } from '../src/index.js';
 import { HELP, parseOptions } from './options.js';
 import { runDemo } from './run.js';
 
@@ -14,7 +13,7 @@ async function main(): Promise<number> {
       process.stdout.write(HELP);
       return EXIT_CODES.ok;
     }
-    await runDemo(options, (load) => VGG16.load(load), {
+    await runDemo(options, {
       stdout: process.stdout,
       stderr: process.stderr,
       now: () => performance.now() / 1000,

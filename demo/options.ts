@@ -3,33 +3,31 @@ import { parseArgs } from 'node:util';
 import { UsageError } from '../src/errors.js';
 
 export interface DemoOptions {
-  /** Side of the drawings in px; by default what the adapter has time for. */
+  /** Side in px of what the network sees of a drawing; by default what the adapter has time for. */
   readonly size?: number;
-  /** Drawings of each class; by default what the adapter has time for. */
+  /** Drawings of each class to learn from; by default what the adapter has time for. */
   readonly perClass?: number;
   readonly seed: number;
-  /** Where the HTML sheet goes. */
-  readonly out: string;
+  /** The run's folder; by default a new one. */
+  readonly out?: string;
 }
 
-const DEFAULT_OUT = 'out/emoji-neighbours.html';
-
-export const HELP = `Shows what VGG16's features are worth: classifies emoji drawings (animals, food, faces, places) by their
-nearest neighbours. The features come from the GPU, the weights are the embedded ImageNet base.
+export const HELP = `Trains a head on the embedded ImageNet base that tells emoji drawings apart (animals, food, faces, places):
+it learns from one artist's drawings and is examined on another's, of things that it has never seen.
 
 Usage
   npm start
   npm start -- --size 96 --per-class 24
 
 Options
-  --size PX        side of the drawings, 32 to 448 (default: what the adapter has time for)
-  --per-class N    drawings of each class, 4 or more (default: what the adapter has time for)
-  --seed N         another choice of drawings (default: 0)
-  --out FILE.html  where the sheet goes, a PNG beside it (default: ${DEFAULT_OUT})
-  --help           this text
+  --size PX      side of the drawings, 32 to 448 (default: what the adapter has time for)
+  --per-class N  drawings of each class to learn from, 5 to 30; half as many others are
+                 the examination (default: what the adapter has time for)
+  --seed N       another choice of drawings, and another training (default: 0)
+  --out FOLDER   the run's folder (default: a new one, runs/train-1 and so on)
+  --help         this text
 
-With both --size and --per-class nothing is cut short, however long it takes.
-Environment: VGG16_CACHE (where drawings are kept), NO_COLOR. Results go to stdout, all else to stderr.
+Environment: VGG16_CACHE (where drawings and features are kept), NO_COLOR. Results go to stdout, all else to stderr.
 `;
 
 /** @returns undefined when help was asked for. @throws UsageError that names the argument and what it must be. */
@@ -37,12 +35,12 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
   const values = parse(args);
   if (values.help) return undefined;
   const size = wholeNumber('--size', values.size, 32, 448);
-  const perClass = wholeNumber('--per-class', values['per-class'], 4);
+  const perClass = wholeNumber('--per-class', values['per-class'], 5, 30);
   return {
     ...(size !== undefined && { size }),
     ...(perClass !== undefined && { perClass }),
     seed: wholeNumber('--seed', values.seed, 0) ?? 0,
-    out: values.out ?? DEFAULT_OUT,
+    ...(values.out !== undefined && { out: values.out }),
   };
 }
 

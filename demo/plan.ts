@@ -1,51 +1,55 @@
 // A probe of the adapter, and what it says about how much can be computed.
 import { duration } from '../src/cli/progress.js';
+import type { VGG16 } from '../src/index.js';
 import {
   chooseSetting,
   type Fixed,
   PROBE_SIZE,
   predictSeconds,
   type Setting,
+  timeAvailable,
   timeLimit,
-  timePlan,
 } from './budget.js';
 import { CLASSES } from './classes.js';
-import { averagedFeatures, BATCH } from './extract.js';
-import type { DemoModel } from './model.js';
 import type { Surroundings } from './surroundings.js';
 
-export interface Plan {
-  readonly setting: Setting;
-  /** Seconds since the start of the process after which no more is computed. */
-  readonly stopAt: number;
-}
+/** What a head is trained on. Drawings are far from photos; for them it does better than block5_pool. */
+export const LAYER = 'block4_pool';
 
-/** Decides how much is computed. The clock only stops a run that was sized here: what the user fixed is done in full. */
+/** Pictures in a forward pass, as training computes them. */
+const BATCH = 8;
+
+/** Decides how much is computed. */
 export async function makePlan(
-  model: DemoModel,
+  model: VGG16,
   fixed: Fixed,
   { stderr, now, signal }: Surroundings,
-): Promise<Plan> {
+): Promise<Setting> {
   const secondsPerBatch = await probe(model, now, signal);
   const predict = (setting: Setting) =>
     predictSeconds(setting, CLASSES.length, { size: PROBE_SIZE, secondsPerPicture: secondsPerBatch / BATCH });
-  const { available, stopAt } = timePlan(timeLimit(model.gpu.info), now());
-  const setting = chooseSetting(available, fixed, predict);
+  const setting = chooseSetting(timeAvailable(timeLimit(model.gpu.info), now()), fixed, predict);
   stderr.write(
-    `probe    ${BATCH} drawings at ${PROBE_SIZE} px take ${duration(1000 * secondsPerBatch)}\n` +
-      `plan     ${setting.perClass * CLASSES.length} drawings at ${setting.size} px, ` +
-      `about ${duration(1000 * predict(setting))} (--size and --per-class choose otherwise)\n`,
+    `probe    ${BATCH} pictures of ${PROBE_SIZE} px take ${duration(1000 * secondsPerBatch)}\n` +
+      `plan     ${setting.perClass} drawings of each class to learn from, ${setting.size} px, about ` +
+      `${duration(1000 * predict(setting))} (--size and --per-class choose otherwise)\n`,
   );
-  const isFixed = fixed.size !== undefined && fixed.perClass !== undefined;
-  return { setting, stopAt: isFixed ? Number.POSITIVE_INFINITY : stopAt };
+  return setting;
 }
 
 /** Seconds of one batch: the second of two equal ones, for the first also compiles the pipelines. */
-async function probe(model: DemoModel, now: () => number, signal: AbortSignal): Promise<number> {
+async function probe(model: VGG16, now: () => number, signal: AbortSignal): Promise<number> {
   const data = new Uint8Array(PROBE_SIZE * PROBE_SIZE * 3).fill(255);
   const pictures = Array.from({ length: BATCH }, () => ({ width: PROBE_SIZE, height: PROBE_SIZE, data }));
-  await averagedFeatures(model, pictures, signal);
+  const compute = () =>
+    model.features(pictures, LAYER, {
+      framing: { resize: 'none', crop: 'none' },
+      batch: BATCH,
+      pool: 'avg',
+      signal,
+    });
+  await compute();
   const begin = now();
-  await averagedFeatures(model, pictures, signal);
+  await compute();
   return now() - begin;
 }

@@ -1,19 +1,12 @@
-// Drawings as pixels: rendered once, then read from the user's cache folder.
+// Drawings as picture files: rendered once, then read from the user's cache folder.
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { writeAtomically } from '../src/atomic_file.js';
 import { cacheFolder } from '../src/cache.js';
-import type { Picture } from '../src/image/picture.js';
+import { framingForSize } from '../src/image/framing.js';
 import type { Drawing } from './drawings.js';
-
-/** A drawing at the size that the network sees. */
-export interface Rendered {
-  readonly picture: Picture;
-  /** The same pixels, as a PNG file's bytes. */
-  readonly png: Buffer;
-}
 
 /** Where renderings are kept, below the user's cache folder. */
 export function renderingsFolder(): string {
@@ -21,19 +14,21 @@ export function renderingsFolder(): string {
 }
 
 /**
- * The drawing on white, `size` x `size` px, from `folder` if it is there and whole. A damaged or foreign file of that
- * name is replaced. Where the folder cannot be written, `onUncached` is told and the rendering is returned all the same.
+ * The drawing as a PNG file's bytes, from `folder` if it is there and whole. A damaged or foreign file of that name is replaced.
+ * Where the folder cannot be written, `onUncached` is told and the rendering is returned all the same.
+ *
+ * @param size side in px of what the network sees of the picture
  */
 export async function rendered(
   drawing: Drawing,
   size: number,
   folder: string,
   onUncached: (reason: Error) => void,
-): Promise<Rendered> {
+): Promise<Buffer> {
   // The hash renews the file when a newer icon package draws the thing differently.
   const version = createHash('sha256').update(drawing.svg).digest('hex').slice(0, 12);
   const path = join(folder, `${drawing.artist}-${drawing.name}-${size}px-${version}.png`);
-  const cached = await readCached(path, size);
+  const cached = await readCached(path, sideOf(size));
   if (cached) return cached;
   const png = await render(drawing, size);
   try {
@@ -42,31 +37,34 @@ export async function rendered(
   } catch (error) {
     onUncached(error as Error);
   }
-  return { png, picture: await pixels(png) };
+  return png;
 }
 
-/** The drawing on white as a PNG file, `size` x `size` px; one that is not square is centred. */
+/** Side in px of a picture of which the network sees `size` x `size` px: training cuts the margin off photos, as ImageNet did. */
+function sideOf(size: number): number {
+  const { resize } = framingForSize(size);
+  return resize as number;
+}
+
+/** The drawing on white as a PNG file, with a margin as wide as what is cut off; one that is not square is centred. */
 export async function render(drawing: Drawing, size: number): Promise<Buffer> {
+  const side = sideOf(size);
   // Width and height make librsvg draw at this very size, so that nothing is resampled.
-  const sized = drawing.svg.replace('<svg ', `<svg width="${size}" height="${size}" `);
-  return sharp(Buffer.from(sized)).flatten({ background: '#ffffff' }).png().toBuffer();
+  const margin = (side - size) / 2;
+  const sized = drawing.svg.replace(
+    '<svg ',
+    `<svg x="${margin}" y="${margin}" width="${size}" height="${size}" `,
+  );
+  const canvas = `<svg xmlns="http://www.w3.org/2000/svg" width="${side}" height="${side}">${sized}</svg>`;
+  return sharp(Buffer.from(canvas)).flatten({ background: '#ffffff' }).png().toBuffer();
 }
 
-async function readCached(path: string, size: number): Promise<Rendered | undefined> {
+async function readCached(path: string, side: number): Promise<Buffer | undefined> {
   try {
     const png = await readFile(path);
-    const picture = await pixels(png);
-    return picture.width === size && picture.height === size ? { png, picture } : undefined;
+    const { info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
+    return info.width === side && info.height === side ? png : undefined;
   } catch {
     return undefined;
   }
-}
-
-async function pixels(png: Buffer): Promise<Picture> {
-  const { data, info } = await sharp(png)
-    .removeAlpha()
-    .toColourspace('srgb')
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, data };
 }

@@ -1,64 +1,80 @@
-// The demo from the first line to the last, given a way to load the model.
+// The demo from the first line to the last.
 import { relative } from 'node:path';
 import { coloursFor, createProgress, duration } from '../src/cli/progress.js';
-import { MOST_PER_CLASS } from './budget.js';
+import { Terminal } from '../src/cli/terminal.js';
+import { createTrainingDisplay } from '../src/cli/training_display.js';
+import {
+  createNumberedRun,
+  datasetOf,
+  type Sample,
+  type TrainResult,
+  trainHead,
+  VGG16,
+} from '../src/index.js';
+import { unseenOf } from './budget.js';
 import { CLASSES } from './classes.js';
-import { chooseDrawings, type Drawing, loadIconSets } from './drawings.js';
-import { BATCH, featuresInTime } from './extract.js';
-import { type DemoModel, LAYER, type LoadModel } from './model.js';
+import {
+  ARTIST_NAMES,
+  ARTISTS,
+  type Choice,
+  chooseDrawings,
+  type Drawing,
+  loadIconSets,
+  readable,
+} from './drawings.js';
 import type { DemoOptions } from './options.js';
-import { claim, type SheetPaths, sheetPaths, writeSheet } from './output.js';
-import { makePlan, type Plan } from './plan.js';
-import { type Rendered, rendered, renderingsFolder } from './render.js';
-import { accuracyText, examplesText, timingsText } from './report.js';
-import { htmlSheet, type SheetFacts } from './sheet.js';
-import { pngSheet } from './sheet_png.js';
+import { LAYER, makePlan } from './plan.js';
+import { rendered, renderingsFolder } from './render.js';
+import { examplesText, scoreText } from './report.js';
 import type { Surroundings } from './surroundings.js';
-import { judge } from './verdict.js';
 
-/** Fewer drawings a class than this say nothing: that many are computed even when the clock has run out. */
-const FEWEST_PER_CLASS = 8;
+/** Of this many known drawings one is not trained on but says which epoch is best. */
+const VALIDATE_EVERY = 5;
+
+/** Held-out drawings that are shown with what the saved head makes of them. */
+const EXAMPLES = 3;
+
+const [TEACHER, EXAMINER] = ARTISTS;
 
 /** @throws the errors of src/errors.ts, and the signal's reason when it is aborted */
-export async function runDemo(options: DemoOptions, load: LoadModel, around: Surroundings): Promise<void> {
+export async function runDemo(options: DemoOptions, around: Surroundings): Promise<void> {
   const { stderr, now } = around;
-  const dim = coloursFor(stderr).dim;
-  const paths = sheetPaths(options.out);
-  await claim(paths);
-  const { perClass = MOST_PER_CLASS, seed } = options;
-  const drawings = chooseDrawings(await loadIconSets(), { perClass, seed });
-
+  const sets = await loadIconSets();
   introduce(around);
-  const model = await loadWithProgress(load, around);
+  const model = await loadWithProgress(around);
   try {
     introduceAdapter(model, around);
-    const plan = await makePlan(model, options, around);
-    await compare(model, drawings, plan, seed, paths, around);
+    const { size, perClass } = await makePlan(model, options, around);
+    const counts = { known: perClass, unseen: unseenOf(perClass) };
+    const choice = chooseDrawings(sets, counts, options.seed);
+    const samples = await renderAll(choice, size, around);
+    const result = await train(model, samples, size, options, around);
+    await examine(model, result, samples.unseen, around);
   } finally {
     model.dispose();
   }
-  stderr.write(`${dim(`${duration(1000 * now())} in all`)}\n`);
+  stderr.write(`${coloursFor(stderr).dim(`${duration(1000 * now())} in all`)}\n`);
 }
 
 function introduce({ stderr }: Surroundings): void {
   const { bold } = coloursFor(stderr);
   stderr.write(
-    `${bold('Emoji through the eyes of VGG16')}\n` +
-      `Drawings of ${CLASSES.map(({ name }) => name).join(', ')}: each is classified by those others that look most alike\n` +
-      'to a network that learned from photos (ImageNet) and never saw a drawing.\n\n',
+    `${bold('VGG16 learns to tell drawings apart')}\n` +
+      `${CLASSES.map(({ name }) => name).join(', ')}: a network that has only ever seen photos gets a new last layer, which learns from drawings by\n` +
+      `${ARTIST_NAMES[TEACHER]} and is examined on ${ARTIST_NAMES[EXAMINER]}'s, of things that it has not seen drawn at all.\n\n`,
   );
 }
 
-async function loadWithProgress(load: LoadModel, { stderr, signal }: Surroundings): Promise<DemoModel> {
+async function loadWithProgress({ stderr, signal }: Surroundings): Promise<VGG16> {
   const progress = createProgress({ label: 'weights ', total: 0, unit: 'B', stream: stderr });
   try {
-    return await load({ signal, onProgress: ({ loaded, total }) => progress.update(loaded, total) });
+    return await VGG16.load({ signal, onProgress: ({ loaded, total }) => progress.update(loaded, total) });
   } finally {
     progress.done();
   }
 }
 
-function introduceAdapter({ gpu: { info } }: DemoModel, { stderr }: Surroundings): void {
+function introduceAdapter({ gpu: { info } }: VGG16, { stderr }: Surroundings): void {
   const { bold, yellow } = coloursFor(stderr);
   stderr.write(`adapter  ${bold(info.description)}\n`);
   if (info.isSoftware) {
@@ -67,96 +83,98 @@ function introduceAdapter({ gpu: { info } }: DemoModel, { stderr }: Surroundings
   }
 }
 
-/** The drawings rendered, seen and judged, and the results told. */
-async function compare(
-  model: DemoModel,
-  all: readonly Drawing[],
-  { setting: { size, perClass }, stopAt }: Plan,
-  seed: number,
-  paths: SheetPaths,
-  around: Surroundings,
-): Promise<void> {
-  const { stdout, stderr, signal } = around;
-  const wanted = all.slice(0, perClass * CLASSES.length);
-  const pictures = await renderAll(wanted, size, around);
-  const features = await seeAll(model, pictures, stopAt, around);
-  const drawings = wanted.slice(0, features.length);
-  if (drawings.length < wanted.length) {
-    const reached = `going on with ${drawings.length / CLASSES.length} of ${perClass} drawings a class`;
-    stderr.write(`late     ${coloursFor(stderr).yellow(`slower than the probe said; ${reached}`)}\n`);
-  }
-
-  const verdict = judge(drawings, features);
-  const colours = coloursFor(stdout);
-  stdout.write(`\n${accuracyText(verdict, colours)}\n\n${examplesText(verdict, colours)}\n\n`);
-
-  stderr.write('timings  one batch once more, layer by layer\n');
-  const input = { batch: BATCH, height: size, width: size };
-  const layers = await model.profile(input, LAYER, { passes: 1 });
-  signal.throwIfAborted();
-  if (layers) stdout.write(`${timingsText(layers, colours)}\n\n`);
-  else stderr.write('no times of single layers: the adapter has no timestamps (timestamp-query)\n');
-
-  const { description } = model.gpu.info;
-  const pngs = pictures.slice(0, drawings.length).map(({ png }) => png);
-  const facts: SheetFacts = { verdict, pngs, size, seed, adapter: description, layer: LAYER };
-  await writeSheet(paths.html, Buffer.from(htmlSheet(facts)));
-  await writeSheet(paths.png, await pngSheet(verdict));
-  stdout.write(`Adapter  ${description}\nSheet    ${shown(paths.html)} and ${shown(paths.png)}\n`);
+interface Samples {
+  readonly known: readonly Sample[];
+  readonly unseen: readonly Sample[];
 }
 
 async function renderAll(
-  drawings: readonly Drawing[],
+  { known, unseen }: Choice,
   size: number,
   { stderr }: Surroundings,
-): Promise<Rendered[]> {
+): Promise<Samples> {
   const folder = renderingsFolder();
-  const progress = createProgress({
-    label: 'render  ',
-    total: drawings.length,
-    unit: 'drawings',
-    stream: stderr,
-  });
+  const total = known.length + unseen.length;
+  const progress = createProgress({ label: 'render  ', total, unit: 'drawings', stream: stderr });
   let uncached: Error | undefined;
   let done = 0;
-  const one = async (drawing: Drawing): Promise<Rendered> => {
-    const result = await rendered(drawing, size, folder, (reason) => {
+  const sample = async (drawing: Drawing): Promise<Sample> => {
+    const picture = await rendered(drawing, size, folder, (reason) => {
       uncached = reason;
     });
     progress.update(++done);
-    return result;
+    return {
+      name: `${readable(drawing.name)} (${ARTIST_NAMES[drawing.artist]})`,
+      picture,
+      label: drawing.label,
+    };
   };
   try {
-    return await Promise.all(drawings.map(one));
+    return { known: await Promise.all(known.map(sample)), unseen: await Promise.all(unseen.map(sample)) };
   } finally {
     progress.done();
     if (uncached) stderr.write(`the rendered drawings are not kept for the next time: ${uncached.message}\n`);
   }
 }
 
-async function seeAll(
-  model: DemoModel,
-  pictures: readonly Rendered[],
-  stopAt: number,
-  { stderr, now, signal }: Surroundings,
-): Promise<Float32Array[]> {
-  const progress = createProgress({
-    label: 'features',
-    total: pictures.length,
-    unit: 'drawings',
-    stream: stderr,
-  });
-  const clock = { now, stopAt, atLeast: FEWEST_PER_CLASS * CLASSES.length };
-  const inputs = pictures.map(({ picture }) => picture);
+/** What a user would do with photos, in code. */
+async function train(
+  model: VGG16,
+  { known, unseen }: Samples,
+  size: number,
+  { seed, out }: DemoOptions,
+  { stdout, stderr, signal }: Surroundings,
+): Promise<TrainResult> {
+  const turn = (i: number) => Math.floor(i / CLASSES.length) % VALIDATE_EVERY;
+  const dataset = datasetOf(
+    CLASSES.map(({ name }) => name),
+    {
+      train: known.filter((_, i) => turn(i) !== 0),
+      val: known.filter((_, i) => turn(i) === 0),
+      test: unseen,
+    },
+    { name: 'emoji drawings' },
+  );
+  const display = createTrainingDisplay(new Terminal(stdout, stderr, signal));
+  let succeeded = false;
   try {
-    return await featuresInTime(model, inputs, clock, (done) => progress.update(done), signal);
+    const result = await trainHead(model, dataset, {
+      features: LAYER,
+      pool: 'avg',
+      size,
+      seed,
+      out: out ?? (await createNumberedRun()),
+      onEvent: display.onEvent,
+      signal,
+    });
+    succeeded = true;
+    return result;
   } finally {
-    progress.done();
+    display.end(succeeded);
   }
 }
 
-/** A path as one would type it here. */
-function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : short;
+/** How the head does on the unseen artist's drawings; and a few of them shown to the file that was saved. */
+async function examine(
+  { gpu }: VGG16,
+  { test, folder }: TrainResult,
+  unseen: readonly Sample[],
+  { stdout }: Surroundings,
+): Promise<void> {
+  const colours = coloursFor(stdout);
+  const best = `${folder}/best.safetensors`;
+  const trained = await VGG16.load({ weights: best, gpu });
+  try {
+    const shown = unseen.slice(0, EXAMPLES);
+    const predictions = await trained.classify(shown.map(({ picture }) => picture));
+    stdout.write(`\n${scoreText(test!, ARTIST_NAMES[EXAMINER], colours)}\n\n`);
+    stdout.write(`${examplesText(shown, predictions, colours)}\n\n`);
+  } finally {
+    trained.dispose();
+  }
+  const run = relative(process.cwd(), folder!) || '.';
+  stdout.write(
+    `Report   ${run}/report.html\n` +
+      `Yours    npx vgg16 train photos/    npx vgg16 classify cat.jpg --weights ${run}/best.safetensors\n`,
+  );
 }

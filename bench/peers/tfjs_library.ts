@@ -4,6 +4,7 @@
 // globals merge with the current ones and take 'subgroups' and others away from the whole project.
 
 import { createRequire } from 'node:module';
+import { build } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 
@@ -16,6 +17,17 @@ export interface Tensor {
   readonly dataId: object;
   /** Starts the download at once; resolves with the values. */
   data(): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/** A tensor that an optimiser changes in place. */
+export interface Variable extends Tensor {
+  assign(value: Tensor): void;
+}
+
+export interface Optimizer {
+  /** One step down the gradient of `loss`, a scalar. */
+  minimize(loss: () => Tensor, returnCost: true, variables: readonly Variable[]): Tensor;
   dispose(): void;
 }
 
@@ -40,10 +52,19 @@ interface FusedMatMul {
 /** @tensorflow/tfjs-core. Operators run on the backend chosen last, and are issued before they return. */
 export interface Tfjs {
   tensor(values: Float32Array, shape: readonly number[], dtype: 'float32'): Tensor;
+  tensor(values: Int32Array, shape: readonly number[], dtype: 'int32'): Tensor;
+  /** A variable with the value of `initial`, which it does not free. */
+  variable(initial: Tensor): Variable;
   readonly fused: { conv2d(o: FusedConv2d): Tensor; matMul(o: FusedMatMul): Tensor };
   maxPool(x: Tensor, size: 2, strides: 2, pad: 'valid'): Tensor;
   softmax(x: Tensor): Tensor;
   reshape(x: Tensor, shape: readonly number[]): Tensor;
+  matMul(a: Tensor, b: Tensor): Tensor;
+  add(a: Tensor, b: Tensor): Tensor;
+  relu(x: Tensor): Tensor;
+  oneHot(indices: Tensor, depth: number): Tensor;
+  readonly losses: { softmaxCrossEntropy(truth: Tensor, logits: Tensor): Tensor };
+  readonly train: { momentum(lr: number, momentum: number): Optimizer };
   /** Frees what `work` made and does not return, also when it throws. */
   tidy<T extends Tensor | Tensor[]>(work: () => T): T;
   setBackend(name: string): Promise<boolean>;
@@ -77,6 +98,21 @@ export interface WebgpuBackend {
 
 export function loadTfjs(): Tfjs & { findBackend(name: 'wasm'): WasmBackend } {
   return require('@tensorflow/tfjs-core');
+}
+
+/**
+ * TensorFlow.js' own gradients, which its bundle for Node leaves out: bundled here from the modules it comes with. Their copy of
+ * the operators runs on the same engine, which is one a process.
+ */
+export async function loadGradients(): Promise<void> {
+  const { outputFiles } = await build({
+    entryPoints: [require.resolve('@tensorflow/tfjs-core/dist/register_all_gradients.js')],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    write: false,
+  });
+  new Function('require', outputFiles[0]!.text)(require);
 }
 
 export function loadCpuKernels(): void {

@@ -3,13 +3,25 @@
 import { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
 import { addClassify } from './classify.js';
+import { addData } from './data.js';
 import { addDoctor } from './doctor.js';
+import { addEval } from './eval.js';
+import { addExport } from './export.js';
 import { EXIT_CODE_MEANINGS } from './failure.js';
 import { addFeatures } from './features.js';
+import { addLrFind } from './lr_find.js';
+import { addRuns } from './runs.js';
 import { addSummary } from './summary.js';
 import { alignedRows } from './table.js';
 import type { Terminal } from './terminal.js';
+import { addTrain } from './train.js';
 import { addWeights } from './weights/weights.js';
+
+/** In the order in which help shows them. */
+const COMMANDS = [
+  ...[addTrain, addClassify, addEval, addRuns, addLrFind, addData, addExport],
+  ...[addFeatures, addWeights, addSummary, addDoctor],
+];
 
 /**
  * Runs a command to its end.
@@ -23,7 +35,9 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     code = result;
   };
   const program = new Command('vgg16')
-    .description('VGG16 on WebGPU: labels and features of pictures, on any GPU or, slowly, without one.')
+    .description(
+      'VGG16 on WebGPU: trains classifiers and labels pictures, on any GPU or, slowly, without one.',
+    )
     .version(__VERSION__)
     .option(
       '--adapter <name>',
@@ -44,8 +58,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     })
     .helpCommand(false)
     .addHelpText('after', `\n${generalHelp()}`);
-  for (const add of [addClassify, addFeatures, addWeights, addSummary, addDoctor])
-    add(program, terminal, finish);
+  for (const add of COMMANDS) add(program, terminal, finish);
   await program.parseAsync(args, { from: 'user' });
   return code;
 }
@@ -57,6 +70,8 @@ function generalHelp(): string {
   ]);
   return `Examples:
   $ vgg16 doctor
+  $ vgg16 train photos/
+  $ vgg16 classify cat.jpg --weights runs/train-1
   $ vgg16 classify cat.jpg
   $ vgg16 features photos/ --until block4_pool --pool avg --out features.npy
   $ vgg16 weights convert model.h5

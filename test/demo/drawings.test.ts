@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { LADDER, unseenOf } from '../../demo/budget.js';
 import { CLASSES, containsName } from '../../demo/classes.js';
 import {
   ARTISTS,
@@ -21,7 +22,8 @@ const keys = (drawings: readonly Drawing[]) => drawings.map(({ artist, name }) =
 
 describe('candidates', () => {
   it('are enough for the largest choice, drawn by both artists, and in one class only', () => {
-    expect(mostPerClass(sets)).toBeGreaterThanOrEqual(40);
+    const { perClass } = LADDER.at(-1)!;
+    expect(mostPerClass(sets)).toBeGreaterThanOrEqual(perClass + unseenOf(perClass));
     const all = CLASSES.flatMap((drawingClass) => candidates(sets, drawingClass));
     expect(new Set(all).size).toBe(all.length);
     for (const name of all) {
@@ -64,40 +66,47 @@ describe('candidates', () => {
 
 describe('chooseDrawings', () => {
   it('gives the same drawings for the same seed, others for another', () => {
-    const keysFor = (seed: number) => keys(chooseDrawings(sets, { perClass: 16, seed }));
+    const keysFor = (seed: number) => {
+      const { known, unseen } = chooseDrawings(sets, { known: 16, unseen: 8 }, seed);
+      return keys([...known, ...unseen]);
+    };
     expect(keysFor(0)).toEqual(keysFor(0));
     expect(keysFor(1)).not.toEqual(keysFor(0));
   });
 
-  it('draws every thing once, as many of each class, by artists in equal parts', () => {
-    const drawings = chooseDrawings(sets, { perClass: 24, seed: 3 });
-    expect(new Set(drawings.map(({ name }) => name)).size).toBe(96);
+  it('draws every thing once: the known by one artist, the unseen by the other', () => {
+    const { known, unseen } = chooseDrawings(sets, { known: 24, unseen: 12 }, 3);
+    expect(new Set([...known, ...unseen].map(({ name }) => name)).size).toBe(4 * 36);
+    expect(new Set(known.map(({ artist }) => artist))).toEqual(new Set(['twemoji']));
+    expect(new Set(unseen.map(({ artist }) => artist))).toEqual(new Set(['noto']));
     for (const [label, { name }] of CLASSES.entries()) {
-      const own = drawings.filter((drawing) => drawing.label === label);
-      expect(own).toHaveLength(24);
-      expect(own.every(({ className }) => className === name)).toBe(true);
-      for (const artist of ARTISTS)
-        expect(own.filter((drawing) => drawing.artist === artist)).toHaveLength(12);
+      for (const [drawings, count] of [[known, 24] as const, [unseen, 12] as const]) {
+        const own = drawings.filter((drawing) => drawing.label === label);
+        expect(own).toHaveLength(count);
+        expect(own.every(({ className }) => className === name)).toBe(true);
+      }
     }
   });
 
-  it('is balanced wherever it is cut, and a larger choice begins with a smaller one', () => {
-    const drawings = chooseDrawings(sets, { perClass: 40, seed: 0 });
-    for (let i = 0; i < drawings.length; i += 4) {
-      expect(drawings.slice(i, i + 4).map(({ label }) => label)).toEqual([0, 1, 2, 3]);
+  it('lets the classes take turns, and begins a larger choice with a smaller one', () => {
+    const { known } = chooseDrawings(sets, { known: 30, unseen: 15 }, 0);
+    for (let i = 0; i < known.length; i += 4) {
+      expect(known.slice(i, i + 4).map(({ label }) => label)).toEqual([0, 1, 2, 3]);
     }
-    expect(keys(chooseDrawings(sets, { perClass: 12, seed: 0 }))).toEqual(keys(drawings).slice(0, 48));
+    const smaller = chooseDrawings(sets, { known: 12, unseen: 6 }, 0).known;
+    expect(keys(smaller)).toEqual(keys(known).slice(0, 48));
   });
 
   it('chooses no two drawings that look the same', () => {
-    const drawings = chooseDrawings(sets, { perClass: mostPerClass(sets), seed: 0 });
-    expect(new Set(drawings.map(({ svg }) => svg)).size).toBe(drawings.length);
+    const { known } = chooseDrawings(sets, { known: mostPerClass(sets), unseen: 0 }, 0);
+    expect(new Set(known.map(({ svg }) => svg)).size).toBe(known.length);
   });
 
   it('says so when there are not that many', () => {
     const most = mostPerClass(sets);
-    expect(() => chooseDrawings(sets, { perClass: most + 1, seed: 0 })).toThrow(UsageError);
-    expect(() => chooseDrawings(sets, { perClass: most + 1, seed: 0 })).toThrow(`there are ${most}`);
+    const tooMany = () => chooseDrawings(sets, { known: most, unseen: 1 }, 0);
+    expect(tooMany).toThrow(UsageError);
+    expect(tooMany).toThrow(`there are ${most}`);
   });
 });
 

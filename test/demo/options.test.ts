@@ -4,15 +4,15 @@ import { UsageError } from '../../src/errors.js';
 
 describe('parseOptions', () => {
   it('has defaults, and leaves open what the probe decides', () => {
-    expect(parseOptions([])).toEqual({ seed: 0, out: 'out/emoji-neighbours.html' });
+    expect(parseOptions([])).toEqual({ seed: 0 });
   });
 
   it('reads every option', () => {
-    expect(parseOptions(['--size', '96', '--per-class=24', '--seed', '7', '--out', 'a/b.html'])).toEqual({
+    expect(parseOptions(['--size', '96', '--per-class=24', '--seed', '7', '--out', 'runs/x'])).toEqual({
       size: 96,
       perClass: 24,
       seed: 7,
-      out: 'a/b.html',
+      out: 'runs/x',
     });
   });
 
@@ -26,7 +26,8 @@ describe('parseOptions', () => {
     [['--size', '31'], '--size 31: it must be a whole number from 32 to 448'],
     [['--size', '64px'], '--size 64px'],
     [['--size', '1e2'], '--size 1e2'],
-    [['--per-class', '3'], '--per-class 3: it must be a whole number of at least 4'],
+    [['--per-class', '4'], '--per-class 4: it must be a whole number from 5 to 30'],
+    [['--per-class', '31'], '--per-class 31: it must be a whole number from 5 to 30'],
     [['--seed', '1.5'], '--seed 1.5'],
     [['--seed=-1'], '--seed -1'],
     [['--sise', '64'], "'--sise'"],

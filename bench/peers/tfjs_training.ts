@@ -1,0 +1,119 @@
+// TensorFlow.js training a head: its own gradients and optimiser, the peer of src/train/head.
+
+import { GpuError } from '../../src/errors.js';
+import type { PeerDevice } from './tfjs.js';
+import { openWebgpu, type PeerBackend } from './tfjs_backends.js';
+import { loadGradients, type Optimizer, type Tensor, type Variable } from './tfjs_library.js';
+
+/** A dense layer to begin with: kernel (inputs, outputs), bias (outputs). ReLU follows all but the last. */
+export interface HeadLayer {
+  readonly kernel: Float32Array;
+  readonly bias: Float32Array;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+export interface Batch {
+  /** (rows, inputs) */
+  readonly x: Float32Array;
+  /** (rows) */
+  readonly labels: Uint32Array;
+}
+
+export interface SgdOptions {
+  readonly lr: number;
+  readonly momentum: number;
+}
+
+/** SGD with momentum on the mean softmax cross-entropy. */
+export class TfjsTraining {
+  readonly #backend: PeerBackend;
+  readonly #variables: { readonly kernel: Variable; readonly bias: Variable }[];
+  readonly #optimizer: Optimizer;
+  readonly #inputs: number;
+  readonly #classes: number;
+
+  private constructor(backend: PeerBackend, layers: readonly HeadLayer[], { lr, momentum }: SgdOptions) {
+    const { tf } = backend;
+    this.#backend = backend;
+    this.#inputs = layers[0]!.inputs;
+    this.#classes = layers.at(-1)!.outputs;
+    this.#variables = layers.map(({ kernel, bias, inputs, outputs }) => ({
+      kernel: tf.variable(tf.tensor(kernel, [inputs, outputs], 'float32')),
+      bias: tf.variable(tf.tensor(bias, [outputs], 'float32')),
+    }));
+    this.#optimizer = tf.train.momentum(lr, momentum);
+  }
+
+  /** @throws GpuError where a kernel is larger than the device can bind, which TensorFlow.js would not say */
+  static async create(
+    { device, adapterInfo }: PeerDevice,
+    layers: readonly HeadLayer[],
+    options: SgdOptions,
+  ): Promise<TfjsTraining> {
+    const backend = await openWebgpu(device, adapterInfo);
+    const largest = Math.max(...layers.map(({ kernel }) => kernel.byteLength));
+    if (largest > backend.maxTensorBytes) {
+      backend.dispose();
+      throw new GpuError(
+        `${backend.name} cannot train this head here: a kernel takes ${largest} bytes ` +
+          `and this device binds at most ${backend.maxTensorBytes}`,
+      );
+    }
+    await loadGradients();
+    await backend.activate();
+    return new TfjsTraining(backend, layers, options);
+  }
+
+  get name(): string {
+    return this.#backend.name;
+  }
+
+  /**
+   * A step for each of the batches, all issued before any is waited for.
+   *
+   * @returns the mean loss of the last batch before its step
+   */
+  async train(batches: readonly Batch[]): Promise<number> {
+    const loss = await this.#backend.guard('training', async () => {
+      const losses = batches.map((batch) => this.#step(batch));
+      try {
+        return (await losses.at(-1)!.data())[0]!;
+      } finally {
+        for (const tensor of losses) tensor.dispose();
+      }
+    });
+    await this.#backend.finish();
+    return loss;
+  }
+
+  /** Uploads a batch, then forward, backward and update. */
+  #step({ x, labels }: Batch): Tensor {
+    const { tf } = this.#backend;
+    const rows = labels.length;
+    return tf.tidy(() => {
+      const input = tf.tensor(x, [rows, this.#inputs], 'float32');
+      const truth = tf.oneHot(tf.tensor(Int32Array.from(labels), [rows], 'int32'), this.#classes);
+      const variables = this.#variables.flatMap(({ kernel, bias }) => [kernel, bias]);
+      const lossOf = () => tf.losses.softmaxCrossEntropy(truth, this.#forward(input));
+      return this.#optimizer.minimize(lossOf, true, variables);
+    });
+  }
+
+  #forward(input: Tensor): Tensor {
+    const { tf } = this.#backend;
+    return this.#variables.reduce((x, { kernel, bias }, layer) => {
+      const y = tf.add(tf.matMul(x, kernel), bias);
+      return layer < this.#variables.length - 1 ? tf.relu(y) : y;
+    }, input);
+  }
+
+  dispose(): void {
+    for (const { kernel, bias } of this.#variables) {
+      kernel.dispose();
+      bias.dispose();
+    }
+    this.#optimizer.dispose();
+    this.#backend.dispose();
+  }
+}

@@ -1,0 +1,141 @@
+// vgg16 data: what is to be known about a folder of pictures before a network is trained on it.
+
+import type { Command } from 'commander';
+import { EXIT_CODES, type ExitCode } from '../errors.js';
+import { checkDataset } from '../train/data/check.js';
+import { type Problem, type ProblemKind, SEVERITIES } from '../train/data/problems.js';
+import { type Survey, surveyDataset } from '../train/data/survey.js';
+import { PARTS } from '../train/samples.js';
+import { createProgress } from './progress.js';
+import { alignedRows } from './table.js';
+import { printable, type Terminal } from './terminal.js';
+import { grouped } from './units.js';
+
+const EXAMPLES = `
+Examples:
+  $ vgg16 data check photos/
+  $ vgg16 data check labels.csv --json > problems.json
+
+DIR is one of
+  photos/cats/1.jpg            one folder a class: a share of each is
+  photos/dogs/2.jpg            kept to validate with
+  photos/train/cats/1.jpg      train/ and val/ (valid/, validation/),
+  photos/val/cats/2.jpg        and test/ where there is one
+  labels.csv                   columns file (path, image, filename), label
+                               (class) and perhaps split (part, set)
+
+Every picture is decoded, as training would. Nothing is changed.
+
+Exit codes: 0 training can use all of it, warnings or not; 2 training could not
+begin; 3 there are broken pictures, which training would leave out.
+--json prints {"name", "classes": [{"name", "train", "val", "test"}],
+"problems": [{"kind", "severity", "path", "reason"}], "notes"}; without parts
+all pictures are counted under "train".`;
+
+export function addData(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
+  const data = program
+    .command('data')
+    .summary('look into pictures to train on')
+    .description('Looks into pictures to train on.')
+    .helpCommand(false);
+  data
+    .command('check')
+    .summary('list every broken, doubtful or misplaced file')
+    .description('Lists every broken, doubtful or misplaced file of a data set.')
+    .argument('<dir>', 'a folder of pictures, one folder a class, or a CSV')
+    .option('--json', 'print JSON and nothing else on stdout')
+    .addHelpText('after', EXAMPLES)
+    .action(async (path: string, flags: CheckFlags) => finish(await check(path, flags, terminal)));
+}
+
+interface CheckFlags {
+  readonly json?: true;
+}
+
+async function check(path: string, { json }: CheckFlags, terminal: Terminal): Promise<ExitCode> {
+  const { signal, stderr } = terminal;
+  const survey = await surveyDataset(path, signal);
+  const bar = createProgress({ label: 'data check', total: 0, unit: 'files', stream: stderr });
+  const problems: Problem[] = [];
+  try {
+    for await (const problem of checkDataset(survey, { onProgress: bar.update, signal }))
+      problems.push(problem);
+    bar.done();
+  } finally {
+    bar.stop();
+  }
+  terminal.print(json ? jsonOf(survey, problems) : textOf(survey, problems, terminal));
+  const severities = new Set(problems.map(({ kind }) => SEVERITIES[kind]));
+  if (severities.has('fault')) return EXIT_CODES.usage;
+  return severities.has('broken') ? EXIT_CODES.picture : EXIT_CODES.ok;
+}
+
+function jsonOf(survey: Survey, problems: readonly Problem[]): string {
+  const { name, parts, notes } = survey;
+  const classes = classNames(survey).map((className) => ({
+    name: className,
+    ...Object.fromEntries(PARTS.map((part) => [part, parts[part]?.get(className)?.length ?? 0])),
+  }));
+  const rated = problems.map(({ kind, path, reason }) => ({
+    kind,
+    severity: SEVERITIES[kind],
+    path,
+    reason,
+  }));
+  return JSON.stringify({ name, classes, problems: rated, notes }, undefined, 1);
+}
+
+/** What each kind is called, and what training makes of it; the worst first. */
+const HEADINGS: Readonly<Record<ProblemKind, string>> = {
+  structure: 'Structure: training could not begin',
+  unreadable: 'Unreadable: training would leave these out',
+  empty: 'Empty: training would leave these out',
+  damaged: 'Damaged: training would leave these out',
+  'not-a-picture': 'Not a picture: training would leave these out',
+  contradiction: 'The same picture in two classes: at most one can be right',
+  leak: 'The same picture in two parts: what was learnt is no test',
+  duplicate: 'The same picture again: it would count as often as it is there',
+  extension: 'Another format than the name says: used all the same',
+  stray: 'In no class: left out',
+  other: 'Not called a picture: left out',
+};
+
+function textOf(survey: Survey, problems: readonly Problem[], { colours }: Terminal): string {
+  const { bold, dim, red, yellow, green } = colours;
+  const blocks = [countsText(survey, dim)];
+  for (const [kind, heading] of Object.entries(HEADINGS)) {
+    const ofKind = problems.filter((problem) => problem.kind === kind);
+    if (ofKind.length === 0) continue;
+    const colour = SEVERITIES[kind as ProblemKind] === 'warning' ? yellow : red;
+    const lines = ofKind.map(({ path, reason }) => `  ${printable(`${path}: ${reason}`)}`);
+    blocks.push([`${bold(colour(heading))} (${grouped(ofKind.length)})`, ...lines].join('\n'));
+  }
+  if (survey.notes.length > 0) blocks.push(survey.notes.map((note) => `note: ${printable(note)}`).join('\n'));
+  if (problems.length === 0) blocks.push(green('All is well.'));
+  return blocks.join('\n\n');
+}
+
+/** Pictures by class and part, and in all. */
+function countsText(survey: Survey, dim: (text: string) => string): string {
+  const { parts, isDivided } = survey;
+  const shown = PARTS.filter((part) => parts[part]);
+  const classes = classNames(survey);
+  const rows = classes.map((name) => [
+    printable(name),
+    ...shown.map((part) => grouped(parts[part]!.get(name)?.length ?? 0)),
+  ]);
+  const sums = shown.map((part) =>
+    grouped(classes.reduce((sum, name) => sum + (parts[part]!.get(name)?.length ?? 0), 0)),
+  );
+  const heading = ['class', ...(isDivided ? shown : ['pictures'])];
+  const [first, ...rest] = alignedRows(
+    [heading, ...rows, ['in all', ...sums]],
+    heading.map((_, column) => (column === 0 ? {} : { align: 'right' as const })),
+  );
+  return [dim(first!), ...rest.slice(0, -1), dim(rest.at(-1)!)].join('\n');
+}
+
+/** Of all parts, each once; those of train first. */
+function classNames({ parts }: Survey): string[] {
+  return [...new Set(PARTS.flatMap((part) => [...(parts[part]?.keys() ?? [])]))];
+}

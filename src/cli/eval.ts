@@ -1,0 +1,101 @@
+// vgg16 eval: how well a classifier does on pictures with known classes.
+
+import { type Command, Option } from 'commander';
+import { EXIT_CODES, type ExitCode, PictureError, UsageError, WeightsError } from '../errors.js';
+import type { VGG16 } from '../model/vgg16.js';
+import { findSamples } from '../train/data/find_samples.js';
+import { evaluateModel } from '../train/evaluate.js';
+import type { Evaluation } from '../train/metrics.js';
+import { PARTS, type Part, type Sample } from '../train/samples.js';
+import { count } from './arguments.js';
+import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
+import { openNamedModel } from './named_model.js';
+import { createProgress } from './progress.js';
+import { Skips } from './skips.js';
+import { heedingInterrupts } from './stopping.js';
+import { printable, type Terminal } from './terminal.js';
+import { evaluationText } from './training_text.js';
+import { grouped } from './units.js';
+
+interface EvalFlags extends ModelFlags {
+  readonly part?: Part;
+  readonly batch: number;
+  readonly json?: true;
+}
+
+const EXAMPLES = `
+Examples:
+  $ vgg16 eval photos/ --weights runs/train-1
+  $ vgg16 eval photos/ --weights runs/train-1 --part test --json > test.json
+
+DIR is laid out as for \`vgg16 train\`, its class folders named as the classes
+that the head knows. Broken pictures are left out, and the exit code is 3.
+
+--json prints {"accuracy", "top5", "loss", "macroAccuracy", "count", "perClass":
+[{"name", "count", "precision", "recall", "f1"}], "classes", "confusion",
+"mostConfused", "worst"}.`;
+
+export function addEval(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
+  const command = program
+    .command('eval')
+    .summary('say how well a classifier does on pictures with known classes')
+    .description('Says how well a classifier does on pictures with known classes.')
+    .argument('<dir>', 'a folder of pictures, one folder a class, or a CSV')
+    .addOption(new Option('--part <part>', 'of a folder that has parts (default: val)').choices([...PARTS]))
+    .option('--batch <n>', 'pictures in a forward pass, at most', count, 8)
+    .option('--json', 'print JSON and nothing else on stdout');
+  addDtypeOption(addWeightsOption(command, 'none, it must be named'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (dir: string) => finish(await evaluate(dir, command.optsWithGlobals(), terminal)));
+}
+
+async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Promise<ExitCode> {
+  const { part, json, weights } = flags;
+  if (weights === undefined) throw new UsageError('name a classifier: --weights runs/train-1');
+  return heedingInterrupts(terminal, async () => {
+    const model = await openNamedModel(flags, terminal);
+    try {
+      const classes = model.labels.map(({ label }) => label);
+      if (classes.length === 0)
+        throw new WeightsError(`${weights} has no classifier; name a run of \`vgg16 train\``);
+      const samples = await findSamples(dir, classes, { part, signal: terminal.signal });
+      const evaluation = await look(model, samples, flags, terminal);
+      const left = samples.length - evaluation.count;
+      if (evaluation.count === 0) throw new PictureError(`${dir}: no picture can be read`);
+      if (left > 0) terminal.note(`${left} of ${samples.length} pictures left out, unreadable`);
+      const pictures = `${grouped(evaluation.count)} pictures of ${printable(dir)}`;
+      terminal.print(
+        json
+          ? JSON.stringify(evaluation, undefined, 2)
+          : evaluationText(pictures, evaluation, terminal.colours),
+      );
+      return left > 0 ? EXIT_CODES.picture : EXIT_CODES.ok;
+    } finally {
+      model.dispose();
+    }
+  });
+}
+
+/** Shows the model all of the pictures, with a bar. */
+async function look(
+  model: VGG16,
+  samples: readonly Sample[],
+  { batch }: EvalFlags,
+  terminal: Terminal,
+): Promise<Evaluation> {
+  const { signal, stderr: stream } = terminal;
+  const progress = createProgress({ label: 'eval', total: samples.length, unit: 'pictures', stream });
+  const skips = new Skips(terminal);
+  try {
+    const evaluation = await evaluateModel(model, samples, {
+      classes: model.labels.map(({ label }) => label),
+      ...{ batch, signal },
+      onProgress: progress.update,
+      onBroken: (_, { message }) => skips.add(message),
+    });
+    progress.done();
+    return evaluation;
+  } finally {
+    progress.stop();
+  }
+}

@@ -1,0 +1,138 @@
+// vgg16 train: a folder of pictures, one folder a class, becomes a classifier.
+
+import type { Command } from 'commander';
+import { EXIT_CODES, type ExitCode, UsageError } from '../errors.js';
+import { resolveOptions } from '../train/checks.js';
+import { findDataset } from '../train/data/find.js';
+import type { OnEvent } from '../train/events.js';
+import { createNumberedRun, createRun } from '../train/run/folder.js';
+import type { Dataset } from '../train/samples.js';
+import { type TrainResult, trainHead } from '../train/train.js';
+import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
+import { openNamedModel } from './named_model.js';
+import { heedingInterrupts } from './stopping.js';
+import { printable, type Terminal } from './terminal.js';
+import { goOn } from './train_resume.js';
+import { createTrainingDisplay } from './training_display.js';
+import { addTrainingOptions, runOptionsOf, type TrainingFlags } from './training_options.js';
+import { asWord, evaluationText } from './training_text.js';
+import { grouped } from './units.js';
+
+/** As commander gives them. */
+export interface TrainFlags extends TrainingFlags, ModelFlags {
+  readonly out?: string;
+  readonly resume?: string;
+  readonly initFrom?: string;
+  readonly json?: true;
+}
+
+const EXAMPLES = `
+Examples:
+  $ vgg16 train photos/
+  $ vgg16 train photos/ --augment flip,crop --epochs 40
+  $ vgg16 train photos/ --head mlp --hidden 256 --pool flatten --lr auto
+  $ vgg16 train --resume runs/train-1
+
+DIR is a folder with one folder of pictures a class; or one with such folders in
+train/ and val/ (and test/); or a CSV. \`vgg16 data check DIR\` looks into it.
+
+The thirteen convolutions stay as they are. What they make of each picture is
+computed once and kept; a head is trained on that. Broken pictures are left out;
+where they are more than 5 %, nothing is trained.
+
+A run is a folder: report.html, results.csv, best.safetensors for --weights of
+classify, eval and export, and all that --resume needs. Each epoch is on disk as
+it ends. Ctrl-C loses the one under way; --resume goes on from the one before,
+to the same bytes as if nothing had happened.
+
+--json prints {"folder", "best", "evaluation", "test"}.`;
+
+export function addTrain(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
+  const command = program
+    .command('train')
+    .summary('train a classifier on pictures of your own')
+    .description('Trains a classifier on pictures of your own: a new head on the frozen base.')
+    .argument('[dir]', 'a folder of pictures, one folder a class, or a CSV')
+    .option('--out <run>', "the run's folder (default: a new one, runs/train-1 and so on)")
+    .option('--resume <run>', 'go on with a run that was interrupted')
+    .option('--init-from <head>', 'begin with the numbers of a trained head')
+    .option('--json', 'print JSON and nothing else on stdout');
+  addTrainingOptions(addDtypeOption(addWeightsOption(command)))
+    .addHelpText('after', EXAMPLES)
+    .action(async (dir: string | undefined) => {
+      const flags = command.optsWithGlobals<TrainFlags>();
+      // It has a default, which a resumed run must not take for something said.
+      const saysDtype = command.getOptionValueSource('dtype') === 'cli';
+      finish(await train(dir, { ...flags, dtype: saysDtype ? flags.dtype : undefined }, terminal));
+    });
+}
+
+async function train(dir: string | undefined, flags: TrainFlags, terminal: Terminal): Promise<ExitCode> {
+  const display = createTrainingDisplay(terminal);
+  let result: TrainResult | undefined;
+  try {
+    result = await heedingInterrupts(terminal, () =>
+      flags.resume === undefined
+        ? begin(dir, flags, terminal, display.onEvent)
+        : goOn(flags.resume, dir, flags, terminal, display.onEvent),
+    );
+  } finally {
+    display.end(result !== undefined);
+  }
+  printResult(result, flags, terminal);
+  return EXIT_CODES.ok;
+}
+
+async function begin(
+  dir: string | undefined,
+  flags: TrainFlags,
+  terminal: Terminal,
+  onEvent: OnEvent,
+): Promise<TrainResult> {
+  if (dir === undefined) {
+    throw new UsageError(
+      'name a folder of pictures, one folder a class: vgg16 train photos/; or --resume a run',
+    );
+  }
+  const options = runOptionsOf(flags);
+  const { seed } = resolveOptions(options);
+  const { signal } = terminal;
+  const dataset = await findDataset(dir, { seed, valShare: flags.valShare, signal });
+  introduce(dataset, terminal);
+  const model = await openNamedModel(flags, terminal);
+  try {
+    // Not before: what cannot be trained on leaves no folder behind.
+    if (flags.out !== undefined) await createRun(flags.out);
+    const out = flags.out ?? (await createNumberedRun());
+    terminal.stderr.write(`run ${printable(out)}\n`);
+    return await trainHead(model, dataset, { ...options, out, initFrom: flags.initFrom, onEvent, signal });
+  } finally {
+    model.dispose();
+  }
+}
+
+function introduce({ name, classes, train, val, test }: Dataset, { stderr }: Terminal): void {
+  const counts = [`${grouped(train.length)} to train on`, `${grouped(val.length)} to validate with`];
+  if (test.length > 0) counts.push(`${grouped(test.length)} to test with`);
+  stderr.write(`${printable(name)}: ${classes.length} classes, ${counts.join(', ')}\n`);
+}
+
+function printResult(
+  { folder, best, history, evaluation, test }: TrainResult,
+  { json }: TrainFlags,
+  terminal: Terminal,
+): void {
+  if (json) {
+    terminal.print(JSON.stringify({ folder, best, evaluation, test: test ?? null }, undefined, 2));
+    return;
+  }
+  const { colours } = terminal;
+  const blocks = [
+    `Best epoch: ${best.epoch} of ${history.length}`,
+    evaluationText(`${grouped(evaluation.count)} pictures to validate with`, evaluation, colours),
+  ];
+  if (test) blocks.push('', evaluationText(`${grouped(test.count)} pictures to test with`, test, colours));
+  const run = asWord(folder!);
+  blocks.push('', `Report  ${run}/report.html`, `Use it  vgg16 classify PICTURE --weights ${run}`);
+  terminal.print(blocks.join('\n'));
+}

@@ -1,0 +1,67 @@
+// What training tells, shown to whoever waits for it: bars while something runs, a row for each epoch. All on stderr.
+
+import type { TrainEvent } from '../train/events.js';
+import { createEpochTable } from './epoch_table.js';
+import { createProgress, type Progress } from './progress.js';
+import { Skips } from './skips.js';
+import type { Terminal } from './terminal.js';
+
+export interface TrainingDisplay {
+  readonly onEvent: (event: TrainEvent) => void;
+  /** Ends what is still drawn. @param succeeded  whether it ended as it should */
+  end(succeeded: boolean): void;
+}
+
+export function createTrainingDisplay(
+  terminal: Pick<Terminal, 'stderr' | 'note' | 'skipped'>,
+  now: () => number = () => performance.now(),
+): TrainingDisplay {
+  const { stderr: stream } = terminal;
+  const table = createEpochTable(stream, now);
+  const skips = new Skips(terminal);
+  let bar: { readonly label: string; readonly progress: Progress } | undefined;
+
+  const show = (label: string, unit: string, done: number, total: number) => {
+    if (bar?.label !== label) {
+      endBar();
+      bar = { label, progress: createProgress({ label, total, unit, stream, now }) };
+    }
+    bar.progress.update(done, total);
+    if (done === total) endBar();
+  };
+
+  const endBar = () => {
+    bar?.progress.done();
+    bar = undefined;
+  };
+
+  const end = (succeeded: boolean) => {
+    if (!succeeded) bar?.progress.stop();
+    endBar();
+    table.end();
+  };
+
+  const onEvent = (event: TrainEvent) => {
+    switch (event.type) {
+      case 'features':
+        return show(`features of ${event.part}`, 'pictures', event.done, event.total);
+      case 'lr-find':
+        return show('lr-find', 'steps', event.step, event.steps);
+      case 'skipped':
+        return skips.add(event.reason);
+      case 'step':
+        endBar();
+        return table.step(event);
+      case 'epoch':
+        return table.epoch(event.row, event.epochs, event.isBest);
+      case 'note':
+        return terminal.note(event.text);
+      case 'stopped':
+        end(false);
+        return terminal.note(event.text);
+      case 'finished':
+        if (event.early) terminal.note('the validation loss fell no more: ended early');
+    }
+  };
+  return { onEvent, end };
+}
