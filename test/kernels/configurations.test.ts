@@ -91,11 +91,7 @@ describe.each(LINEAR)('linear/$rung, weights as $weights', ({ rung, weights, dty
       const x = await Tensor.create(gpu(), 'x', [N, D]);
       const y = await Tensor.create(gpu(), 'y', [N, O]);
       const { dispatches, scratch } = await linear(gpu(), { label, x, pieces, b, y, relu: N > 1, rung });
-      expect(dispatches.length).toBe(
-        pieces.length + (rung === '03_gemv' || rung === '04_register_blocked' ? 1 : 0),
-      );
-      for (const { workgroups } of dispatches)
-        expect(workgroups[0] * workgroups[1] * workgroups[2]).toBeLessThan(5000);
+      expect(dispatches.length).toBe(pieces.length + LINEAR_RUNGS[rung].length - 1);
       for (const tensor of [x, y, ...scratch]) tensor.dispose();
     }
     k.dispose();

@@ -23,7 +23,8 @@ describe.each(withStorages(RUNGS))('linear/$rung, weights as $weights', ({ rung,
     const k = await randomTensor(gpu(), 'k', [D, O], { seed: 2, dtype });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
     const expected = reference(x.values, k.values, b.values, { N, D, O }, relu);
-    for (const cuts of cutsOf(O)) {
+    // How a kernel is cut does not depend on how it is stored: f16 takes the last way only.
+    for (const cuts of dtype === 'f32' ? cutsOf(O) : cutsOf(O).slice(-1)) {
       const pieces = await cut(gpu(), k, cuts);
       const y = await poisoned(gpu(), 'y', [N, O]);
       const args = { label: 'fc', x: x.tensor, pieces, b: b.tensor, y, relu, rung };
@@ -90,18 +91,20 @@ describe('linear', () => {
     }
   });
 
+  const GEMV = ['linear/03_gemv', 'linear/03_gemv_sum'];
+  const BLOCKED = ['linear/04_transpose', 'linear/04_register_blocked', 'linear/03_gemv_sum'];
   it.each([
-    { N: 8, kernel: 'linear/03_gemv' },
-    { N: 9, kernel: 'linear/04_register_blocked' },
-    { N: 300, kernel: 'linear/04_register_blocked' },
-  ])('takes $kernel for a batch of $N unless told otherwise', async ({ N, kernel }) => {
+    { N: 8, kernels: GEMV },
+    { N: 9, kernels: BLOCKED },
+    { N: 300, kernels: BLOCKED },
+  ])('takes $kernels for a batch of $N unless told otherwise', async ({ N, kernels }) => {
     const x = await Tensor.create(gpu(), 'x', [N, 8]);
     const k = await Tensor.create(gpu(), 'k', [8, 4]);
     const b = await Tensor.create(gpu(), 'b', [4]);
     const y = await Tensor.create(gpu(), 'y', [N, 4]);
     const args = { label: 'fc', x, pieces: [{ first: 0, k }], b, y, relu: true };
     const { dispatches, scratch } = await linear(gpu(), args);
-    expect(dispatches.map((dispatch) => dispatch.kernel)).toEqual([kernel, 'linear/03_gemv_sum']);
+    expect(dispatches.map(({ kernel }) => kernel)).toEqual(kernels);
     for (const tensor of [x, k, b, y, ...scratch]) tensor.dispose();
   });
 

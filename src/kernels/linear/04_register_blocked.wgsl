@@ -1,44 +1,44 @@
-// linear / 04 register blocked: a fully connected layer for a batch, first of two passes: partial sums
+// linear / 04 register blocked: a fully connected layer for a batch, second of three passes: partial sums
 //
-// Computes   partial[s,n,o] = sum_{d in slice s} x[n,d] * k[d,o] for the columns o of one piece of k
-// Shapes     x (N,D) f32 · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O) · partial (SLICES,N,O);
-//            D, O, FIRST and COLUMNS multiples of 4, read as quads
+// Computes   partial[s,n,o] = sum_{d in slice s} xt[d,n] * k[d,o] for the columns o of one piece of k
+// Shapes     xt (D,ROWS) f32, x turned by 04_transpose, ROWS at least N · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1
+//            of (D,O) · partial (SLICES,N,O); ROWS, O, FIRST and COLUMNS multiples of 4, read as quads
 // As matmul  M = N   N = O   K = D
-// Threads    workgroup 8x8 owns 32 rows x 64 columns of one slice of the depth; a thread owns 4x8;
-//            dispatch (ceil(COLUMNS/64), SLICES, ceil(N/32))
-// Tile       a thread owns 4 rows x 2 quads of columns, the quads BN / 2 apart, so that neighbours read neighbours:
+// Threads    workgroup 16x4 owns 32 rows x 128 columns of one slice of the depth; a thread owns 8x8;
+//            dispatch (ceil(COLUMNS/128), SLICES, ceil(N/32))
+// Tile       a thread owns 2 quads of rows x 2 quads of columns, half a tile apart, so that neighbours read neighbours:
 //
-//                             k: DEPTH x BN
-//                             [k0] . . . [k1] . . .
-//                 x: BM x DEPTH
-//                 [x0] .      [00] . . . [01] . . .
-//                 [x1] .      [10] . . . [11] . . .
-//                 [x2] .      [20] . . . [21] . . .
-//                 [x3] .      [30] . . . [31] . . .
+//                           depth d of k:  [k0] . . . [k1] . . .
+//                 depth d of xt
+//                 [x0.x]                   [00] . . . [01] . . .
+//                 [x0.y]                   [10] . . . [11] . . .
+//                  ...                      ...        ...
+//                 [x1.w]                   [70] . . . [71] . . .
 //
-//            [x] is 4 depths of a row, [k] 4 depths x 4 columns: [sum] += [k] * [x] is a 4x4 matrix times a vector
-// Cost       16-byte reads per FMA 12/128 (03: 5/16 with one row, 12/128 with eight); a workgroup reads x and k of its
-//            slice, which caches hold, once from memory: arithmetic intensity 10 FLOP/B with 32 rows
+//            every depth adds one number of x times a quad of k to each quad: an outer product
+// Cost       16-byte reads per FMA 4/64 (03: 5/16 with one row, 12/128 with eight); k is read from memory once for 32 rows:
+//            arithmetic intensity 16 FLOP/B
 // Requires   nothing
-// Changed    against 03: 4 rows and 8 columns a thread at any batch; rows over workgroups as well
+// Changed    against 03: 8 rows and 8 columns a thread at any batch; rows over workgroups as well
 // Source     "2D block tiling" of S. Boehm, How to optimize a CUDA matmul kernel (2022); the depth split as in 03
 
-override D: u32 = 4;
 override O: u32 = 4;
 override FIRST: u32 = 0;
 override COLUMNS: u32 = O;
-// Rows of k in a slice; a multiple of 4.
+override D: u32 = 4;
+// Depths in a slice.
 override DEPTH: u32 = 256;
-override DQ: u32 = D / 4; // in quads: four depths or columns, one vec4
-override OQ: u32 = O / 4;
+override N: u32 = 4;
+override OQ: u32 = O / 4; // in quads: four columns or rows, one vec4
 override COLUMN_QUADS: u32 = COLUMNS / 4;
+override ROW_QUADS: u32 = (N + 3) / 4;
 
 const BM: u32 = 32;
-const BN: u32 = 64;
-const TM: u32 = 4;
+const BN: u32 = 128;
+const TM: u32 = 8;
 const TN: u32 = 8;
-// BM and BN may be tuned; a thread's 4x8 is written out below.
-const_assert TM == 4 && TN == 8;
+// BM and BN may be tuned; a thread's 8x8 is written out below.
+const_assert TM == 8 && TN == 8;
 const_assert BM % TM == 0 && BN % TN == 0;
 
 const THREADS_X: u32 = BN / TN;
@@ -48,23 +48,11 @@ const THREADS_Y: u32 = BM / TM;
 alias WeightQuad = vec4f;
 fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read> xt: array<vec4f>;
 @group(0) @binding(1) var<storage, read> k: array<WeightQuad>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4f>;
 
-// Depths 4*dq to 4*dq+3 of four columns.
-fn kernel_block(dq: u32, column: u32) -> mat4x4f {
-  let at = 4 * dq * COLUMN_QUADS + column;
-  return mat4x4f(
-    widen(k[at]),
-    widen(k[at + COLUMN_QUADS]),
-    widen(k[at + 2 * COLUMN_QUADS]),
-    widen(k[at + 3 * COLUMN_QUADS]),
-  );
-}
-
 fn store(slice: u32, n: u32, column: u32, sum: vec4f) {
-  let N = arrayLength(&x) / DQ;
   if (n < N && column < COLUMN_QUADS) {
     partial[(slice * N + n) * OQ + FIRST / 4 + column] = sum;
   }
@@ -72,20 +60,17 @@ fn store(slice: u32, n: u32, column: u32, sum: vec4f) {
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) thread: vec3u) {
-  let N = arrayLength(&x) / DQ;
   let slice = group.y;
-  let n = group.z * BM + thread.y * TM;
+  let row_0 = group.z * (BM / 4) + thread.y;
+  let row_1 = row_0 + THREADS_Y;
   let column_0 = group.x * (BN / 4) + thread.x;
   let column_1 = column_0 + THREADS_X;
-  if (n >= N || column_0 >= COLUMN_QUADS) {
+  if (row_0 >= ROW_QUADS || column_0 >= COLUMN_QUADS) {
     return;
   }
-  // What sticks out reads the last row or column instead, and is not written.
-  let row_0 = n * DQ;
-  let row_1 = min(n + 1, N - 1) * DQ;
-  let row_2 = min(n + 2, N - 1) * DQ;
-  let row_3 = min(n + 3, N - 1) * DQ;
-  let read_1 = min(column_1, COLUMN_QUADS - 1);
+  // What sticks out reads the last quad instead, and is not written.
+  let x_read_1 = min(row_1, ROW_QUADS - 1);
+  let k_read_1 = min(column_1, COLUMN_QUADS - 1);
 
   // Named one by one: an array of them would live in memory on drivers that do not unroll loops (SwiftShader).
   var sum_00 = vec4f();
@@ -96,32 +81,55 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) threa
   var sum_21 = vec4f();
   var sum_30 = vec4f();
   var sum_31 = vec4f();
+  var sum_40 = vec4f();
+  var sum_41 = vec4f();
+  var sum_50 = vec4f();
+  var sum_51 = vec4f();
+  var sum_60 = vec4f();
+  var sum_61 = vec4f();
+  var sum_70 = vec4f();
+  var sum_71 = vec4f();
 
-  let end = min((slice + 1) * DEPTH / 4, DQ);
-  for (var dq = slice * DEPTH / 4; dq < end; dq++) {
-    let x_0 = x[row_0 + dq];
-    let x_1 = x[row_1 + dq];
-    let x_2 = x[row_2 + dq];
-    let x_3 = x[row_3 + dq];
-    // One block of k after the other, so that fewer numbers are held at a time.
-    let k_0 = kernel_block(dq, column_0);
-    sum_00 += k_0 * x_0;
-    sum_10 += k_0 * x_1;
-    sum_20 += k_0 * x_2;
-    sum_30 += k_0 * x_3;
-    let k_1 = kernel_block(dq, read_1);
-    sum_01 += k_1 * x_0;
-    sum_11 += k_1 * x_1;
-    sum_21 += k_1 * x_2;
-    sum_31 += k_1 * x_3;
+  let end = min((slice + 1) * DEPTH, D);
+  for (var d = slice * DEPTH; d < end; d++) {
+    let x_0 = xt[d * ROW_QUADS + row_0];
+    let x_1 = xt[d * ROW_QUADS + x_read_1];
+    let k_0 = widen(k[d * COLUMN_QUADS + column_0]);
+    let k_1 = widen(k[d * COLUMN_QUADS + k_read_1]);
+    sum_00 += x_0.x * k_0;
+    sum_01 += x_0.x * k_1;
+    sum_10 += x_0.y * k_0;
+    sum_11 += x_0.y * k_1;
+    sum_20 += x_0.z * k_0;
+    sum_21 += x_0.z * k_1;
+    sum_30 += x_0.w * k_0;
+    sum_31 += x_0.w * k_1;
+    sum_40 += x_1.x * k_0;
+    sum_41 += x_1.x * k_1;
+    sum_50 += x_1.y * k_0;
+    sum_51 += x_1.y * k_1;
+    sum_60 += x_1.z * k_0;
+    sum_61 += x_1.z * k_1;
+    sum_70 += x_1.w * k_0;
+    sum_71 += x_1.w * k_1;
   }
 
-  store(slice, n, column_0, sum_00);
-  store(slice, n, column_1, sum_01);
-  store(slice, n + 1, column_0, sum_10);
-  store(slice, n + 1, column_1, sum_11);
-  store(slice, n + 2, column_0, sum_20);
-  store(slice, n + 2, column_1, sum_21);
-  store(slice, n + 3, column_0, sum_30);
-  store(slice, n + 3, column_1, sum_31);
+  let n_0 = 4 * row_0;
+  let n_1 = 4 * row_1;
+  store(slice, n_0, column_0, sum_00);
+  store(slice, n_0, column_1, sum_01);
+  store(slice, n_0 + 1, column_0, sum_10);
+  store(slice, n_0 + 1, column_1, sum_11);
+  store(slice, n_0 + 2, column_0, sum_20);
+  store(slice, n_0 + 2, column_1, sum_21);
+  store(slice, n_0 + 3, column_0, sum_30);
+  store(slice, n_0 + 3, column_1, sum_31);
+  store(slice, n_1, column_0, sum_40);
+  store(slice, n_1, column_1, sum_41);
+  store(slice, n_1 + 1, column_0, sum_50);
+  store(slice, n_1 + 1, column_1, sum_51);
+  store(slice, n_1 + 2, column_0, sum_60);
+  store(slice, n_1 + 2, column_1, sum_61);
+  store(slice, n_1 + 3, column_0, sum_70);
+  store(slice, n_1 + 3, column_1, sum_71);
 }

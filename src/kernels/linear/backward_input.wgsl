@@ -15,7 +15,8 @@
 // Cost       16-byte reads per FMA 12/128; workgroup reads 8 a thread, once; a workgroup reads k of 8 depths, once from
 //            memory for 32 rows
 // Requires   nothing
-// Source     04_register_blocked with k transposed; no tile of k turns it, for a matrix is multiplied from either side
+// Source     a matrix product with k transposed: nothing has to be turned over, for a vector may stand on either side of a
+//            matrix; lanes as in avgpool
 
 override D: u32 = 4;
 override O: u32 = 4;
@@ -76,20 +77,19 @@ fn main(
   var sum_31 = vec4f();
 
   for (var column = lane; column < COLUMN_QUADS; column += LANES) {
+    let k_0 = kernel_block(dq, column);
+    let k_1 = kernel_block(dq + 1, column);
     let dy_0 = dy[row_0 + column];
     let dy_1 = dy[row_1 + column];
     let dy_2 = dy[row_2 + column];
     let dy_3 = dy[row_3 + column];
-    // One block of k after the other, so that fewer numbers are held at a time.
-    let k_0 = kernel_block(dq, column);
     sum_00 += dy_0 * k_0;
-    sum_10 += dy_1 * k_0;
-    sum_20 += dy_2 * k_0;
-    sum_30 += dy_3 * k_0;
-    let k_1 = kernel_block(dq + 1, column);
     sum_01 += dy_0 * k_1;
+    sum_10 += dy_1 * k_0;
     sum_11 += dy_1 * k_1;
+    sum_20 += dy_2 * k_0;
     sum_21 += dy_2 * k_1;
+    sum_30 += dy_3 * k_0;
     sum_31 += dy_3 * k_1;
   }
 

@@ -1,26 +1,27 @@
 // Launches linear: which rung, how the kernel's pieces and the depth are spread over workgroups.
 
-import { prepare, workgroupsFor } from '../../gpu/dispatch.js';
+import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
-import { Tensor } from '../../gpu/tensor.js';
-import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
+import { type Shape, Tensor } from '../../gpu/tensor.js';
+import { expectShape, expectSides, padToQuad, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
 import naive from './01_naive.wgsl';
 import tiled from './02_tiled.wgsl';
 import gemv from './03_gemv.wgsl';
 import gemvSum from './03_gemv_sum.wgsl';
 import registerBlocked from './04_register_blocked.wgsl';
+import transpose from './04_transpose.wgsl';
 import { expectPieces, type LinearLaunch, type LinearPiece, pieceConstants } from './pieces.js';
 
 export type { LinearLaunch, LinearPiece } from './pieces.js';
 
-/** The ladder; `03_gemv`, for a few rows, and `04_register_blocked`, for more, are two passes. */
+/** The ladder; `03_gemv`, for a few rows, is two passes, `04_register_blocked`, for more, three. */
 export const LINEAR_RUNGS = {
   '01_naive': [naive],
   '02_tiled': [tiled],
   '03_gemv': [gemv, gemvSum],
-  '04_register_blocked': [registerBlocked, gemvSum],
+  '04_register_blocked': [transpose, registerBlocked, gemvSum],
 } as const;
 
 export type LinearRung = keyof typeof LINEAR_RUNGS;
@@ -57,95 +58,141 @@ export async function linear(gpu: Gpu, args: LinearArguments): Promise<LinearLau
   expectPieces(label, pieces, [D, O], WEIGHT_DTYPES);
 
   const rung = args.rung ?? (N <= GEMV_MAX_BATCH ? '03_gemv' : '04_register_blocked');
-  return rung === '01_naive' || rung === '02_tiled'
-    ? launchTiles(gpu, args, rung, [N, D, O])
-    : launchSlices(gpu, args, rung, [N, D, O]);
+  const tensors: Tensor[] = [];
+  try {
+    const dispatches = await launch(gpu, args, rung, [N, D, O], async (name, shape) => {
+      const tensor = await Tensor.create(gpu, name, shape);
+      tensors.push(tensor);
+      return tensor;
+    });
+    return { dispatches: await Promise.all(dispatches), scratch: tensors };
+  } catch (error) {
+    for (const tensor of tensors) tensor.dispose();
+    throw error;
+  }
 }
 
 type Sizes = readonly [N: number, D: number, O: number];
+/** Makes a tensor that lives as long as the launch. */
+type Scratch = (name: string, shape: Shape) => Promise<Tensor>;
 
-async function launchTiles(
+/** Begins a rung's passes, in order. */
+function launch(
+  gpu: Gpu,
+  args: LinearArguments,
+  rung: LinearRung,
+  sizes: Sizes,
+  scratch: Scratch,
+): Promise<Promise<Dispatch>[]> | Promise<Dispatch>[] {
+  switch (rung) {
+    case '03_gemv':
+      return launchGemv(gpu, args, sizes, scratch);
+    case '04_register_blocked':
+      return launchBlocked(gpu, args, sizes, scratch);
+    default:
+      return launchTiles(gpu, args, rung, sizes);
+  }
+}
+
+function launchTiles(
   gpu: Gpu,
   { label, x, pieces, b, y, relu }: LinearArguments,
   rung: '01_naive' | '02_tiled',
   [N, D, O]: Sizes,
-): Promise<LinearLaunch> {
-  const dispatches = await Promise.all(
-    pieces.map((piece) => {
-      const kernel: Kernel = {
-        name: `linear/${rung}`,
-        wgsl: LINEAR_RUNGS[rung][0],
-        constants: { D, O, ...pieceConstants(piece), RELU: Number(relu) },
-        weights: weightStorage(piece.k),
-      };
-      const groups = [
-        Math.ceil(piece.k.shape[1]! / tilingOf(kernel, 'BN')),
-        Math.ceil(N / tilingOf(kernel, 'BM')),
-        1,
-      ] as const;
-      return prepare(gpu, label, kernel, [x, piece.k, b, y], groups);
-    }),
-  );
-  return { dispatches, scratch: [] };
+): Promise<Dispatch>[] {
+  return pieces.map((piece) => {
+    const kernel: Kernel = {
+      name: `linear/${rung}`,
+      wgsl: LINEAR_RUNGS[rung][0],
+      constants: { D, O, ...pieceConstants(piece), RELU: Number(relu) },
+      weights: weightStorage(piece.k),
+    };
+    const groups = [
+      Math.ceil(piece.k.shape[1]! / tilingOf(kernel, 'BN')),
+      Math.ceil(N / tilingOf(kernel, 'BM')),
+      1,
+    ] as const;
+    return prepare(gpu, label, kernel, [x, piece.k, b, y], groups);
+  });
 }
 
 /** Rows of k below which a slice is not worth a workgroup. */
 const MIN_DEPTH = 64;
 
-/** How the first pass of a rung is spread, whose workgroups each take a slice of the depth. */
-interface Spread {
-  readonly tiling?: Kernel['tiling'];
-  /** What a workgroup owns of y. */
-  readonly rows: number;
-  readonly columns: number;
-  /** Enough workgroups to fill a large GPU several times over; more would only lengthen the second pass. */
-  readonly workgroups: number;
-}
-
-function spreadOf(rung: '03_gemv' | '04_register_blocked', N: number): Spread {
-  const kernel = { name: `linear/${rung}`, wgsl: LINEAR_RUNGS[rung][0] };
-  if (rung === '03_gemv') {
-    return { tiling: { BATCH: N }, rows: N, columns: 4 * tilingOf(kernel, 'THREADS'), workgroups: 1024 };
-  }
-  // A slice's partial sums are as many as y's, of all rows: fewer slices.
-  return { rows: tilingOf(kernel, 'BM'), columns: tilingOf(kernel, 'BN'), workgroups: 512 };
-}
-
-async function launchSlices(
-  gpu: Gpu,
-  { label, x, pieces, b, y, relu }: LinearArguments,
-  rung: '03_gemv' | '04_register_blocked',
-  [N, D, O]: Sizes,
-): Promise<LinearLaunch> {
-  const { tiling, rows, columns, workgroups } = spreadOf(rung, N);
-  const rowGroups = Math.ceil(N / rows);
-  const wanted = Math.ceil(workgroups / (rowGroups * Math.ceil(O / columns)));
+/** The depth cut into slices for about `workgroups` of them, `others` of which work on one slice: whole quads each. */
+function sliced(D: number, workgroups: number, others: number): { DEPTH: number; SLICES: number } {
+  const wanted = Math.ceil(workgroups / others);
   const DEPTH = Math.max(MIN_DEPTH, Math.ceil(D / wanted / 4) * 4);
-  const SLICES = Math.ceil(D / DEPTH);
+  return { DEPTH, SLICES: Math.ceil(D / DEPTH) };
+}
 
-  const partial = await Tensor.create(gpu, `${label} partial sums`, [SLICES, N, O]);
-  try {
-    const products = pieces.map((piece) => {
-      const kernel: Kernel = {
-        name: `linear/${rung}`,
-        wgsl: LINEAR_RUNGS[rung][0],
-        ...(tiling && { tiling }),
-        constants: { D, O, ...pieceConstants(piece), DEPTH },
-        weights: weightStorage(piece.k),
-      };
-      const groups = [Math.ceil(piece.k.shape[1]! / columns), SLICES, rowGroups] as const;
-      return prepare(gpu, label, kernel, [x, piece.k, partial], groups);
-    });
-    const sumKernel: Kernel = {
-      name: 'linear/03_gemv_sum',
-      wgsl: gemvSum,
-      constants: { O, SLICES, RELU: Number(relu) },
+/** Enough workgroups to fill a large GPU several times over; more would only lengthen the second pass. */
+const GEMV_WORKGROUPS = 1024;
+
+async function launchGemv(
+  gpu: Gpu,
+  args: LinearArguments,
+  [N, D, O]: Sizes,
+  scratch: Scratch,
+): Promise<Promise<Dispatch>[]> {
+  const { label, x, pieces } = args;
+  const columns = 4 * tilingOf({ name: 'linear/03_gemv', wgsl: gemv }, 'THREADS');
+  const { DEPTH, SLICES } = sliced(D, GEMV_WORKGROUPS, Math.ceil(O / columns));
+  const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
+  const products = pieces.map((piece) => {
+    const kernel: Kernel = {
+      name: 'linear/03_gemv',
+      wgsl: gemv,
+      tiling: { BATCH: N },
+      constants: { D, O, ...pieceConstants(piece), DEPTH },
+      weights: weightStorage(piece.k),
     };
-    const groups = workgroupsFor(gpu, (N * O) / 4, tilingOf(sumKernel, 'THREADS'));
-    const sum = prepare(gpu, label, sumKernel, [partial, b, y], groups);
-    return { dispatches: await Promise.all([...products, sum]), scratch: [partial] };
-  } catch (error) {
-    partial.dispose();
-    throw error;
-  }
+    const groups = [Math.ceil(piece.k.shape[1]! / columns), SLICES, 1] as const;
+    return prepare(gpu, label, kernel, [x, piece.k, partial], groups);
+  });
+  return [...products, prepareSum(gpu, args, partial)];
+}
+
+/** Fewer than a gemv's: a slice's partial sums are as many as the numbers of y, which has more rows. */
+const BLOCKED_WORKGROUPS = 512;
+
+async function launchBlocked(
+  gpu: Gpu,
+  args: LinearArguments,
+  [N, D, O]: Sizes,
+  scratch: Scratch,
+): Promise<Promise<Dispatch>[]> {
+  const { label, x, pieces } = args;
+  const [name, wgsl] = ['linear/04_register_blocked', registerBlocked];
+  const columns = tilingOf({ name, wgsl }, 'BN');
+  const rows = Math.ceil(N / tilingOf({ name, wgsl }, 'BM'));
+  const { DEPTH, SLICES } = sliced(D, BLOCKED_WORKGROUPS, rows * Math.ceil(O / columns));
+  const xt = await scratch(`${label} input, turned`, [D, padToQuad(N)]);
+  const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
+
+  const turn: Kernel = { name: 'linear/04_transpose', wgsl: transpose, constants: { D, N } };
+  const [depths, more] = workgroupsFor(gpu, D / 4, tilingOf(turn, 'THREADS'));
+  const products = pieces.map((piece) => {
+    const constants = { N, D, O, ...pieceConstants(piece), DEPTH };
+    const kernel: Kernel = { name, wgsl, constants, weights: weightStorage(piece.k) };
+    const groups = [Math.ceil(piece.k.shape[1]! / columns), SLICES, rows] as const;
+    return prepare(gpu, label, kernel, [xt, piece.k, partial], groups);
+  });
+  return [
+    prepare(gpu, label, turn, [x, xt], [depths, more, padToQuad(N) / 4]),
+    ...products,
+    prepareSum(gpu, args, partial),
+  ];
+}
+
+/** The last pass of both: partial sums (SLICES,N,O) into y. */
+function prepareSum(gpu: Gpu, { label, b, y, relu }: LinearArguments, partial: Tensor): Promise<Dispatch> {
+  const [SLICES, N, O] = partial.shape as [number, number, number];
+  const kernel: Kernel = {
+    name: 'linear/03_gemv_sum',
+    wgsl: gemvSum,
+    constants: { O, SLICES, RELU: Number(relu) },
+  };
+  const groups = workgroupsFor(gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
+  return prepare(gpu, label, kernel, [partial, b, y], groups);
 }
