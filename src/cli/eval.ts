@@ -61,7 +61,6 @@ async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Prom
       const samples = await findSamples(dir, classes, { part, signal: terminal.signal });
       const evaluation = await look(model, samples, flags, terminal);
       const left = samples.length - evaluation.count;
-      if (evaluation.count === 0) throw new PictureError(`${dir}: no picture can be read`);
       if (left > 0) terminal.note(`${left} of ${samples.length} pictures left out, unreadable`);
       const pictures = `${grouped(evaluation.count)} pictures of ${printable(dir)}`;
       terminal.print(
@@ -76,7 +75,7 @@ async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Prom
   });
 }
 
-/** Shows the model all of the pictures, with a bar. */
+/** Shows the model all of the pictures, with a bar. @throws PictureError where none can be read; as `evaluateModel` */
 async function look(
   model: VGG16,
   samples: readonly Sample[],
@@ -86,15 +85,22 @@ async function look(
   const { signal, stderr: stream } = terminal;
   const progress = createProgress({ label: 'eval', total: samples.length, unit: 'pictures', stream });
   const skips = new Skips(terminal);
+  let broken = 0;
   try {
     const evaluation = await evaluateModel(model, samples, {
       classes: model.labels.map(({ label }) => label),
       ...{ batch, signal },
       onProgress: progress.update,
-      onBroken: (_, { message }) => skips.add(message),
+      onBroken: (_, { message }) => {
+        broken++;
+        skips.add(message);
+      },
     });
     progress.done();
     return evaluation;
+  } catch (error) {
+    if (broken < samples.length) throw error;
+    throw new PictureError(`none of the ${broken} pictures can be read`, { cause: error });
   } finally {
     progress.stop();
   }

@@ -14,7 +14,7 @@ const answers = async (weights: string) => {
   const { code, stdout } = await run([
     'classify',
     'photos/red/0.png',
-    'photos/blue/1.png',
+    'photos/green/0.png',
     '--json',
     '--weights',
     weights,
@@ -185,7 +185,7 @@ describe('vgg16 train', () => {
 describe('a trained head', () => {
   it('classifies with its own labels, named by its run or its file', async () => {
     const byRun = await answers('runs/train-1');
-    expect(byRun.map(({ predictions }) => predictions[0]!.label)).toEqual(['red', 'blue']);
+    expect(byRun.map(({ predictions }) => predictions[0]!.label)).toEqual(['red', 'green']);
     expect(await answers('runs/train-1/best.safetensors')).toEqual(byRun);
   });
 

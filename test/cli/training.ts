@@ -3,7 +3,10 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { report } from '../../src/cli/failure.js';
+import { runProgram } from '../../src/cli/program.js';
+import { Terminal } from '../../src/cli/terminal.js';
 import { seededRandom } from '../support/random.js';
 import { type Ran, type RunOptions, type Started, start, vgg16, writeNarrow } from './support.js';
 
@@ -16,7 +19,7 @@ export async function photo(seed: number, colour: string): Promise<Buffer> {
   const random = seededRandom(seed);
   const pixels = Uint8Array.from(
     { length: SIDE * SIDE * 3 },
-    (_, i) => (i % 3 === CHANNELS[colour] ? 170 : 90) + 80 * (random.uniform() - 0.5),
+    (_, i) => (i % 3 === CHANNELS[colour] ? 200 : 60) + 60 * (random.uniform() - 0.5),
   );
   return sharp(pixels, { raw: { width: SIDE, height: SIDE, channels: 3 } })
     .png()
@@ -47,7 +50,7 @@ export function writeBase(path: string, seed = 11): Promise<string> {
 }
 
 /** Learns to tell the colours apart. */
-export const QUICK = ['--size', String(SIDE), '--batch', '8', '--lr', '0.03', '--epochs', '6'] as const;
+export const QUICK = ['--size', String(SIDE), '--batch', '8', '--lr', '0.1', '--epochs', '6'] as const;
 
 /** The command in a folder of a test, with a cache of its own. */
 export function commandIn(folder: () => string) {
@@ -60,6 +63,34 @@ export function commandIn(folder: () => string) {
     run: (args: readonly string[], options?: RunOptions): Promise<Ran> => vgg16(args, within(options)),
     start: (args: readonly string[], options?: RunOptions): Started => start(args, within(options)),
   };
+}
+
+/**
+ * The command within this process: what needs no GPU takes no time. Relative names are the process's.
+ *
+ * @param onSaid  told of what is written to stderr
+ */
+export async function program(
+  args: readonly string[],
+  onSaid: (text: string) => void = () => {},
+): Promise<Ran> {
+  const said = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof said) => ({
+    write: (text: string) => {
+      said[name] += text;
+      if (name === 'stderr') onSaid(text);
+    },
+  });
+  const terminal = new Terminal(stream('stdout'), stream('stderr'), new AbortController().signal);
+  const code = await runProgram(args, terminal).catch((error: unknown) => report(error, terminal));
+  return { code, stdout: said.stdout, stderr: said.stderr.split('\n').filter((line) => line !== '') };
+}
+
+/** Makes a folder the process's own while the tests of the calling file run. */
+export function useWorkingFolder(folder: () => string): void {
+  const before = process.cwd();
+  beforeAll(() => process.chdir(folder()));
+  afterAll(() => process.chdir(before));
 }
 
 /** When stderr has said something. */
@@ -86,14 +117,11 @@ export async function traceOf(folder: string): Promise<Record<string, string>> {
 }
 
 /** That all in a run's folder can be used, though training may have ended at any moment. */
-export async function expectUsable(
-  folder: string,
-  run: (args: readonly string[]) => Promise<Ran>,
-): Promise<void> {
+export async function expectUsable(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.endsWith('.json')) JSON.parse(await readFile(join(folder, name), 'utf8'));
     if (!name.endsWith('.safetensors')) continue;
-    const { code, stderr } = await run(['weights', 'verify', join(folder, name)]);
+    const { code, stderr } = await program(['weights', 'verify', join(folder, name)]);
     expect([code, stderr], name).toEqual([0, []]);
   }
 }

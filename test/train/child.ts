@@ -1,5 +1,5 @@
 // Trains in a process of its own, which a test may kill, put under limits, or take rights from:
-//   node child.js '{"weights": "...", "folder": "...", "begin": {...options} | null, "rightsUntil": 2}'
+//   node child.js '{"weights": "...", "folder": "...", "begin": {...options} | null, "cacheFolder": "...", "rightsUntil": 2}'
 // Begins a run, or goes on with it. Says {"epoch": 3} and {"saved": "last"} on stdout, and {"done": true} or
 // {"error": "..."}.
 
@@ -14,6 +14,7 @@ interface Task {
   readonly weights: string;
   readonly folder: string;
   readonly begin: TrainOptions | null;
+  readonly cacheFolder: string;
   /** The epoch after which it becomes a user without rights; 0 is at once. Needs the rights of root. */
   readonly rightsUntil?: number;
 }
@@ -29,13 +30,13 @@ const onEvent = (event: TrainEvent) => {
   if (event.type === 'saved') say({ saved: event.what });
 };
 
-const { weights, folder, begin, rightsUntil } = JSON.parse(process.argv[2]!) as Task;
+const { weights, folder, begin, cacheFolder, rightsUntil } = JSON.parse(process.argv[2]!) as Task;
 const gpu = await Gpu.open();
 const model = await VGG16.load({ weights, gpu });
 if (rightsUntil === 0) process.setuid!(NOBODY);
 try {
-  if (begin) await trainHead(model, pictures(), { ...begin, out: folder, onEvent });
-  else await resumeRun(folder, { model, dataset: pictures(), onEvent });
+  if (begin) await trainHead(model, pictures(), { ...begin, cacheFolder, out: folder, onEvent });
+  else await resumeRun(folder, { model, dataset: pictures(), cacheFolder, onEvent });
   say({ done: true });
 } catch (error) {
   say({ error: `${(error as Error).name}: ${(error as Error).message}` });

@@ -57,7 +57,7 @@ function train(
   begin: TrainOptions | null,
   { rightsUntil, onSaid }: Surroundings = {},
 ): Promise<readonly Said[]> {
-  const task = JSON.stringify({ weights: path('base.safetensors'), folder, begin, rightsUntil });
+  const task = JSON.stringify({ weights: path('base.safetensors'), folder, begin, ...cached(), rightsUntil });
   const child = spawn(process.execPath, [BUNDLE, task], { stdio: ['ignore', 'pipe', 'ignore'] });
   const said: Said[] = [];
   let text = '';
@@ -91,7 +91,9 @@ async function expectSame(one: string, other: string): Promise<void> {
   }
 }
 
-const OPTIONS = { ...QUICK, epochs: 40, head: 'mlp', hidden: [64], pool: 'flatten', seed: 5 } as const;
+/** Features are cached, so that no other process has to compile the network. */
+const OPTIONS = { ...QUICK, cache: true, epochs: 40, head: 'mlp', hidden: [64], pool: 'flatten' } as const;
+const cached = () => ({ cacheFolder: path('cache') });
 
 /** Everything that should load does. */
 async function expectUsable(folder: string): Promise<void> {
@@ -106,15 +108,15 @@ async function expectUsable(folder: string): Promise<void> {
 
 describe('a run', () => {
   beforeAll(async () => {
-    await trainHead(model(), pictures(), { ...OPTIONS, out: path('whole') });
+    await trainHead(model(), pictures(), { ...OPTIONS, ...cached(), out: path('whole') });
   });
 
   it('that is killed again and again ends as one that never was', async () => {
     const random = seededRandom(8);
     const folder = path('killed');
     const reached: number[] = [];
-    for (let attempt = 0; attempt < 4; attempt++) {
-      const until = 1 + 8 * attempt + random.below(6);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const until = 1 + 10 * attempt + random.below(6);
       const delay = random.below(12);
       let kill: Promise<unknown> | undefined;
       await train(folder, attempt === 0 ? OPTIONS : null, {
@@ -127,7 +129,7 @@ describe('a run', () => {
       await expectUsable(folder);
     }
     expect(Math.max(...reached)).toBeLessThan(OPTIONS.epochs);
-    await resumeRun(folder, { model: model(), dataset: pictures() });
+    await resumeRun(folder, { ...cached(), model: model(), dataset: pictures() });
     await expectSame(folder, path('whole'));
   });
 
@@ -139,7 +141,7 @@ describe('a run', () => {
       expect(said.at(-1)!.error).toMatch(/^OutputError: cannot write .*denied.*: permission denied/);
       await expectUsable(folder);
       expect((await readdir(folder)).filter((name) => name.includes('.tmp-'))).toEqual([]);
-      await resumeRun(folder, { model: model(), dataset: pictures() });
+      await resumeRun(folder, { ...cached(), model: model(), dataset: pictures() });
       await expectSame(folder, path('whole'));
     },
   );
