@@ -36,11 +36,11 @@ export interface ExtractOptions {
   readonly fingerprint: string;
   /** Where features are cached; undefined computes all of them, keeps them for this table alone, and can draw new views. */
   readonly cacheFolder?: string | undefined;
-  /** Rows in a forward pass, at most. 8 by default. */
+  /** Rows in a forward pass, at most; by default as many as fill the GPU at this size. */
   readonly batch?: number | undefined;
   /** Bytes of rows that are kept in memory, so that not every epoch reads them from disk. 256 MB by default. */
   readonly memory?: number | undefined;
-  /** Pictures that are done with, of how many. */
+  /** Pictures that are done with, of how many; 0 as it begins. */
   readonly onProgress?: ((done: number, total: number, stats: FeatureStats) => void) | undefined;
   /** Told of each picture that cannot be read, which is then left out. */
   readonly onBroken?: ((sample: Sample, error: PictureError) => void) | undefined;

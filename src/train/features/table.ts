@@ -67,10 +67,13 @@ export class CachedFeatures implements FeatureTable {
     const broken = new BrokenCount(all.length);
     const start = performance.now();
     let done = 0;
-    const finish = () => {
-      done++;
+    const tell = () => {
       this.#stats.seconds = (performance.now() - start) / 1000;
       options.onProgress?.(done, all.length, this.stats);
+    };
+    const finish = () => {
+      done++;
+      tell();
     };
     const open = async (index: number): Promise<Opened | PictureError> => {
       let remaining: number;
@@ -87,6 +90,8 @@ export class CachedFeatures implements FeatureTable {
         throw error;
       }
     };
+    // The first batch may take long, and its time counts.
+    tell();
     let index = 0;
     await this.#compute(all.keys(), open, (opened) => {
       const sample = all[index]!;

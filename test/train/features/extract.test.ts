@@ -119,7 +119,7 @@ describe('extractFeatures', () => {
     expect(second.stats).toMatchObject({ computed: 3, cached: 5, broken: 0 });
     expect(forward).toHaveBeenCalledTimes(1);
     expect(seen.at(-1)).toEqual([8, 8, 3, 5]);
-    expect(seen.map(([done]) => done)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(seen.map(([done]) => done)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     const rows = await rowsOf(second);
     expect(rows.slice(0, COUNT)).toEqual(await own());
     expect(rows[COUNT]).toEqual(rows[2]);
