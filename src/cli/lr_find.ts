@@ -19,6 +19,9 @@ interface LrFindFlags extends TrainingFlags, ModelFlags {
   readonly json?: true;
 }
 
+/** What a search has its own of. */
+const OF_A_RUN = ['lr', 'epochs', 'schedule', 'warmup', 'patience'] as const;
+
 const EXAMPLES = `
 Examples:
   $ vgg16 lr-find photos/
@@ -38,7 +41,7 @@ export function addLrFind(program: Command, terminal: Terminal, finish: (code: E
     .argument('<dir>', 'as for `vgg16 train`')
     .option('--svg <file>', 'draw the loss over the rate')
     .option('--json', 'print JSON and nothing else on stdout');
-  addTrainingOptions(addDtypeOption(addWeightsOption(command)))
+  addTrainingOptions(addDtypeOption(addWeightsOption(command)), OF_A_RUN)
     .addHelpText('after', EXAMPLES)
     .action(async (dir: string) => finish(await suggest(dir, command.optsWithGlobals(), terminal)));
 }

@@ -116,11 +116,12 @@ function differences(found: readonly Run[], { colours }: Terminal): string {
 }
 
 /** By the names that the command has for it. */
-function askedFor({ data, weights, dtype, initFrom, lr, options }: RunArguments): Map<string, string> {
+function askedFor({ data, weights, base, dtype, initFrom, lr, options }: RunArguments): Map<string, string> {
   const said = (value: unknown) => (Array.isArray(value) ? value.join(',') || 'none' : String(value));
   return new Map([
     ['pictures', data],
     ['--weights', weights],
+    ['--base', base ?? 'none'],
     ['--dtype', dtype],
     ['--init-from', initFrom ?? 'none'],
     ...Object.entries(options).map(([option, value]): [string, string] => [flagOf(option), said(value)]),

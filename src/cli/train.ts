@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode, UsageError } from '../errors.js';
+import { shellWord } from '../shell_word.js';
 import { resolveOptions } from '../train/checks.js';
 import { findDataset } from '../train/data/find.js';
 import type { OnEvent } from '../train/events.js';
@@ -15,7 +16,7 @@ import { printable, type Terminal } from './terminal.js';
 import { goOn } from './train_resume.js';
 import { createTrainingDisplay } from './training_display.js';
 import { addTrainingOptions, runOptionsOf, type TrainingFlags } from './training_options.js';
-import { asWord, evaluationText } from './training_text.js';
+import { evaluationText } from './training_text.js';
 import { grouped } from './units.js';
 
 /** As commander gives them. */
@@ -39,6 +40,9 @@ train/ and val/ (and test/); or a CSV. \`vgg16 data check DIR\` looks into it.
 The thirteen convolutions stay as they are. What they make of each picture is
 computed once and kept; a head is trained on that. Broken pictures are left out;
 where they are more than 5 %, nothing is trained.
+
+Features are kept in the cache folder, which \`vgg16 doctor\` names: 2 kB for each
+picture and view, or 100 kB with --pool flatten at 224 px.
 
 A run is a folder: report.html, results.csv, best.safetensors for --weights of
 classify, eval and export, and all that --resume needs. Each epoch is on disk as
@@ -132,7 +136,7 @@ function printResult(
     evaluationText(`${grouped(evaluation.count)} pictures to validate with`, evaluation, colours),
   ];
   if (test) blocks.push('', evaluationText(`${grouped(test.count)} pictures to test with`, test, colours));
-  const run = asWord(folder!);
+  const run = printable(shellWord(folder!));
   blocks.push('', `Report  ${run}/report.html`, `Use it  vgg16 classify PICTURE --weights ${run}`);
   terminal.print(blocks.join('\n'));
 }

@@ -12,10 +12,14 @@ export interface TrainingFlags extends Omit<RunOptions, 'cache'> {
   readonly valShare?: number;
 }
 
-/** Adds the options, in the order in which help shows them. */
-export function addTrainingOptions(command: Command): Command {
-  for (const [heading, options] of Object.entries(groups()))
-    for (const option of options) command.addOption(option.helpGroup(`${heading}:`));
+/** Adds the options, in the order in which help shows them. @param unheard  those that would mean nothing */
+export function addTrainingOptions(command: Command, unheard: readonly (keyof RunOptions)[] = []): Command {
+  for (const [heading, options] of Object.entries(groups())) {
+    for (const option of options) {
+      if (unheard.some((name) => name === option.attributeName())) continue;
+      command.addOption(option.helpGroup(`${heading}:`));
+    }
+  }
   return command;
 }
 

@@ -45,8 +45,3 @@ export function evaluationText(what: string, evaluation: Evaluation, { bold, dim
 export function percent(share: number): string {
   return Number.isNaN(share) ? '-' : `${(100 * share).toFixed(1)}%`;
 }
-
-/** A path as shells take it for one word. */
-export function asWord(path: string): string {
-  return /^[\w@%+=:,./\\-]+$/.test(path) ? path : `"${printable(path)}"`;
-}

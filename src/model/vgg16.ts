@@ -22,6 +22,7 @@ import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
 import { Network } from './network.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions, RunOptions, Vgg16Options } from './options.js';
+import type { Rungs } from './plan.js';
 import { type Prediction, topPredictions } from './predictions.js';
 import { NORMALISATIONS } from './preprocess.js';
 import { type LayerTiming, profile } from './profile.js';
@@ -43,6 +44,8 @@ export class VGG16 {
   readonly notes: readonly string[];
   /** How wide each layer is. */
   readonly widths: Widths;
+  /** The rungs that were asked for; the best for others. */
+  readonly rungs: Rungs;
   readonly #runner: Runner;
   readonly #ownsGpu: boolean;
 
@@ -61,7 +64,8 @@ export class VGG16 {
     this.labels = outputs === undefined ? [] : labelsFor(outputs, classes);
     this.notes = notes;
     this.widths = network.widths;
-    this.#runner = new Runner(gpu, network, NORMALISATIONS[preprocess], options.rungs ?? {});
+    this.rungs = options.rungs ?? {};
+    this.#runner = new Runner(gpu, network, NORMALISATIONS[preprocess], this.rungs);
     this.#ownsGpu = options.gpu === undefined;
   }
 

@@ -46,7 +46,8 @@ const RANGES = {
   clipNorm: { least: 0, most: 1e30, above: true, closed: true },
   labelSmoothing: share,
   epochs: count(1, 1e6),
-  batch: count(1, 65_536),
+  /** Workgroups in one direction, one a picture, that every adapter allows. */
+  batch: count(1, 65_535),
   seed: count(0, Number.MAX_SAFE_INTEGER),
   patience: count(0, 1e6),
 } as const satisfies Partial<Record<keyof RunOptions, Range>>;
@@ -91,7 +92,7 @@ function checkValues(all: ResolvedOptions): void {
 
 /** What is said and would not be listened to, or contradicts. */
 function checkTogether(said: RunOptions, all: ResolvedOptions): void {
-  const { head, optimiser, hidden, augment, views, warmup, epochs, momentum } = all;
+  const { head, optimiser, hidden, augment, cache, views, warmup, epochs, momentum } = all;
   if (said.hidden?.length && head !== 'mlp') throw unheard('hidden', '--head mlp', `--head ${head}`);
   if (head === 'mlp' && hidden.length === 0) {
     throw new UsageError('--hidden names no layer; give its units, or use --head linear');
@@ -107,6 +108,11 @@ function checkTogether(said: RunOptions, all: ResolvedOptions): void {
   if (said.views && augment.length === 0) throw unheard('views', '--augment', 'pictures that are not varied');
   if (augment.length > 0 && views === 0) {
     throw new UsageError('--augment varies pictures, but --views is 0; ask for 1 view or more');
+  }
+  if (!cache && views > 1) {
+    throw new UsageError(
+      `--views ${views} is for cached views; with --no-cache one view is drawn anew each epoch`,
+    );
   }
   if (warmup >= epochs) {
     throw new UsageError(`--warmup ${warmup} leaves none of ${epochs} epochs for the highest rate`);

@@ -29,7 +29,10 @@ export async function findLearningRate(
   options: Omit<TrainOptions, 'out'> = {},
 ): Promise<FoundRate> {
   const { initFrom, cacheFolder, onEvent, signal, ...chosen } = options;
-  const session = await openSession(model, dataset, resolveOptions(chosen), { cacheFolder, onEvent, signal });
+  const unexamined = { ...dataset, test: [] };
+  const session = await openSession(model, unexamined, resolveOptions(chosen), {
+    ...{ cacheFolder, onEvent, signal },
+  });
   const prepared = await prepare(session);
   try {
     return await searchRate(session, prepared, initFrom ?? null);

@@ -6,52 +6,58 @@ import type { ResolvedOptions } from './defaults.js';
 import type { FeatureTable } from './features/spec.js';
 import { HeadTrainer } from './head/head_trainer.js';
 import type { Standardisation, TrainerOptions } from './head/trainer_options.js';
+import type { Part } from './samples.js';
 import { hasFcs } from './saved_head.js';
 import { featureMapOf, type Session } from './session.js';
 import { standardisationOf } from './standardise.js';
 import { openTable } from './tables.js';
 
-/** What a head is trained and validated with. */
+/** What a head is trained, validated and tested with. */
 export interface Prepared {
   readonly train: FeatureTable;
   readonly val: FeatureTable;
+  /** Undefined where there is nothing to test with. */
+  readonly test: FeatureTable | undefined;
   readonly standardisation: Standardisation | undefined;
   close(): Promise<void>;
 }
 
-/** @throws as `openTable` */
+/** Opens every part: what is wrong with one is found out before anything is trained. @throws as `openTable` */
 export async function prepare(session: Session): Promise<Prepared> {
-  const train = await openTable(session, 'train');
-  let val: FeatureTable | undefined;
+  const opened: FeatureTable[] = [];
+  const open = async (part: Part) => {
+    const table = await openTable(session, part);
+    opened.push(table);
+    return table;
+  };
+  const close = async () => {
+    for (const table of opened) await table.close();
+  };
   try {
-    val = await openTable(session, 'val');
+    const train = await open('train');
+    const val = await open('val');
+    const test = session.dataset.test.length > 0 ? await open('test') : undefined;
     const { channels } = featureMapOf(session);
     const by = session.options.standardise;
     const standardisation = await standardisationOf(train, by, channels, session.signal);
-    const opened = val;
-    return {
-      ...{ train, val, standardisation },
-      close: async () => {
-        await train.close();
-        await opened.close();
-      },
-    };
+    return { train, val, test, standardisation, close };
   } catch (error) {
-    await train.close();
-    await val?.close();
+    await close();
     throw error;
   }
 }
 
 /** A head with random numbers. Whoever made it disposes of it. @throws GpuError */
-export function createTrainer(session: Session, { train, standardisation }: Prepared): Promise<HeadTrainer> {
+export function createTrainer(session: Session, prepared: Prepared): Promise<HeadTrainer> {
+  const { train, val, test, standardisation } = prepared;
   const { model, dataset, options } = session;
   const shape = { inputs: train.width, hidden: hiddenOf(session), classes: dataset.classes.length };
   const counts = countClasses(train.samples, shape.classes);
   const classWeights = options.classWeights === 'balanced' ? balancedWeights(counts) : undefined;
   return HeadTrainer.create(model.gpu, shape, {
     ...trainerOptions(options),
-    batch: options.batch,
+    // No larger than any batch will be: a step computes all of its rows.
+    batch: Math.min(options.batch, Math.max(...[train, val, test].map((part) => part?.samples.length ?? 0))),
     classWeights,
     standardisation,
   });

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { UsageError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { VGG16 } from '../model/vgg16.js';
+import { pathOfRef } from '../weights/base.js';
 import type { RunOptions } from './options.js';
 import { type RunArguments, readArguments, resumedOptions } from './run/args.js';
 import { readCheckpoint } from './run/checkpoint.js';
@@ -42,7 +43,7 @@ export async function resumeRun(folder: string, resuming: ResumeOptions = {}): P
   const dataset = resuming.dataset ?? (await readSplit(runFile(folder, 'split'), classes));
   const last = runFile(folder, 'last');
   const checkpoint = (await exists(last)) ? await readCheckpoint(last) : undefined;
-  const model = resuming.model ?? (await loadModel(args, resuming));
+  const model = resuming.model ?? (await loadModel(folder, args, resuming));
   try {
     const session = await openSession(model, dataset, options, resuming);
     if (checkpoint && checkpoint.fingerprint !== session.fingerprint) {
@@ -54,8 +55,17 @@ export async function resumeRun(folder: string, resuming: ResumeOptions = {}): P
   }
 }
 
-function loadModel(args: RunArguments, { gpu, adapter, onProgress, signal }: ResumeOptions): Promise<VGG16> {
-  return VGG16.load({ weights: args.weights, dtype: args.dtype, gpu, adapter, onProgress, signal });
+async function loadModel(
+  folder: string,
+  { weights, base, dtype }: RunArguments,
+  { gpu, adapter, onProgress, signal }: ResumeOptions,
+): Promise<VGG16> {
+  const find = (ref: string) => pathOfRef(ref, `${folder}: the weights`, folder);
+  return VGG16.load({
+    weights: await find(weights),
+    ...(base !== null && { base: await find(base) }),
+    ...{ dtype, gpu, adapter, onProgress, signal },
+  });
 }
 
 async function readClasses(folder: string): Promise<readonly string[]> {

@@ -61,7 +61,7 @@ export async function trainHead(
     if (out !== undefined) await removeIfEmpty(out);
     throw error;
   }
-  const args = argumentsOf(session, initFrom);
+  const args = await argumentsOf(session, initFrom);
   return carryOut({ session, folder: out, args, isResumed: false, checkpoint: undefined });
 }
 

@@ -32,7 +32,7 @@ export interface OpenedBase {
  * @throws WeightsError where it is missing, damaged, no base, or not the one that the head was trained on
  */
 export async function openBase(head: HeadFile, named?: string | URL): Promise<OpenedBase> {
-  const path = named === undefined ? await pathOf(head) : named instanceof URL ? fileURLToPath(named) : named;
+  const path = named === undefined ? await baseOf(head) : named instanceof URL ? fileURLToPath(named) : named;
   if (!(await exists(path))) {
     throw new WeightsError(`${head.path}: its base, ${path}, is not there; ${NAME_ANOTHER}`);
   }
@@ -63,15 +63,24 @@ export async function baseRefOf(path: string): Promise<string> {
   return resolve(path);
 }
 
-async function pathOf({ path, base: { ref } }: HeadFile): Promise<string> {
+/**
+ * The file that `baseRefOf` was made of, here.
+ *
+ * @param what    what it is, for the error: "head.safetensors: its base"
+ * @param folder  what paths are relative to, should they be
+ * @throws WeightsError for a name that is good and whose file is not in the cache
+ */
+export async function pathOfRef(ref: string, what: string, folder: string): Promise<string> {
   if (ref === EMBEDDED) return embeddedBasePath();
   const known = KNOWN_SOURCES.find(({ name }) => name === ref);
-  if (!known) return resolve(dirname(path), ref);
+  if (!known) return resolve(folder, ref);
   const cached = await usableFile(known, placesOf(known));
   if (cached) return cached.path;
-  throw new WeightsError(
-    `${path}: its base, ${ref}, is not in the cache; \`vgg16 weights fetch ${ref}\` fetches it, ${NAME_ANOTHER}`,
-  );
+  throw new WeightsError(`${what}, ${ref}, is not in the cache; \`vgg16 weights fetch ${ref}\` fetches it`);
+}
+
+function baseOf({ path, base: { ref } }: HeadFile): Promise<string> {
+  return pathOfRef(ref, `${path}: its base`, dirname(path));
 }
 
 /** Other numbers below a head would make nonsense of it, and nobody would be told. */

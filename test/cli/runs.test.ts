@@ -20,7 +20,14 @@ async function writeRun(
 ): Promise<void> {
   const folder = at(...name.split('/'));
   await mkdir(folder, { recursive: true });
-  const args = { data: '/photos', weights: '/base.safetensors', dtype: 'f32', initFrom: null, ...more };
+  const args = {
+    data: '/photos',
+    weights: '/base.safetensors',
+    base: null,
+    dtype: 'f32',
+    initFrom: null,
+    ...more,
+  };
   await writeFile(`${folder}/args.json`, JSON.stringify({ ...args, options: resolveOptions(options) }));
   await writeFile(`${folder}/results.csv`, resultsHeader + rows.map((row) => `${row}\n`).join(''));
   const changed = new Date(2026, 2, 1, 9, 30);

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Terminal } from '../../src/cli/terminal.js';
 import { createTrainingDisplay } from '../../src/cli/training_display.js';
-import { asWord, evaluationText } from '../../src/cli/training_text.js';
+import { evaluationText } from '../../src/cli/training_text.js';
 import type { StepEvent, TrainEvent } from '../../src/train/events.js';
 import { createEvaluation } from '../../src/train/metrics.js';
 import type { EpochRow } from '../../src/train/report/results.js';
@@ -248,11 +248,5 @@ describe('an evaluation', () => {
     const lines = text.split('\n');
     expect(lines[3]).toMatch(/^ {2}class 99 /);
     expect(lines).toContain('  the 30 of 100 classes that do worst');
-  });
-
-  it('names a folder so that a shell takes it for one word', () => {
-    expect(['runs/train-1', 'C:\\runs\\a', 'my runs/a', 'a;b'].map(asWord)).toEqual([
-      ...['runs/train-1', 'C:\\runs\\a', '"my runs/a"', '"a;b"'],
-    ]);
   });
 });

@@ -13,6 +13,7 @@ function table(
   const samples = Array.from({ length: count }, (_, i) => ({ name: `${i}`, picture: `${i}`, label: i % 3 }));
   return {
     ...{ width, samples, views, reads: [], open: 0 },
+    digest: '',
     stats: { computed: 0, cached: 0, broken: 0, seconds: 0, gpuIdleShare: 0 },
     async read(rows: readonly FeatureRow[], target: Float32Array) {
       this.open++;

@@ -66,6 +66,7 @@ describe('options', () => {
     [{ momentum: 0.9 }, /^--momentum is for --optimiser sgd/],
     [{ optimiser: 'sgd', momentum: 0, nesterov: true }, /^--nesterov needs a --momentum above 0/],
     [{ views: 3 }, /^--views is for --augment/],
+    [{ augment: ['flip'], views: 2, cache: false }, /^--views 2 is for cached views/],
     [{ augment: ['flip'], views: 0 }, /--views is 0/],
     [{ warmup: 5, epochs: 5 }, /^--warmup 5 leaves none of 5 epochs/],
     [{ standardise: 'all' }, /^--standardise is "all"/],

@@ -39,7 +39,7 @@ const EXACT: readonly TrainOptions[] = [
   { optimiser: 'adamw', lr: 0.01, warmup: 0.5, patience: 9 },
   {
     ...{ optimiser: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 1e-3, clipNorm: 1, lr: 0.02 },
-    ...{ head: 'mlp', hidden: [12], dropout: 0.5, pool: 'flatten', augment: ['flip', 'crop'], views: 2 },
+    ...{ head: 'mlp', hidden: [12], dropout: 0.5, pool: 'flatten', augment: ['flip', 'crop'], views: 1 },
     ...{ schedule: 'one-cycle', labelSmoothing: 0.1, classWeights: 'balanced' },
   },
 ];
@@ -109,6 +109,14 @@ describe('a run that was left', () => {
     await trainHead(model(), files, { ...all, epochs: 2, out: path('two') });
     await resume(path('two'), { options: { epochs: 4 } });
     await expectSame(path('two'), path('four'));
+
+    // Which is remembered, should that be interrupted.
+    await trainHead(model(), files, { ...all, epochs: 1, out: path('one') });
+    const stop = leaving((event) => event.type === 'epoch' && event.row.epoch === 2);
+    await expect(resume(path('one'), { options: { epochs: 4 }, ...stop })).rejects.toThrow('left');
+    await resume(path('one'));
+    await expectSame(path('one'), path('four'));
+
     await trainHead(model(), files, { ...QUICK, epochs: 2, out: path('cosine') });
     await expect(resume(path('cosine'), { options: { epochs: 4 } })).rejects.toThrow(/--epochs was 2, not 4/);
   });
@@ -170,11 +178,37 @@ describe('a run that is not as it was', () => {
       train: train.map((sample) => ({ ...sample, label: (sample.label + 1) % 3 })),
     };
     await expect(resume(folder(), { dataset: relabelled })).rejects.toThrow(/other pictures/);
-    const repainted = {
-      ...files,
-      train: train.map((sample, i) => ({ ...sample, picture: train[i % 3]!.picture })),
-    };
-    await expect(resume(folder(), { dataset: repainted })).rejects.toThrow(/features are not those/);
+    const { val } = files;
+    const [first, ...others] = val;
+    const repainted = { ...files, val: [{ ...first!, picture: others[0]!.picture }, ...others] };
+    await expect(resume(folder(), { dataset: repainted })).rejects.toThrow(/gone, broken or changed/);
+  });
+
+  it('finds its base from anywhere', async () => {
+    const before = process.cwd();
+    process.chdir(path());
+    const { onEvent, signal } = leaving((event) => event.type === 'epoch');
+    const out = path('with a relative base');
+    using relative = await VGG16.load({ weights: 'base.safetensors', gpu: model().gpu });
+    await expect(trainHead(relative, files, { ...QUICK, onEvent, signal, out })).rejects.toThrow('left');
+    process.chdir(before);
+    expect((await resume(out)).folder).toBe(out);
+  });
+
+  it('finds a base that was named beside a head', async () => {
+    await trainHead(model(), files, { ...QUICK, epochs: 1, out: path('first') });
+    const moved = path('moved base.safetensors');
+    await copyFile(path('base.safetensors'), moved);
+    const weights = path('first', 'best.safetensors');
+    using headed = await VGG16.load({ weights, base: moved, gpu: model().gpu });
+    const { onEvent, signal } = leaving((event) => event.type === 'epoch');
+    const out = path('on a moved base');
+    await expect(trainHead(headed, files, { ...QUICK, onEvent, signal, out })).rejects.toThrow('left');
+    expect(JSON.parse(await readFile(join(out, 'args.json'), 'utf8'))).toMatchObject({
+      weights,
+      base: moved,
+    });
+    expect((await resume(out)).folder).toBe(out);
   });
 
   it('says which file is missing or damaged', async () => {
@@ -206,8 +240,19 @@ describe('a run that goes wrong', () => {
     await expect(trainHead(model(), files, { ...QUICK, batch: 0, out: path('unfit') })).rejects.toThrow(
       /--batch/,
     );
+    const untested = { ...files, test: [{ name: 'gone', picture: path('gone.png'), label: 0 }] };
+    const events: TrainEvent[] = [];
+    await expect(
+      trainHead(model(), untested, {
+        ...QUICK,
+        out: path('untested'),
+        onEvent: (event) => events.push(event),
+      }),
+    ).rejects.toThrow(PictureError);
+    expect(events.filter(({ type }) => type === 'step')).toEqual([]);
     const names = await readdir(path());
     expect(names).not.toContain('broken');
+    expect(names).not.toContain('untested');
     expect(names).not.toContain('unfit');
   });
 
@@ -236,7 +281,7 @@ describe('a run that goes wrong', () => {
     const out = path('lost');
     const training = trainHead(lost, files, { ...QUICK, out, onEvent });
     await expect(training).rejects.toThrow(DeviceLostError);
-    await expect(training).rejects.toThrow(/holds epoch 1 .*vgg16 train --resume .*lost goes on/);
+    await expect(training).rejects.toThrow(/holds epoch 1 .*vgg16 train --resume .*lost' goes on/);
     gpu.dispose();
     await trainHead(model(), files, { ...QUICK, out: path('not lost') });
     await resume(out);

@@ -134,6 +134,14 @@ export class Rows {
     place.set(hash);
   }
 
+  /** SHA-256 over the contents of these pictures, all of which have been read. */
+  digestOf(indices: readonly number[]): string {
+    const hash = createHash('sha256');
+    for (const index of indices)
+      hash.update(this.#hashes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES));
+    return hash.digest('hex');
+  }
+
   #hash(index: number): string {
     return this.#hashes.toString('hex', index * HASH_BYTES, (index + 1) * HASH_BYTES);
   }

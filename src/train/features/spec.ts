@@ -63,6 +63,8 @@ export interface FeatureTable {
   /** Varied views of each sample, besides the plain one, which is view 0. */
   readonly views: number;
   readonly stats: FeatureStats;
+  /** SHA-256 over what the samples' pictures are, byte for byte, in their order. */
+  readonly digest: string;
   /**
    * Reads rows, one after another, into `target`: at least rows.length * width numbers. A row that the cache has lost
    * is computed again.

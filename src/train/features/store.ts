@@ -6,14 +6,26 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { refusing } from '../../disk.js';
 import { OutputError } from '../../errors.js';
+import type { Rungs } from '../../model/plan.js';
+import { atMost } from './ahead.js';
 import { decodeEntry, encodeEntry } from './entry.js';
 
 /** Of unfinished files: a killed process may leave some behind. Nothing takes as long to write. */
 const ABANDONED_MS = 60 * 60 * 1000;
 const UNFINISHED = 'unfinished';
 
+/** Files that are read at a time: a process may have about a thousand open, and a batch can have more rows. */
+const MOST_OPEN = 64;
+
+/** Changes when decoding, resizing or a kernel gives other numbers than before. */
+const FEATURES_VERSION = 1;
+
 /** Everything that decides a plain picture's features, besides its bytes. */
 export interface CacheKey {
+  /** Adapter and driver: others round in other ways. */
+  readonly adapter: string;
+  /** The kernels that were asked for. */
+  readonly rungs: Rungs;
   readonly fingerprint: string;
   readonly preprocess: string;
   readonly dtype: string;
@@ -24,8 +36,9 @@ export interface CacheKey {
 
 /** The folder of a cache folder that holds the rows of a key. */
 export function folderOf(cacheFolder: string, key: CacheKey): string {
-  const { fingerprint, preprocess, dtype, layer, pool, size } = key;
-  const text = JSON.stringify([fingerprint, preprocess, dtype, layer, pool, size]);
+  const { adapter, rungs, fingerprint, preprocess, dtype, layer, pool, size } = key;
+  const kernels = [FEATURES_VERSION, adapter, rungs.conv3x3, dtype];
+  const text = JSON.stringify([kernels, fingerprint, preprocess, layer, pool, size]);
   return join(cacheFolder, 'features', createHash('sha256').update(text).digest('hex').slice(0, 32));
 }
 
@@ -35,6 +48,7 @@ export class FeatureStore {
   #temporary: string | undefined;
   #isTemporaryWritable = true;
   #making: Promise<string> | undefined;
+  readonly #reading = atMost(MOST_OPEN);
 
   private constructor(
     /** Where rows are looked for first, and written while that works. */
@@ -57,7 +71,8 @@ export class FeatureStore {
   /** Reads a row into `target`; false for one that is not there, or is not what was written. */
   async get(name: string, target: Float32Array): Promise<boolean> {
     for (const folder of [this.#temporary, this.cache]) {
-      const entry = folder && (await readFile(pathOf(folder, name)).catch(() => undefined));
+      const entry =
+        folder && (await this.#reading(() => readFile(pathOf(folder, name)).catch(() => undefined)));
       if (entry && decodeEntry(entry, target)) return true;
     }
     return false;

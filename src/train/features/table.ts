@@ -48,12 +48,17 @@ export class CachedFeatures implements FeatureTable {
     const { fingerprint, cacheFolder, onNote = () => {}, batch, memory = DEFAULT_MEMORY } = options;
     const count = samples.length * (1 + views);
     const pipeline = await FeaturePipeline.create(model, spec, { batch, count });
-    const { preprocess, dtype } = model;
-    const key = { fingerprint, preprocess, dtype, layer, pool, size };
+    const { preprocess, dtype, rungs } = model;
+    const adapter = model.gpu.info.description;
+    const key = { adapter, rungs, fingerprint, preprocess, dtype, layer, pool, size };
     const store = await FeatureStore.open(cacheFolder && folderOf(cacheFolder, key), onNote);
     const { width } = pipeline;
     const rows = new Rows(samples, spec, width, new RowMemory(count, width, memory), store);
     return new CachedFeatures(samples, options, spec, pipeline, store, rows);
+  }
+
+  get digest(): string {
+    return this.rows.digestOf(this.#indices);
   }
 
   get stats(): FeatureStats {

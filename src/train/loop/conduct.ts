@@ -1,10 +1,11 @@
 // A run from its first picture to its report: a new one, or one that is taken up again.
 
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { TrainingError, UsageError } from '../../errors.js';
+import { baseRefOf } from '../../weights/base.js';
 import { folderKeeper, memoryKeeper } from '../keeper.js';
 import { searchRate } from '../lr_find.js';
-import type { Evaluation } from '../metrics.js';
 import { createTrainer, type Prepared, prepare } from '../prepare.js';
 import type { EpochRow } from '../report/results.js';
 import { claimRun, hashOfOptions, type RunArguments } from '../run/args.js';
@@ -17,7 +18,6 @@ import { initialise } from '../saved_head.js';
 import type { Session } from '../session.js';
 import { driftOf } from '../standardise.js';
 import { bestOf } from '../standing.js';
-import { openTable } from '../tables.js';
 import { headInFile, type TrainedHead, takeHead } from '../trained_head.js';
 import type { Course } from './epoch.js';
 import { type Evaluations, evaluateTable, reportRun } from './finish.js';
@@ -73,18 +73,38 @@ export async function conduct(undertaking: Undertaking): Promise<Outcome> {
  */
 async function begin({ session, args }: Undertaking, folder: string): Promise<void> {
   const { model, dataset } = session;
-  await claimRun(runFile(folder, 'args'), args);
-  await writeJson(runFile(folder, 'environment'), environmentOf(model.gpu));
-  await writeJson(runFile(folder, 'classes'), dataset.classes);
-  await writeSplit(runFile(folder, 'split'), dataset);
-  await writeResults(runFile(folder, 'results'), []);
+  await claimRun(runFile(folder, 'environment'));
+  try {
+    await writeJson(runFile(folder, 'environment'), environmentOf(model.gpu));
+    await writeJson(runFile(folder, 'classes'), dataset.classes);
+    await writeSplit(runFile(folder, 'split'), dataset);
+    await writeResults(runFile(folder, 'results'), []);
+    // Last: a folder that has it has all the others, and is a run.
+    await writeJson(runFile(folder, 'args'), args);
+  } catch (error) {
+    await abandonRun(folder);
+    throw error;
+  }
+}
+
+/** More epochs, or fewer, hold for the next time, too. */
+async function rememberEpochs({ session, folder, args, isResumed }: Undertaking): Promise<void> {
+  const { epochs } = session.options;
+  if (!isResumed || epochs === args.options.epochs) return;
+  await writeJson(runFile(folder!, 'args'), { ...args, options: { ...args.options, epochs } });
+}
+
+/** Of what is trained and validated on: names, labels and contents, in their order. */
+function digestOfAll(classes: readonly string[], { train, val }: Prepared): string {
+  const parts = [digestOf(classes, train.samples, val.samples), train.digest, val.digest];
+  return createHash('sha256').update(parts.join('\n')).digest('hex');
 }
 
 async function train(undertaking: Undertaking, found: Prepared, stop: Stop): Promise<Outcome> {
   const { folder, checkpoint } = undertaking;
   const { dataset, onEvent } = undertaking.session;
-  const { train, val } = found;
-  const data = digestOf(dataset.classes, train.samples, val.samples);
+  const { val, test: examined } = found;
+  const data = digestOfAll(dataset.classes, found);
   const prepared = checkpoint ? await asBefore(checkpoint, found, data) : found;
   const session = await withRate(undertaking, prepared);
   const { options } = session;
@@ -93,6 +113,7 @@ async function train(undertaking: Undertaking, found: Prepared, stop: Stop): Pro
       `${checkpoint.path} was computed with other arguments than ${folder}/args.json says now`,
     );
   }
+  await rememberEpochs(undertaking);
   const trainer = await createTrainer(session, prepared);
   try {
     if (checkpoint) await restore(trainer, checkpoint);
@@ -109,8 +130,8 @@ async function train(undertaking: Undertaking, found: Prepared, stop: Stop): Pro
     const best = bestOf(history)!;
     await keeper.restoreBest();
     const evaluation = await evaluateTable(session, trainer, val);
-    const test = dataset.test.length > 0 ? await evaluateTest(session, trainer) : undefined;
-    if (folder !== undefined) await reportRun(session, folder, history, best, { evaluation, test });
+    const test = examined && (await evaluateTable(session, trainer, examined));
+    if (folder !== undefined) await reportRun(session, folder, history, best, prepared, { evaluation, test });
     onEvent({ type: 'finished', early, best, folder });
     const head =
       folder === undefined ? await takeHead(session, trainer, best) : headInFile(runFile(folder, 'best'));
@@ -153,36 +174,28 @@ async function asBefore(checkpoint: Checkpoint, now: Prepared, data: string): Pr
   const { path, progress } = checkpoint;
   if (progress.data !== data) {
     throw new UsageError(
-      `${path} was trained on other pictures or classes than there are now; some are gone or broken`,
+      `${path} was trained on other pictures or classes than there are now; some are gone, broken or changed`,
     );
   }
   const standardisation = await readStandardisation(checkpoint);
   if (!standardisation || !now.standardisation) return now;
   if (driftOf(standardisation, now.standardisation) > MOST_DRIFT) {
     throw new UsageError(
-      `${path}: the pictures' features are not those that it was trained on; files were changed`,
+      `${path}: the pictures' features are not those that it was trained on, though the files are`,
     );
   }
   return { ...now, standardisation };
 }
 
-async function evaluateTest(session: Session, trainer: Course['trainer']): Promise<Evaluation> {
-  const table = await openTable(session, 'test');
-  try {
-    return await evaluateTable(session, trainer, table);
-  } finally {
-    await table.close();
-  }
-}
-
 /** What a run with these options writes down. */
-export function argumentsOf(
+export async function argumentsOf(
   { model, dataset, options }: Session,
   initFrom: string | undefined,
-): RunArguments {
+): Promise<RunArguments> {
   return {
     data: resolve(dataset.name),
-    weights: model.path,
+    weights: await baseRefOf(model.path),
+    base: model.basePath === model.path ? null : await baseRefOf(model.basePath),
     dtype: model.dtype,
     initFrom: initFrom === undefined ? null : resolve(initFrom),
     options,

@@ -6,6 +6,7 @@ import { flagOf } from '../checks.js';
 import type { FeatureTable } from '../features/spec.js';
 import type { HeadTrainer } from '../head/head_trainer.js';
 import { createEvaluation, type Evaluation } from '../metrics.js';
+import type { Prepared } from '../prepare.js';
 import { REPORT_FILES, writeReport } from '../report/report.js';
 import type { EpochRow } from '../report/results.js';
 import type { Session } from '../session.js';
@@ -41,6 +42,7 @@ export async function reportRun(
   folder: string,
   history: readonly EpochRow[],
   best: EpochRow,
+  prepared: Prepared,
   { evaluation, test }: Evaluations,
 ): Promise<void> {
   const { dataset, onEvent } = session;
@@ -49,19 +51,22 @@ export async function reportRun(
     history,
     best: best.epoch,
     evaluation,
-    facts: factsOf(session, test),
+    facts: factsOf(session, prepared, test),
     loadPicture: ({ name }) => dataset.val.find((sample) => sample.name === name)!.picture,
   });
   onEvent({ type: 'saved', what: 'report', path: join(folder, REPORT_FILES.page) });
 }
 
-function factsOf({ model, dataset, options }: Session, test: Evaluation | undefined): [string, string][] {
-  const { train, val } = dataset;
+function factsOf(
+  { model, options }: Session,
+  prepared: Prepared,
+  test: Evaluation | undefined,
+): [string, string][] {
+  const [train, val, examined] = [prepared.train, prepared.val, prepared.test].map(
+    (part) => part?.samples.length ?? 0,
+  );
   const facts: [string, string][] = [
-    [
-      'pictures',
-      `${train.length} to train on, ${val.length} to validate with, ${dataset.test.length} to test with`,
-    ],
+    ['pictures', `${train} to train on, ${val} to validate with, ${examined} to test with`],
     ['base', model.basePath],
     ['GPU', model.gpu.info.description],
   ];

@@ -1,6 +1,7 @@
 // What is told when a run ends before it is finished: what is kept, and how to go on.
 
 import { DeviceLostError, PictureError, TrainingError, UsageError, WeightsError } from '../../errors.js';
+import { shellWord } from '../../shell_word.js';
 import type { Keeper } from '../keeper.js';
 import type { Session } from '../session.js';
 
@@ -52,7 +53,7 @@ export class Stop {
   }
 
   #further(): string {
-    return this.folder === undefined ? '' : `; vgg16 train --resume ${this.folder} goes on`;
+    return this.folder === undefined ? '' : `; vgg16 train --resume ${shellWord(this.folder)} goes on`;
   }
 }
 

@@ -1,5 +1,6 @@
 // The report as one HTML page: no script, nothing from elsewhere, readable on paper and on a phone.
 
+import { shellWord } from '../../shell_word.js';
 import type { Evaluation } from '../metrics.js';
 import { confusionFigure } from './confusion.js';
 import { curveFigures } from './curves.js';
@@ -124,11 +125,6 @@ function usage(weights: string): string {
   return `<p class="lead">The file of the weights holds the names of the classes, and how pictures are prepared.</p>
 <pre tabindex="0"><code>vgg16 classify --weights ${path} photo.jpg
 vgg16 eval photos/ --weights ${path}</code></pre>`;
-}
-
-/** A path as it can be pasted into a shell. */
-function shellWord(path: string): string {
-  return /^[\w./\\:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function factList(facts: ReportPage['facts']): string {

@@ -6,16 +6,19 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { refusing } from '../../disk.js';
 import { UsageError } from '../../errors.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
+import { shellWord } from '../../shell_word.js';
 import { flagOf, optionsAgain } from '../checks.js';
 import type { ResolvedOptions } from '../defaults.js';
 import type { RunOptions } from '../options.js';
-import { writeJson } from './folder.js';
 
 export interface RunArguments {
   /** What the data set was found under. */
   readonly data: string;
-  /** The base's file, and how its kernels are kept on the GPU. */
+  /** The weights: `baseRefOf` their file. */
   readonly weights: string;
+  /** The same of the base, where the weights are a trained head. */
+  readonly base: string | null;
+  /** How kernels are kept on the GPU. */
   readonly dtype: TensorDtype;
   /** The head file that training began with. */
   readonly initFrom: string | null;
@@ -25,11 +28,11 @@ export interface RunArguments {
 }
 
 /**
- * Makes an empty folder this run's.
+ * Makes an empty folder this run's, by a file that only one process can create.
  *
  * @throws UsageError where another run was faster; OutputError
  */
-export async function claimRun(path: string, args: RunArguments): Promise<void> {
+export async function claimRun(path: string): Promise<void> {
   let file: FileHandle;
   try {
     file = await open(path, 'wx');
@@ -39,7 +42,6 @@ export async function claimRun(path: string, args: RunArguments): Promise<void> 
     throw new UsageError(`${path} is there already: another run has taken this folder`);
   }
   await file.close();
-  await writeJson(path, args);
 }
 
 /** @throws UsageError for a folder that is no run's, or one whose arguments are damaged */
@@ -51,12 +53,14 @@ export async function readArguments(path: string): Promise<RunArguments> {
   } catch (error) {
     throw fault(`${(error as Error).message}; is its folder that of a run?`, error);
   }
-  const { weights, dtype, initFrom, options } = said ?? {};
+  const { weights, base, dtype, initFrom, options } = said ?? {};
   const isWhole =
     typeof weights === 'string' &&
+    (base === null || typeof base === 'string') &&
     (dtype === 'f32' || dtype === 'f16') &&
     (initFrom === null || typeof initFrom === 'string') &&
-    typeof options === 'object';
+    typeof options === 'object' &&
+    options !== null;
   if (!isWhole) throw fault('these are not the arguments of a run');
   return { ...said, options: optionsAgain(options) };
 }
@@ -85,7 +89,7 @@ export function resumedOptions(
   });
   throw new UsageError(
     `${folder} can only go on as it began: ${differences.join('; ')}; a new run can begin with its weights: ` +
-      `--init-from ${folder}/last.safetensors`,
+      `--init-from ${shellWord(`${folder}/last.safetensors`)}`,
   );
 }
 

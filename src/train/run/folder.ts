@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { writeAtomically } from '../../atomic_file.js';
 import { refusing, syncFolder } from '../../disk.js';
 import { UsageError } from '../../errors.js';
+import { shellWord } from '../../shell_word.js';
 
 export const RUN_FILES = {
   args: 'args.json',
@@ -51,7 +52,7 @@ export async function createRun(folder: string): Promise<void> {
   if (names?.length === 0) return;
   throw new UsageError(
     names
-      ? `${folder} is not empty; a run needs a folder of its own, or go on with --resume ${folder}`
+      ? `${folder} is not empty; a run needs a folder of its own, or go on with --resume ${shellWord(folder)}`
       : `${folder} is no folder`,
   );
 }

@@ -39,10 +39,12 @@ describe('an entry', () => {
 describe('folderOf', () => {
   it('differs for everything that decides a row', () => {
     const key: CacheKey = {
-      ...{ fingerprint: 'a1', preprocess: 'caffe', dtype: 'f32' },
+      ...{ adapter: 'one', rungs: {}, fingerprint: 'a1', preprocess: 'caffe', dtype: 'f32' },
       ...{ layer: 'block5_pool', pool: 'avg', size: 224 },
     };
     const others: Partial<CacheKey>[] = [
+      { adapter: 'another' },
+      { rungs: { conv3x3: '01_naive' } },
       { fingerprint: 'a2' },
       { preprocess: 'torchvision' },
       { dtype: 'f16' },
@@ -51,7 +53,7 @@ describe('folderOf', () => {
       { size: 112 },
     ];
     const folders = [{}, ...others].map((other) => folderOf('cache', { ...key, ...other }));
-    expect(new Set(folders).size).toBe(7);
+    expect(new Set(folders).size).toBe(1 + others.length);
     expect(folders[0]).toMatch(/^cache[\\/]features[\\/][0-9a-f]{32}$/);
   });
 });
