@@ -7,7 +7,8 @@ import { writeAtomically } from '../../src/atomic_file.js';
 import type { GpuInfo } from '../../src/gpu/gpu.js';
 
 export async function writeResults(path: string, adapter: GpuInfo, results: object): Promise<void> {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const git = ['describe', '--always', '--dirty', '--exclude', '*'];
+  const commit = execFileSync('git', git, { encoding: 'utf8' }).trim();
   const versions = { 'vgg16-webgpu': __VERSION__, node: process.version };
   const text = JSON.stringify({ adapter, versions, commit, ...results }, null, 1);
   await mkdir(dirname(path), { recursive: true });

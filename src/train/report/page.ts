@@ -69,7 +69,8 @@ function header({ title, evaluation, part, history, best }: ReportPage): string 
     ['Macro accuracy', percent(macroAccuracy)],
   ];
   if (classes.length > 5) figures.push(['Top-5 accuracy', percent(top5)]);
-  figures.push(['Loss', short(loss)]);
+  // Without what label smoothing and class weights add to the curves' loss.
+  figures.push(['Cross-entropy', short(loss)]);
   if (best !== undefined) figures.push(['Best epoch', `${whole(best)} of ${whole(history.length)}`]);
   return `<header>
 <p class="kicker">VGG16 report</p>
