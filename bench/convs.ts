@@ -5,14 +5,15 @@
 // from recording the commands to having finished (tfjs allocates its output as well, from a pool). Engines take turns, layer by layer, so that a noisy machine is noisy for all; the
 // median of the rounds counts. Every rung's output is first held against the float64 reference.
 //
-//   --rounds 3   --json FILE   --adapter NAME   --side 224
+//   --rounds 3   --json FILE   --adapter NAME   --side 224   --rungs 03_register_blocked,06_subgroup
 
 import { parseArgs } from 'node:util';
 import { UsageError } from '../src/errors.js';
 import { type Dispatch, record } from '../src/gpu/dispatch.js';
 import { Gpu } from '../src/gpu/gpu.js';
 import { Tensor } from '../src/gpu/tensor.js';
-import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3 } from '../src/kernels/conv3x3/conv3x3.js';
+import { CONV3X3_RUNGS, conv3x3, isWinograd } from '../src/kernels/conv3x3/conv3x3.js';
+import { pointsOf, winogradFilter } from '../src/kernels/conv3x3/winograd.js';
 import { padToQuad } from '../src/kernels/shapes.js';
 import { median } from '../src/median.js';
 import { PAPER_WIDTHS, planLayers } from '../src/model/architecture.js';
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     side: { type: 'string', default: '224' },
+    rungs: { type: 'string' },
     adapter: { type: 'string' },
     json: { type: 'string' },
   },
@@ -38,7 +40,7 @@ if (!Number.isInteger(rounds) || rounds < 1)
 
 /** Float32 sums differ from float64 ones by about 1e-13; a wrong tap or channel by much more. */
 const MAX_NMSE = 1e-10;
-const RUNGS = Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[];
+const RUNGS = CONV3X3_RUNGS.filter((rung) => !options.rungs || options.rungs.split(',').includes(rung));
 
 interface Layer {
   readonly name: string;
@@ -121,11 +123,20 @@ async function timeLayer(
   const b = await Tensor.from(gpu, 'b', [O], weights.bias);
   const y = await Tensor.create(gpu, 'y', [1, H, W, O]);
 
+  const owned = [x, k, b, y];
   const engines = new Map<string, () => Promise<number>>();
   const check = checkFor(values.x, values.k, weights.bias, layer);
   const poison = new Float32Array(y.size).fill(Number.NaN);
   for (const rung of RUNGS) {
-    const dispatches = await conv3x3(gpu, { label: `${name} ${rung}`, x, k, b, y, relu: true, rung });
+    const label = `${name} ${rung}`;
+    let kernel = k;
+    if (isWinograd(rung)) {
+      kernel = await Tensor.create(gpu, 'u', [pointsOf(rung), padded, O]);
+      owned.push(kernel);
+      await timeDispatches(gpu, label, await winogradFilter(gpu, { label, k, u: kernel, rung }));
+    }
+    const { dispatches, scratch } = await conv3x3(gpu, { label, x, k: kernel, b, y, relu: true, rung });
+    owned.push(...scratch);
     await gpu.write('y', y.buffer, poison);
     await timeDispatches(gpu, name, dispatches);
     check(`${name}: ${rung}`, await y.read());
@@ -137,7 +148,7 @@ async function timeLayer(
   for (let round = 0; round < rounds; round++) {
     for (const [engine, run] of engines) times.get(engine)!.push(await run());
   }
-  for (const tensor of [x, k, b, y]) tensor.dispose();
+  for (const tensor of owned) tensor.dispose();
   return times;
 }
 
@@ -188,11 +199,9 @@ rows.push([
 ]);
 rows.push(['GFLOP/s', '', ...engines.map((engine) => (gflop / (total(engine) / 1000)).toFixed(2))]);
 console.log(table(['layer', 'shape', ...engines.map((engine) => `${engine} ms`)], rows));
-const best = total('03_register_blocked');
-console.log(
-  `\n03_register_blocked is ${(total('01_naive') / best).toFixed(2)} times as fast as 01_naive ` +
-    `and ${(total(peer.name) / best).toFixed(2)} times as fast as ${peer.name}.`,
-);
+for (const rung of RUNGS) {
+  console.log(`${rung} is ${(total(peer.name) / total(rung)).toFixed(2)} times as fast as ${peer.name}.`);
+}
 if (options.json) await writeResults(options.json, gpu.info, { side, rounds, results: medians });
 peer.dispose();
 gpu.dispose();

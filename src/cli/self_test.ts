@@ -60,7 +60,8 @@ async function convolutionError(gpu: Gpu): Promise<number> {
   };
   try {
     const [x, k, b, y] = [await upload('x'), await upload('k'), await upload('b'), await upload('y')];
-    const dispatches = await conv3x3(gpu, { label: 'self-test', x, k, b, y, relu: true });
+    const rung = '03_register_blocked';
+    const { dispatches } = await conv3x3(gpu, { label: 'self-test', x, k, b, y, relu: true, rung });
     const encoder = gpu.device.createCommandEncoder({ label: 'self-test' });
     record(encoder, 'self-test', dispatches);
     await gpu.submit('self-test', encoder.finish());

@@ -14,6 +14,8 @@ export interface GpuInfo {
   readonly source: AdapterSource;
   /** True where a CPU computes. */
   readonly isSoftware: boolean;
+  /** Threads of the smallest subgroup that a kernel may run in; 0 where subgroups cannot be used. */
+  readonly minSubgroup: number;
 }
 
 /** Asked for wherever the adapter has them. */
@@ -105,8 +107,12 @@ export class Gpu {
       throw new GpuError(`the adapter gives no device: ${messageOf(error)}`, { cause: error });
     }
     const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
+    // The null backend runs nothing, so that all that compiles will do for it.
+    const { subgroupMinSize, subgroupMaxSize } = adapter.info;
+    const smallest = source === 'null' ? subgroupMaxSize : subgroupMinSize;
+    const minSubgroup = features.includes('subgroups') ? (smallest ?? 0) : 0;
     const isSoftware = isFallbackAdapter === true || source !== 'system';
-    const info = { vendor, architecture, device: name, description, source, isSoftware };
+    const info = { vendor, architecture, device: name, description, source, isSoftware, minSubgroup };
     return new Gpu(device, info, new Set<string>(features), atMost(limits, options.atMost));
   }
 

@@ -3,6 +3,8 @@
 import { record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, Tensor, type TensorDtype } from '../gpu/tensor.js';
+import { type Conv3x3Rung, isWinograd } from '../kernels/conv3x3/conv3x3.js';
+import { pointsOf, type WinogradRung, winogradFilter } from '../kernels/conv3x3/winograd.js';
 import type { LinearPiece } from '../kernels/linear/linear.js';
 import { pack } from '../kernels/pack/pack.js';
 import { padToQuad } from '../kernels/shapes.js';
@@ -37,6 +39,10 @@ export interface BoundLayer {
 
 /** VGG16's weights on a GPU. Owns its tensors. */
 export class Network {
+  /** Kernels as Winograd's rungs read them, by layer and rung. */
+  readonly #filters = new Map<string, Promise<Tensor>>();
+  readonly #transformed: Tensor[] = [];
+
   private constructor(
     readonly widths: Widths,
     readonly layers: ReadonlyMap<string, BoundLayer>,
@@ -74,8 +80,40 @@ export class Network {
     return new Network(widthsOf(weights), layers, dtype);
   }
 
+  /**
+   * A convolution's kernel as `rung` reads it: as it was loaded, or transformed, which is done once and kept.
+   *
+   * @throws GpuError
+   */
+  async convKernel(gpu: Gpu, layer: string, rung: Conv3x3Rung): Promise<Tensor> {
+    const { k } = this.layers.get(layer)!.pieces[0]!;
+    if (!isWinograd(rung)) return k;
+    const key = `${layer} ${pointsOf(rung)}`;
+    const found = this.#filters.get(key) ?? this.#transform(gpu, layer, k, rung);
+    this.#filters.set(key, found);
+    // Tried again when it is asked for again: memory may be there by then.
+    found.catch(() => this.#filters.delete(key));
+    return found;
+  }
+
   dispose(): void {
     for (const layer of this.layers.values()) disposeLayer(layer);
+    for (const u of this.#transformed) u.dispose();
+  }
+
+  async #transform(gpu: Gpu, layer: string, k: Tensor, rung: WinogradRung): Promise<Tensor> {
+    const label = `${layer} transformed kernel`;
+    const u = await Tensor.create(gpu, label, [pointsOf(rung), ...k.shape.slice(2)]);
+    try {
+      const encoder = gpu.device.createCommandEncoder({ label });
+      record(encoder, label, await winogradFilter(gpu, { label, k, u, rung }));
+      await gpu.submit(label, encoder.finish());
+    } catch (error) {
+      u.dispose();
+      throw error;
+    }
+    this.#transformed.push(u);
+    return u;
   }
 }
 

@@ -6,7 +6,15 @@ import type { Gpu } from '../gpu/gpu.js';
 import { type Shape, sizeOf, Tensor } from '../gpu/tensor.js';
 import { Timer } from '../gpu/timer.js';
 import { avgPool } from '../kernels/avgpool/avgpool.js';
-import { type Conv3x3Rung, conv3x3 } from '../kernels/conv3x3/conv3x3.js';
+import {
+  bestRung,
+  type Conv3x3Rung,
+  type Conv3x3Scratch,
+  type Conv3x3Sizes,
+  conv3x3,
+  isWinograd,
+} from '../kernels/conv3x3/conv3x3.js';
+import { winogradScratch } from '../kernels/conv3x3/winograd.js';
 import { type LinearRung, linear } from '../kernels/linear/linear.js';
 import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { type Normalisation, normalise } from '../kernels/normalise/normalise.js';
@@ -38,7 +46,9 @@ export type PassResults = Map<LayerName, Float32Array>;
 
 interface Step {
   readonly layer: PlannedLayer;
+  /** None where the layer before does this one's work as well. */
   readonly dispatches: readonly Dispatch[];
+  /** Where the result is written; of a layer whose result nobody reads, where that of the next is. */
   readonly y: Tensor;
   /** Where in the read-back this layer's result begins, if it is asked for. */
   readonly readBackAt: number | undefined;
@@ -86,30 +96,26 @@ export class ForwardPlan {
     try {
       const { batch, height, width } = request;
       const layers = planLayers(network.widths, height, width, lastOf(network.widths, request.outputs));
-      const shapes = layers.map(({ shape }) => paddedShape(batch, shape));
+      const launches = planLaunches(gpu, layers, request);
       const inputShape = [batch, height, width, 4];
+      const shapes = launches.map(({ last }) => paddedShape(batch, last.shape));
 
-      // Each layer reads what the one before it wrote, and nothing else: two memories take turns.
+      // Each launch reads what the one before it wrote, and nothing else: two memories take turns.
       const sizes = [inputShape, ...shapes].map(sizeOf);
       const even = await create('activations, even', [Math.max(...sizes.filter((_, i) => i % 2 === 0))]);
       const odd = await create('activations, odd', [Math.max(...sizes.filter((_, i) => i % 2 === 1))]);
       const pixels = await create('pixels', [Math.ceil((batch * height * width * 3) / 4)]);
+      const scratch = await createScratch(create, launches);
       const input = even.view('input', inputShape);
-      const outputs = layers.map(({ name }, i) =>
-        (i % 2 === 0 ? odd : even).view(`${name} output`, shapes[i]!),
+      const outputs = launches.map(({ last }, i) =>
+        (i % 2 === 0 ? odd : even).view(`${last.name} output`, shapes[i]!),
       );
 
-      const compiling = layers.map(async (layer, i) => {
-        const launch = await launchLayer(
-          gpu,
-          network,
-          layer,
-          i === 0 ? input : outputs[i - 1]!,
-          outputs[i]!,
-          request,
-        );
-        owned.push(...launch.scratch);
-        return launch.dispatches;
+      const compiling = launches.map(async (launch, i) => {
+        const x = i === 0 ? input : outputs[i - 1]!;
+        const launched = await launchLayer(gpu, network, launch, x, outputs[i]!, request, scratch);
+        owned.push(...launched.scratch);
+        return launched.dispatches;
       });
       const first = normalise(gpu, { label: 'normalise', pixels, y: input, normalisation });
       // All of them, even if one fails: what the others allocate must be known by then.
@@ -120,12 +126,13 @@ export class ForwardPlan {
       });
 
       let readBackSize = 0;
-      const steps = layers.map((layer, i) => {
+      const steps = layers.map((layer) => {
+        const i = launches.findIndex(({ first, last }) => layer === first || layer === last);
         const y = outputs[i]!;
         const isWanted = request.outputs.includes(layer.name);
         const readBackAt = isWanted ? readBackSize : undefined;
         if (isWanted) readBackSize += y.byteLength;
-        return { layer, dispatches: dispatches[i]!, y, readBackAt };
+        return { layer, dispatches: layer === launches[i]!.first ? dispatches[i]! : [], y, readBackAt };
       });
       readBack = await createReadBack(gpu, readBackSize);
       const timer = request.timed ? await Timer.create(gpu, steps.length) : undefined;
@@ -229,23 +236,72 @@ function paddedShape(batch: number, shape: readonly number[]): number[] {
   return [batch, ...shape.slice(0, -1), padToQuad(shape[shape.length - 1]!)];
 }
 
+/** One layer, or a convolution and the pooling behind it. */
+interface LayerLaunch {
+  readonly first: PlannedLayer;
+  readonly last: PlannedLayer;
+  /** Of a convolution. */
+  readonly conv?: { readonly rung: Conv3x3Rung; readonly sizes: Conv3x3Sizes };
+}
+
+/**
+ * Layers in order, as they are launched. Winograd's rungs pool what they compute, unless the convolution's own result is
+ * asked for, or its own time.
+ */
+function planLaunches(
+  gpu: Gpu,
+  layers: readonly PlannedLayer[],
+  { batch, outputs, timed, rungs = {} }: PlanRequest,
+): LayerLaunch[] {
+  const launches: LayerLaunch[] = [];
+  for (const layer of layers) {
+    const before = launches.at(-1);
+    const isFused = layer.operation === 'maxpool2x2' && before?.conv && isWinograd(before.conv.rung);
+    if (isFused && !timed && !outputs.includes(before.first.name)) {
+      launches[launches.length - 1] = { ...before, last: layer };
+    } else if (layer.operation === 'conv3x3') {
+      const [[H, W, C], O] = [layer.inputShape as [number, number, number], layer.shape[2]!];
+      const sizes = { N: batch, H, W, C: padToQuad(C), O: padToQuad(O) };
+      const rung = rungs.conv3x3 ?? bestRung(gpu, sizes.O);
+      launches.push({ first: layer, last: layer, conv: { rung, sizes } });
+    } else {
+      launches.push({ first: layer, last: layer });
+    }
+  }
+  return launches;
+}
+
+/** As much as the launch needs that needs most: they run one after another. */
+async function createScratch(
+  create: (label: string, shape: Shape) => Promise<Tensor>,
+  launches: readonly LayerLaunch[],
+): Promise<Conv3x3Scratch | undefined> {
+  const wanted = launches.flatMap(({ conv }) =>
+    conv && isWinograd(conv.rung) ? [winogradScratch(conv.rung, conv.sizes)] : [],
+  );
+  if (wanted.length === 0) return undefined;
+  return {
+    v: await create('transformed input', [Math.max(...wanted.map(({ v }) => v))]),
+    m: await create('products', [Math.max(...wanted.map(({ m }) => m))]),
+  };
+}
+
 async function launchLayer(
   gpu: Gpu,
   network: Network,
-  { name, operation, shape, relu }: PlannedLayer,
+  { first: { name, operation, shape, relu }, last, conv }: LayerLaunch,
   x: Tensor,
   y: Tensor,
   { batch, rungs = {} }: PlanRequest,
+  scratch: Conv3x3Scratch | undefined,
 ): Promise<{ dispatches: Dispatch[]; scratch: Tensor[] }> {
   const label = name;
   switch (operation) {
     case 'conv3x3': {
-      const { pieces, b } = network.layers.get(name)!;
-      const rung = rungs.conv3x3 && { rung: rungs.conv3x3 };
-      return {
-        dispatches: await conv3x3(gpu, { label, x, k: pieces[0]!.k, b, y, relu, ...rung }),
-        scratch: [],
-      };
+      const { rung } = conv!;
+      const { b } = network.layers.get(name)!;
+      const k = await network.convKernel(gpu, name, rung);
+      return conv3x3(gpu, { label, x, k, b, y, relu, pool: last.name !== name, rung, scratch });
     }
     case 'maxpool2x2':
       return { dispatches: await maxPool2x2(gpu, { label, x, y }), scratch: [] };

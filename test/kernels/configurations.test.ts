@@ -4,7 +4,8 @@
 import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
-import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
+import { CONV3X3_RUNGS, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
+import { pointsOf, winogradFilter, winogradScratch } from '../../src/kernels/conv3x3/winograd.js';
 import {
   linearBackwardBias,
   linearBackwardInput,
@@ -25,48 +26,101 @@ const gpu = useGpu({ adapter: 'null' });
 const LAYERS = planLayers(PAPER_WIDTHS, 224, 224, 'softmax');
 const inQuads = (shape: readonly number[]) => [...shape.slice(0, -1), padToQuad(shape.at(-1)!)];
 
-const CONV3X3 = withStorages(Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[]);
-describe.each(CONV3X3)('conv3x3/$rung, weights as $weights', ({ rung, weights, dtype, without }) => {
-  const gpu = useGpu({ adapter: 'null', without });
-  const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
-  it.each(convs)('$name, with and without ReLU', async ({ name: label, inputShape, shape }) => {
-    const O = shape[2]!;
-    const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
-    const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O], dtype);
-    expect(weightStorage(k)).toBe(weights);
-    const b = await Tensor.create(gpu(), 'b', [O]);
-    const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
-    for (const relu of [true, false]) {
-      const [dispatch] = await conv3x3(gpu(), { label, x, k, b, y, relu, rung });
-      const [columns, rows, more] = dispatch!.workgroups;
-      const [BM, BN] = rung === '03_register_blocked' ? [64, 64] : [16, 16];
-      expect(columns * BN).toBeGreaterThanOrEqual(O);
-      expect(rows * more * BM).toBeGreaterThanOrEqual(shape[0]! * shape[1]!);
-    }
-    for (const tensor of [x, k, b, y]) tensor.dispose();
-  });
-
-  it('spreads more rows than one dimension of workgroups reaches', async () => {
-    // Rungs 01 and 02 own 16 rows a workgroup: 65535 of them end at a picture of 1024 x 1023 pixels.
-    const [H, W] = rung === '03_register_blocked' ? [2049, 2049] : [1030, 1030];
-    const x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
-    const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4], dtype);
-    const b = await Tensor.create(gpu(), 'b', [4]);
-    const [dispatch] = await conv3x3(gpu(), {
-      label: 'wide',
-      x,
-      k,
-      b,
-      y: x.view('y', x.shape),
-      relu: true,
-      rung,
+const DIRECT = CONV3X3_RUNGS.filter((rung) => !isWinograd(rung));
+describe.each(withStorages(DIRECT))(
+  'conv3x3/$rung, weights as $weights',
+  ({ rung, weights, dtype, without }) => {
+    const gpu = useGpu({ adapter: 'null', without });
+    const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
+    it.each(convs)('$name, with and without ReLU', async ({ name: label, inputShape, shape }) => {
+      const O = shape[2]!;
+      const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
+      const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O], dtype);
+      expect(weightStorage(k)).toBe(weights);
+      const b = await Tensor.create(gpu(), 'b', [O]);
+      const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
+      for (const relu of [true, false]) {
+        const { dispatches } = await conv3x3(gpu(), { label, x, k, b, y, relu, rung });
+        const [dispatch] = dispatches;
+        const [columns, rows, more] = dispatch!.workgroups;
+        const [BM, BN] = rung === '03_register_blocked' ? [64, 64] : [16, 16];
+        expect(columns * BN).toBeGreaterThanOrEqual(O);
+        expect(rows * more * BM).toBeGreaterThanOrEqual(shape[0]! * shape[1]!);
+      }
+      for (const tensor of [x, k, b, y]) tensor.dispose();
     });
-    const [, rows, more] = dispatch!.workgroups;
-    expect(more).toBe(2);
-    expect(rows * more * (rung === '03_register_blocked' ? 64 : 16)).toBeGreaterThanOrEqual(H * W);
-    for (const tensor of [x, k, b]) tensor.dispose();
+
+    it('spreads more rows than one dimension of workgroups reaches', async () => {
+      // Rungs 01 and 02 own 16 rows a workgroup: 65535 of them end at a picture of 1024 x 1023 pixels.
+      const [H, W] = rung === '03_register_blocked' ? [2049, 2049] : [1030, 1030];
+      const x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
+      const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4], dtype);
+      const b = await Tensor.create(gpu(), 'b', [4]);
+      const { dispatches } = await conv3x3(gpu(), {
+        label: 'wide',
+        x,
+        k,
+        b,
+        y: x.view('y', x.shape),
+        relu: true,
+        rung,
+      });
+      const [, rows, more] = dispatches[0]!.workgroups;
+      expect(more).toBe(2);
+      expect(rows * more * (rung === '03_register_blocked' ? 64 : 16)).toBeGreaterThanOrEqual(H * W);
+      for (const tensor of [x, k, b]) tensor.dispose();
+    });
+  },
+);
+
+describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
+  const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
+  it.each(convs)('$name, with and without ReLU and pooling, three pictures', async (layer) => {
+    const { name: label, inputShape, shape } = layer;
+    const [H, W, O] = shape as [number, number, number];
+    const C = padToQuad(inputShape[2]!);
+    const k = await Tensor.create(gpu(), 'k', [pointsOf(rung), C, O]);
+    const b = await Tensor.create(gpu(), 'b', [O]);
+    const x = await Tensor.create(gpu(), 'x', [3, H, W, C]);
+    const y = await Tensor.create(gpu(), 'y', [3, H, W, O]);
+    const wanted = winogradScratch(rung, { N: 3, H, W, C, O });
+    const [v, m] = [await Tensor.create(gpu(), 'v', [wanted.v]), await Tensor.create(gpu(), 'm', [wanted.m])];
+    for (const [relu, pool] of [
+      [true, false],
+      [true, true],
+      [false, false],
+    ] as const) {
+      const to = pool ? y.view('pooled', [3, H / 2, W / 2, O]) : y;
+      const args = { label, x, k, b, y: to, relu, pool, rung, scratch: { v, m } };
+      const { dispatches, scratch } = await conv3x3(gpu(), args);
+      expect(dispatches.length).toBe(3 * scratch.length);
+      // Whatever the picture and the batch: a part of v and m for each binding.
+      expect(4 * Math.max(wanted.v, wanted.m)).toBeLessThan(40 * 2 ** 20);
+      for (const tensor of scratch) tensor.dispose();
+    }
+    for (const tensor of [k, b, x, y, v, m]) tensor.dispose();
+    expect(gpu().liveBuffers).toBe(0);
   });
 });
+
+describe.each(withStorages(CONV3X3_RUNGS.filter(isWinograd)))(
+  "conv3x3/$rung's filter, from weights as $weights",
+  ({ rung, weights, dtype, without }) => {
+    const gpu = useGpu({ adapter: 'null', without });
+    it('is made of any kernel', async () => {
+      const k = await Tensor.create(gpu(), 'k', [3, 3, 12, 20], dtype);
+      expect(weightStorage(k)).toBe(weights);
+      const u = await Tensor.create(gpu(), 'u', [pointsOf(rung), 12, 20]);
+      const [dispatch] = await winogradFilter(gpu(), { label: 'conv', k, u, rung });
+      expect(dispatch!.workgroups).toEqual([4, 1, 1]);
+      const small = await Tensor.create(gpu(), 'u', [pointsOf(rung), 12, 16]);
+      await expect(winogradFilter(gpu(), { label: 'conv', k, u: small, rung })).rejects.toThrow(
+        `conv: u is (${pointsOf(rung)},12,16), expected (${pointsOf(rung)},12,20)`,
+      );
+      for (const tensor of [k, u, small]) tensor.dispose();
+    });
+  },
+);
 
 const LINEAR_BATCHES: Readonly<Record<LinearRung, readonly number[]>> = {
   '01_naive': [1, 16],

@@ -1,50 +1,101 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { GpuError } from '../../src/errors.js';
+import type { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
-import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
+import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
+import { MIN_SUBGROUP, pointsOf, winogradScratch } from '../../src/kernels/conv3x3/winograd.js';
 import { conv3x3 as reference } from '../../src/reference/conv3x3.js';
+import { maxPool2x2 } from '../../src/reference/maxpool2x2.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
-import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
+import { poisoned, randomTensor } from '../support/kernel.js';
 import { CONV3X3_CASES, casesFor, withStorages } from './cases.js';
+import { runConv3x3 } from './conv3x3_launch.js';
 
 // float32 sums of up to 9*36 products of numbers around 1, added in another order than the reference's.
 // Weights stored as f16 are rounded for both.
 const TOLERANCE = { atol: 2e-5, rtol: 1e-5 };
-const RUNGS = Object.keys(CONV3X3_RUNGS) as Conv3x3Rung[];
+// Winograd's sums are of numbers that the transforms made larger, and that cancel each other again.
+const WINOGRAD_TOLERANCE = { atol: 2e-4, rtol: 1e-5 };
+const lacks = (gpu: Gpu, rung: Conv3x3Rung) => rung === '06_subgroup' && gpu.info.minSubgroup < MIN_SUBGROUP;
+const toleranceOf = (rung: Conv3x3Rung) => (isWinograd(rung) ? WINOGRAD_TOLERANCE : TOLERANCE);
 
-describe.each(withStorages(RUNGS))('conv3x3/$rung, weights as $weights', ({ rung, dtype, without }) => {
-  const gpu = useGpu({ without });
+describe.each(withStorages(CONV3X3_RUNGS))(
+  'conv3x3/$rung, weights as $weights',
+  ({ rung, dtype, without }) => {
+    const gpu = useGpu({ without });
+    beforeEach(({ skip }) => {
+      skip(lacks(gpu(), rung), 'no subgroups of 8 threads here');
+    });
 
-  it.each(casesFor(CONV3X3_CASES, dtype))(
-    '$N x $H x $W x $C -> $O: $why',
-    async ({ N, H, W, C, O, relu }) => {
-      const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
-      const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, dtype });
-      const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
+    it.each(casesFor(CONV3X3_CASES, dtype))(
+      '$N x $H x $W x $C -> $O: $why',
+      async ({ N, H, W, C, O, relu }) => {
+        const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
+        const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, dtype });
+        const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
+        const y = await poisoned(gpu(), 'y', [N, H, W, O]);
+        const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
+        await runConv3x3(gpu(), args);
+        const expected = reference(x.values, k.values, b.values, { N, H, W, C, O }, relu);
+        expectClose(await y.read(), expected, toleranceOf(rung));
+        for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
+      },
+    );
+
+    it('holds for outliers 20 times as large', async () => {
+      const [N, H, W, C, O] = [1, 7, 6, 12, 16];
+      const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 4, outliers: 20 });
+      const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 5, outliers: 20, dtype });
+      const b = await randomTensor(gpu(), 'b', [O], { seed: 6 });
       const y = await poisoned(gpu(), 'y', [N, H, W, O]);
-      const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
-      await runDispatches(gpu(), await conv3x3(gpu(), args));
-      const expected = reference(x.values, k.values, b.values, { N, H, W, C, O }, relu);
-      expectClose(await y.read(), expected, TOLERANCE);
+      const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: false, rung };
+      await runConv3x3(gpu(), args);
+      // Products of outliers reach 400 times the usual and cancel each other.
+      expectClose(await y.read(), reference(x.values, k.values, b.values, { N, H, W, C, O }, false), {
+        atol: isWinograd(rung) ? 4e-2 : 4e-3,
+        rtol: 1e-5,
+      });
       for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
-    },
-  );
+    });
+  },
+);
 
-  it('holds for outliers 20 times as large', async () => {
-    const [N, H, W, C, O] = [1, 7, 6, 12, 16];
-    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 4, outliers: 20 });
-    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 5, outliers: 20, dtype });
+describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
+  const gpu = useGpu();
+  beforeEach(({ skip }) => {
+    skip(lacks(gpu(), rung), 'no subgroups of 8 threads here');
+  });
+
+  it.each([
+    { N: 2, H: 9, W: 14, C: 8, O: 20, relu: true, why: 'odd rows, tiles that end in the middle of a window' },
+    { N: 1, H: 2, W: 2, C: 4, O: 4, relu: false, why: 'one window' },
+  ])('pools $N x $H x $W x $C -> $O: $why', async ({ N, H, W, C, O, relu }) => {
+    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
+    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2 });
+    const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
+    const shape = [N, Math.floor(H / 2), Math.floor(W / 2), O];
+    const y = await poisoned(gpu(), 'y', shape);
+    const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, pool: true, rung };
+    await runConv3x3(gpu(), args);
+    const convolved = reference(x.values, k.values, b.values, { N, H, W, C, O }, relu);
+    expectClose(await y.read(), maxPool2x2(convolved, { N, H, W, C: O }), WINOGRAD_TOLERANCE);
+    for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
+  });
+
+  it('goes through more tiles than memory is given for in chunks', async () => {
+    const sizes = { N: 2, H: 91, W: 94, C: 4, O: 64 };
+    const { N, H, W, C, O } = sizes;
+    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 4 });
+    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 5 });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 6 });
     const y = await poisoned(gpu(), 'y', [N, H, W, O]);
-    const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: false, rung };
-    await runDispatches(gpu(), await conv3x3(gpu(), args));
-    // Products of outliers reach 400 times the usual and cancel each other.
-    expectClose(await y.read(), reference(x.values, k.values, b.values, { N, H, W, C, O }, false), {
-      atol: 4e-3,
-      rtol: 1e-5,
-    });
+    expect(winogradScratch(rung, sizes).m).toBeLessThan((N * H * W * O * pointsOf(rung)) / 16);
+    await runConv3x3(gpu(), { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: true, rung });
+    const expected = reference(x.values, k.values, b.values, sizes, true);
+    expectClose(await y.read(), expected, WINOGRAD_TOLERANCE);
     for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
+    expect(gpu().liveBuffers).toBe(0);
   });
 });
 
@@ -58,8 +109,9 @@ describe('conv3x3', () => {
     const results: Float32Array[] = [];
     for (const tiling of [{}, {}, { BM: 32, BN: 32 }]) {
       const y = await poisoned(gpu(), 'y', [2, 6, 5, 36]);
-      const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: true, tiling };
-      await runDispatches(gpu(), await conv3x3(gpu(), args));
+      const rung = '03_register_blocked' as const;
+      const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: true, rung, tiling };
+      await runConv3x3(gpu(), args);
       results.push(await y.read());
       y.dispose();
     }
@@ -73,17 +125,18 @@ describe('conv3x3', () => {
     const k = await Tensor.create(gpu(), 'k', [3, 3, 8, 4]);
     const b = await Tensor.create(gpu(), 'b', [4]);
     const y = await Tensor.create(gpu(), 'y', [1, 4, 4, 4]);
-    const launch = conv3x3(gpu(), { label: 'block1_conv1', x, k, b, y, relu: true });
+    const rung = '03_register_blocked';
+    const launch = conv3x3(gpu(), { label: 'block1_conv1', x, k, b, y, relu: true, rung });
     await expect(launch).rejects.toThrow(GpuError);
     await expect(launch).rejects.toThrow('block1_conv1: k is (3,3,8,4), expected (3,3,4,4)');
     const odd = await Tensor.create(gpu(), 'x', [1, 4, 4, 3]);
-    await expect(conv3x3(gpu(), { label: 'block1_conv1', x: odd, k, b, y, relu: true })).rejects.toThrow(
-      'block1_conv1: x is (1,4,4,3), expected 4 sides of which the last is a multiple of 4',
-    );
+    await expect(
+      conv3x3(gpu(), { label: 'block1_conv1', x: odd, k, b, y, relu: true, rung }),
+    ).rejects.toThrow('block1_conv1: x is (1,4,4,3), expected 4 sides of which the last is a multiple of 4');
     const half = await Tensor.create(gpu(), 'x', [1, 4, 4, 4], 'f16');
-    await expect(conv3x3(gpu(), { label: 'block1_conv1', x: half, k, b, y, relu: true })).rejects.toThrow(
-      'block1_conv1: x is stored as f16, expected f32',
-    );
+    await expect(
+      conv3x3(gpu(), { label: 'block1_conv1', x: half, k, b, y, relu: true, rung }),
+    ).rejects.toThrow('block1_conv1: x is stored as f16, expected f32');
     for (const tensor of [x, k, b, y, odd, half]) tensor.dispose();
     expect(gpu().liveBuffers).toBe(0);
   });

@@ -1,5 +1,6 @@
 // Launches conv3x3: which rung, which pipeline, how many workgroups.
 
+import { GpuError } from '../../errors.js';
 import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
@@ -9,53 +10,107 @@ import { weightStorage } from '../weight_storage.js';
 import naive from './01_naive.wgsl';
 import tiled from './02_tiled.wgsl';
 import registerBlocked from './03_register_blocked.wgsl';
+import { launchWinograd, MIN_SUBGROUP, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from './winograd.js';
 
-/** The ladder, slowest first. */
-export const CONV3X3_RUNGS = {
+/** One pass, over pixels and channels. */
+const DIRECT_RUNGS = {
   '01_naive': naive,
   '02_tiled': tiled,
   '03_register_blocked': registerBlocked,
 } as const;
 
-export type Conv3x3Rung = keyof typeof CONV3X3_RUNGS;
+type DirectRung = keyof typeof DIRECT_RUNGS;
+export type Conv3x3Rung = DirectRung | WinogradRung;
+
+/** The ladder, slowest first. */
+export const CONV3X3_RUNGS = [
+  ...(Object.keys(DIRECT_RUNGS) as DirectRung[]),
+  ...(Object.keys(WINOGRAD_RUNGS) as WinogradRung[]),
+];
+
+/** Winograd's rungs read a kernel that was transformed before, and can take the largest of each 2x2 of what they compute. */
+export function isWinograd(rung: Conv3x3Rung): rung is WinogradRung {
+  return rung in WINOGRAD_RUNGS;
+}
+
+/** Fewer output channels than this, and there is too little to multiply for what the input's transform costs. */
+const MIN_WINOGRAD_CHANNELS = 16;
+
+/** The fastest rung for that many output channels on this adapter. */
+export function bestRung(gpu: Gpu, O: number): Conv3x3Rung {
+  if (O < MIN_WINOGRAD_CHANNELS) return '03_register_blocked';
+  return gpu.info.minSubgroup >= MIN_SUBGROUP ? '06_subgroup' : '05_winograd_4x4';
+}
+
+export interface Conv3x3Sizes {
+  readonly N: number;
+  readonly H: number;
+  readonly W: number;
+  readonly C: number;
+  readonly O: number;
+}
+
+/** What Winograd's passes hand to each other. Launches that run one after another may share it. */
+export interface Conv3x3Scratch {
+  readonly v: Tensor;
+  readonly m: Tensor;
+}
 
 export interface Conv3x3Arguments {
   /** The layer's name; errors begin with it. */
   readonly label: string;
   /** (N,H,W,C), C a multiple of 4. */
   readonly x: Tensor;
-  /** (3,3,C,O), O a multiple of 4; f32 or f16. */
+  /** (3,3,C,O), O a multiple of 4, f32 or f16; for Winograd's rungs, what `winogradFilter` made of it. */
   readonly k: Tensor;
   /** (O) */
   readonly b: Tensor;
-  /** (N,H,W,O) */
+  /** (N,H,W,O), or (N,floor(H/2),floor(W/2),O) with `pool`. */
   readonly y: Tensor;
   readonly relu: boolean;
-  readonly rung?: Conv3x3Rung;
+  /** Whether the largest of each 2x2 is taken as well, as maxpool2x2 would. Only by Winograd's rungs. */
+  readonly pool?: boolean;
+  readonly rung: Conv3x3Rung;
   readonly tiling?: Readonly<Record<string, number>>;
+  /** As large as `winogradScratch` says, or larger; without it, the launch has its own. */
+  readonly scratch?: Conv3x3Scratch | undefined;
+}
+
+export interface Conv3x3Launch {
+  readonly dispatches: Dispatch[];
+  /** What the launch needs for as long as it is used: to be disposed of by the caller. */
+  readonly scratch: Tensor[];
 }
 
 /**
  * y = relu(conv(x, k) + b): 3x3, stride 1, same padding.
  *
- * @throws GpuError where shapes do not fit each other or the adapter.
+ * @throws GpuError where shapes do not fit each other or the adapter, or the adapter has not what the rung requires.
  */
-export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Dispatch[]> {
-  const { label, x, k, b, y, relu, rung = '03_register_blocked', tiling = {} } = args;
+export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Conv3x3Launch> {
+  const { label, x, k, b, y, relu, pool = false, rung, tiling = {} } = args;
   const [N, H, W, C] = expectSides(label, x, 4);
   const [, , , O] = expectSides(label, y, 4);
-  expectShape(label, k, [3, 3, C, O], WEIGHT_DTYPES);
   expectShape(label, b, [O]);
-  expectShape(label, y, [N, H, W, O]);
+  expectShape(label, y, pool ? [N, Math.floor(H / 2), Math.floor(W / 2), O] : [N, H, W, O]);
+  if (isWinograd(rung)) {
+    expectShape(label, k, [pointsOf(rung), C, O]);
+    return launchWinograd(gpu, { ...args, rung }, { N, H, W, C, O });
+  }
+  expectShape(label, k, [3, 3, C, O], WEIGHT_DTYPES);
+  if (pool) throw new GpuError(`${label}: ${rung} does not pool`);
 
   const kernel: Kernel = {
     name: `conv3x3/${rung}`,
-    wgsl: CONV3X3_RUNGS[rung],
+    wgsl: DIRECT_RUNGS[rung],
     tiling,
     constants: { H, W, C, O, RELU: Number(relu) },
     weights: weightStorage(k),
   };
   const columns = Math.ceil(O / tilingOf(kernel, 'BN'));
   const [rows, more] = workgroupsFor(gpu, N * H * W, tilingOf(kernel, 'BM'));
-  return [await prepare(gpu, label, kernel, [x, k, b, y], [columns, rows, more])];
+  return {
+    dispatches: [await prepare(gpu, label, kernel, [x, k, b, y], [columns, rows, more])],
+    scratch: [],
+  };
 }

@@ -1,0 +1,110 @@
+// conv3x3 / 05 winograd 4x4 output: a 3x3 convolution with a quarter of the multiplications, last of three passes: the output
+//
+// Computes   y[n,h,w,o] = relu(b[o] + (A^T m A)[h % 4, w % 4]); m: the 6x6 products of the tile that holds (h,w), for o. With
+//            POOL, the largest of each 2x2 of them
+// Shapes     m (36,T,O), tiles FIRST to FIRST+T-1 · b (O) · chunk (FIRST,H,W,C,O) u32 · y (N,H,W,O), or (N,floor(H/2),floor(W/2),O)
+//            with POOL
+// Threads    a thread owns one tile and channel; neighbours own neighbouring channels; dispatch ceil(T*O/64), as a rectangle
+// Tile       values of the product at 6x6 points become 4x4 pixels, and those four whole windows of pooling:
+//
+//                 m m m m m m        y y | y y
+//                 m m m m m m        y y | y y        y y
+//                 m m m m m m   ->   ----+----   ->   y y      with POOL
+//                 : : : : : :        y y | y y
+//                                    y y | y y
+//
+// Cost       36 reads and 16 writes, 4 with POOL, for 16 pixels of a channel; 100 multiplications and additions with constants
+// Requires   nothing
+// Changed    against 04: see 05 winograd 4x4 input; and pooling costs nothing but the comparisons
+// Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, +-1/sqrt 2, +-sqrt 2 and infinity; the chapter derives A
+
+override RELU: bool = true;
+override POOL: bool = false;
+
+const THREADS: u32 = 64;
+const POINTS: u32 = 6;
+const ROOT_HALF: f32 = 0.70710678118654752;
+const ROOT_TWO: f32 = 1.41421356237309505;
+
+// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs.
+struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32 }
+
+@group(0) @binding(0) var<storage, read> m: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> chunk: Chunk;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+// A^T times six numbers. Points that differ in sign alone are added and subtracted first.
+fn from_points(m_0: f32, m_1: f32, m_2: f32, m_3: f32, m_4: f32, m_5: f32) -> vec4f {
+  let near_even = m_1 + m_2;
+  let near_odd = ROOT_HALF * (m_1 - m_2);
+  let far_even = m_3 + m_4;
+  let far_odd = ROOT_TWO * (m_3 - m_4);
+  return vec4f(
+    m_0 + near_even + far_even,
+    near_odd + far_odd,
+    0.5 * near_even + 2.0 * far_even,
+    0.5 * near_odd + 2.0 * far_odd + m_5,
+  );
+}
+
+fn row_from_points(i: u32, stride: u32, index: u32) -> vec4f {
+  let at = i * POINTS * stride + index;
+  return from_points(
+    m[at], m[at + stride], m[at + 2 * stride], m[at + 3 * stride], m[at + 4 * stride], m[at + 5 * stride],
+  );
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = gid.y * groups.x * THREADS + gid.x;
+  let stride = arrayLength(&m) / (POINTS * POINTS);
+  if (index >= stride) {
+    return;
+  }
+  let H = chunk.H;
+  let W = chunk.W;
+  let O = chunk.O;
+  let tile = chunk.FIRST + index / O;
+  let o = index % O;
+  let tiles_h = (H + 3) / 4;
+  let tiles_w = (W + 3) / 4;
+  let n = tile / tiles_w / tiles_h;
+  let h = 4 * (tile / tiles_w % tiles_h);
+  let w = 4 * (tile % tiles_w);
+
+  let m_0 = row_from_points(0, stride, index);
+  let m_1 = row_from_points(1, stride, index);
+  let m_2 = row_from_points(2, stride, index);
+  let m_3 = row_from_points(3, stride, index);
+  let m_4 = row_from_points(4, stride, index);
+  let m_5 = row_from_points(5, stride, index);
+  // Column by column of the tile: four pixels one below the other.
+  var pixels: array<vec4f, 4>;
+  for (var j = 0u; j < 4; j++) {
+    let column = b[o] + from_points(m_0[j], m_1[j], m_2[j], m_3[j], m_4[j], m_5[j]);
+    pixels[j] = select(column, max(column, vec4f()), RELU);
+  }
+  if (POOL) {
+    for (var j = 0u; j < 4; j += 2) {
+      let wider = max(pixels[j], pixels[j + 1]);
+      let windows = max(wider.xz, wider.yw);
+      for (var i = 0u; i < 2; i++) {
+        let row = h / 2 + i;
+        let column = (w + j) / 2;
+        // An odd last row or column is in no window.
+        if (row < H / 2 && column < W / 2) {
+          y[((n * (H / 2) + row) * (W / 2) + column) * O + o] = windows[i];
+        }
+      }
+    }
+    return;
+  }
+  for (var j = 0u; j < 4; j++) {
+    for (var i = 0u; i < 4; i++) {
+      if (h + i < H && w + j < W) {
+        y[((n * H + h + i) * W + w + j) * O + o] = pixels[j][i];
+      }
+    }
+  }
+}
