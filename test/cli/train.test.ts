@@ -199,9 +199,9 @@ describe('a trained head', () => {
   it('is evaluated as its training did it', async () => {
     const { evaluation } = JSON.parse(json.stdout) as { evaluation: Evaluation };
     const lines = JSON.parse(await readFile(at('runs', 'train-1', 'split.json'), 'utf8')) as {
-      val: { name: string; class: string }[];
+      val: [file: string, className: string][];
     };
-    const rows = lines.val.map((sample) => `${sample.name},${sample.class}`);
+    const rows = lines.val.map(([file, className]) => `photos/${file},${className}`);
     await writeFile(at('val.csv'), ['file,label', ...rows, ''].join('\n'));
     const { code, stdout } = await run(['eval', 'val.csv', '--weights', 'runs/train-1', '--json']);
     expect(code).toBe(0);

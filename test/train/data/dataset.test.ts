@@ -1,13 +1,9 @@
-// Data sets from code, and the record of what went where.
+// Data sets from code, and samples for a head that is there already.
 
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { datasetOf } from '../../../src/train/data/dataset.js';
-import { findDataset } from '../../../src/train/data/find.js';
 import { findSamples } from '../../../src/train/data/find_samples.js';
-import { readSplit, splitRecord, writeSplit } from '../../../src/train/data/record.js';
 import type { Sample } from '../../../src/train/samples.js';
 import { faultOf, numbered, useTrees } from './support.js';
 
@@ -41,92 +37,6 @@ describe('datasetOf', () => {
   ])('refuses %s', async (_, classes, train, val, message) => {
     const made = async () => datasetOf(classes, { train: samples(...train), val: samples(...val) });
     expect(await faultOf(made(), '/')).toMatch(message);
-  });
-});
-
-describe('the record of a split', () => {
-  it('gives the same data set again, in the same order, from a folder and from a table', async () => {
-    const root = await tree({
-      ...Object.fromEntries([...numbered('a', 9), ...numbered('b', 9)].map((file) => [file, ''])),
-      'labels.csv': 'file,label\na/1.jpg,a\n/elsewhere/2.jpg,a\nb/1.jpg,b\n../x.jpg,b\n',
-    });
-    for (const path of [root, join(root, 'labels.csv'), relative('', root)]) {
-      const dataset = await findDataset(path, { seed: 1 });
-      await writeSplit(join(root, 'split.json'), dataset);
-      const again = await readSplit(join(root, 'split.json'));
-      const resolved = (all: readonly Sample[]) =>
-        all.map(({ picture, label }) => [relative('', picture as string), label]);
-      expect(resolved(again.train)).toEqual(resolved(dataset.train));
-      expect(resolved(again.val)).toEqual(resolved(dataset.val));
-      expect(again.classes).toEqual(dataset.classes);
-      if (!path.endsWith('.csv')) expect({ ...again, notes: [] }).toEqual({ ...dataset, notes: [] });
-    }
-  });
-
-  it('is readable: a picture a line', async () => {
-    const root = await tree([...numbered('train/a', 1), ...numbered('train/b', 2), 'val/a/1.jpg']);
-    const text = [...splitRecord(await findDataset(root, { seed: 0 }))].join('');
-    expect(text.split('\n').slice(3)).toEqual([
-      ...[`"folder": ${JSON.stringify(root)},`, '"classes": ["a","b"],'],
-      ...['"train": [', '["train/a/1.jpg",0],', '["train/b/1.jpg",1],', '["train/b/2.jpg",1]', '],'],
-      ...['"val": [', '["val/a/1.jpg",0]', '],', '"test": [', ']', '}', ''],
-    ]);
-  });
-
-  it('comes in pieces, none as long as the data set', () => {
-    const train = samples(...Array.from({ length: 5000 }, (_, i) => i % 2));
-    const pieces = [...splitRecord(datasetOf(PAIR, { train, val: samples(0) }))];
-    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(pieces.join('').length / 4);
-    expect(JSON.parse(pieces.join('')).train).toHaveLength(5000);
-  });
-
-  it('finds pictures from another working folder, under the names that they had', async () => {
-    const root = await tree([...numbered('a', 2), ...numbered('b', 2)]);
-    const path = join(root, 'split.json');
-    await writeSplit(path, await findDataset(root, { seed: 0 }));
-    const record = JSON.parse(await readFile(path, 'utf8'));
-    await writeFile(path, JSON.stringify({ ...record, name: 'photos' }));
-    const { train } = await readSplit(path);
-    const file = record.train[0][0];
-    expect(train[0]).toEqual({ name: join('photos', file), picture: join(root, file), label: 0 });
-  });
-
-  it('keeps file URLs as paths, and says so of pictures that are no files', async () => {
-    const root = await tree([]);
-    const path = join(root, 'split.json');
-    const url: Sample = { name: 'u', picture: pathToFileURL(join(root, 'u.jpg')), label: 0 };
-    await writeSplit(path, datasetOf(PAIR, { train: samples(0, 1), val: [url] }));
-    expect((await readSplit(path)).val[0]!.picture).toBe(join(root, 'u.jpg'));
-    const bytes: Sample = { name: 'bytes', picture: new Uint8Array(3), label: 0 };
-    await writeSplit(path, datasetOf(PAIR, { train: samples(0, 1), val: [bytes] }));
-    expect(await faultOf(readSplit(path), root)).toMatch(
-      /its pictures were no files; take the run up from code/,
-    );
-  });
-
-  it.each<[string, string | undefined, RegExp]>([
-    ['is gone', undefined, /^photos\/split.json cannot be read \(ENOENT\)/],
-    ['is cut off', '{"version": 1', /is damaged/],
-    ['is null', 'null', /is damaged/],
-    [
-      'has rows of another kind',
-      '{"version":1,"name":"x","folder":"/","classes":["a","b"],"train":[["x","0"]],"val":[],"test":[]}',
-      /is damaged/,
-    ],
-    [
-      'is of the future',
-      '{"version":2,"name":"x","folder":"/","classes":["a","b"],"train":[],"val":[],"test":[]}',
-      /version 2; this program reads version 1$/,
-    ],
-    [
-      'is of a folder that is gone',
-      '{"version":1,"name":"x","folder":"/no/such","classes":["a","b"],"train":[["1.jpg",0]],"val":[],"test":[]}',
-      /its pictures were in \/no\/such, which does not exist any more/,
-    ],
-  ])('that %s says so', async (_, text, message) => {
-    const root = await tree({ 'split.json': text ?? '' });
-    if (text === undefined) await rm(join(root, 'split.json'));
-    expect(await faultOf(readSplit(join(root, 'split.json')), root)).toMatch(message);
   });
 });
 

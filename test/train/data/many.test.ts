@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findDataset } from '../../../src/train/data/find.js';
-import { readSplit, writeSplit } from '../../../src/train/data/record.js';
+import { readSplit, writeSplit } from '../../../src/train/run/split.js';
 import type { Dataset } from '../../../src/train/samples.js';
 import { useTrees } from './support.js';
 
@@ -39,7 +39,7 @@ describe.skipIf(!process.env.FULL)('100,000 pictures (FULL=1)', () => {
     const dataset = await measured(() => findDataset(root, { seed: 0 }));
     expect([dataset.train.length, dataset.val.length]).toEqual([0.8 * count, 0.2 * count]);
     await writeSplit(join(root, 'split.json'), dataset);
-    const again = await measured(() => readSplit(join(root, 'split.json')));
+    const again = await measured(() => readSplit(join(root, 'split.json'), dataset.classes));
     expect(again.train[79_999]).toEqual(dataset.train[79_999]);
     expect(again.val.length).toBe(dataset.val.length);
   });
