@@ -267,14 +267,10 @@ describe('extractFeatures', () => {
     expect(await allRows(cached)).toEqual(first);
   });
 
-  it('reports how long the GPU had nothing to do', async () => {
-    const { stats } = await extract(SPEC);
-    expect(stats.seconds).toBeGreaterThan(0);
-    expect(stats.gpuIdleShare).toBeGreaterThanOrEqual(0);
-    expect(stats.gpuIdleShare).toBeLessThan(1);
+  it('reports how long it took, and no idle GPU where there was nothing to compute', async () => {
     const cacheFolder = newCache();
-    await mkdir(cacheFolder);
-    await extract(SPEC, { cacheFolder });
+    const { stats } = await extract(SPEC, { cacheFolder });
+    expect(stats.seconds).toBeGreaterThan(0);
     expect((await extract(SPEC, { cacheFolder })).stats.gpuIdleShare).toBe(0);
   });
 
