@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../src/train/checks.js';
 import type { RunOptions } from '../../src/train/options.js';
 import { hasFcs } from '../../src/train/saved_head.js';
-import { trainHead } from '../../src/train/train.js';
+import { type TrainOptions, trainHead } from '../../src/train/train.js';
 import { readFloats } from '../../src/weights/floats.js';
 import { openWeights } from '../../src/weights/open.js';
-import { pictures, QUICK } from './pictures.js';
+import { eight, OVERFIT, pictures, QUICK } from './pictures.js';
 import { useNetwork } from './support.js';
 
 const { model, path } = useNetwork({ top: true, featureSide: 1, hidden: 12, classes: 5 });
@@ -35,6 +35,16 @@ describe('an fc head', () => {
       await base.close();
       await trained.close();
     }
+  });
+
+  it.each<TrainOptions>([
+    { optimiser: 'adamw', lr: 0.03 },
+    { optimiser: 'sgd', lr: 0.05, epochs: 200 },
+  ])('overfits 8 pictures to a loss below 0.01: $optimiser', async (said) => {
+    const options = { ...OVERFIT, ...said, head: 'fc', dropout: 0 } as const;
+    const { history, evaluation } = await trainHead(model(), eight(), options);
+    expect(history.at(-1)!.loss).toBeLessThan(0.01);
+    expect(evaluation.accuracy).toBe(1);
   });
 
   it('has its own numbers where the base has none for these features', () => {

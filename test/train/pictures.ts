@@ -31,3 +31,12 @@ export function pictures({ train = 21, val = 9, test = 0, noise = 60 } = {}): Da
     test: samplesOf(test, 3, noise),
   });
 }
+
+/** So noisy that their colour tells little, and a head has to learn them by heart; what it is judged by as well. */
+export function eight(): Dataset {
+  const train = samplesOf(8, 4, 250);
+  return datasetOf([...CLASSES], { train, val: train });
+}
+
+/** Enough for any head to know a few pictures by heart. */
+export const OVERFIT = { ...QUICK, epochs: 150, schedule: 'constant' } as const satisfies TrainOptions;
