@@ -38,11 +38,11 @@ beforeAll(async () => {
   whole = await traceOf(at('whole'));
 });
 
-async function expectResumes(folder: string): Promise<Ran> {
+async function expectResumes(folder: string, trace = whole): Promise<Ran> {
   await expectUsable(at(folder));
   const resumed = await resume(folder);
   expect([resumed.code, resumed.stderr.filter((line) => /^(error|note)/.test(line))]).toEqual([0, []]);
-  expect(await traceOf(at(folder))).toEqual(whole);
+  expect(await traceOf(at(folder))).toEqual(trace);
   return resumed;
 }
 
@@ -134,6 +134,37 @@ function mountSmall(folder: string): boolean {
     return false;
   }
 }
+
+describe.skipIf(process.platform !== 'linux')('a disk that refuses', () => {
+  /** Its checkpoint is smaller than what results.csv comes to. */
+  const SMALL = ['train', 'photos', '--weights', 'base.safetensors', ...QUICK, '--epochs', EPOCHS];
+  let small: Record<string, string>;
+
+  beforeAll(async () => {
+    expect((await run([...SMALL, '--out', 'small'])).code).toBe(0);
+    small = await traceOf(at('small'));
+  });
+
+  it.each([
+    ['a checkpoint', 'last.safetensors', -1],
+    ['the rest of a line', 'results.csv', 300],
+  ])('%s loses nothing', async (_, refused, beyond) => {
+    const folder = `refused ${refused}`;
+    const started = start([...SMALL, '--out', folder]);
+    await said(started, / 3\/60 /);
+    // A limit from the start would hold for what a software driver computes in, too.
+    const { size } = await stat(at(folder, 'last.safetensors'));
+    execFileSync('prlimit', ['--pid', String(started.child.pid), `--fsize=${size + beyond}`]);
+    const { code, stdout, stderr } = await started.ran;
+    expect([code, stdout]).toEqual([8, '']);
+    expect(stderr.at(-1)).toBe(
+      `error: cannot write ${folder}/${refused}: the file would be larger than is allowed`,
+    );
+    expect(stderr.at(-2)).toMatch(/^note: refused .* holds epoch \d+ .*; vgg16 train --resume .* goes on$/);
+    expect((await readdir(at(folder))).filter((name) => name.includes('.tmp-'))).toEqual([]);
+    await expectResumes(folder, small);
+  });
+});
 
 it('a disk that fills up while a run is saved loses nothing', async ({ skip }) => {
   await mkdir(at('disk'));
