@@ -19,7 +19,7 @@ export async function photo(seed: number, colour: string): Promise<Buffer> {
   const random = seededRandom(seed);
   const pixels = Uint8Array.from(
     { length: SIDE * SIDE * 3 },
-    (_, i) => (i % 3 === CHANNELS[colour] ? 200 : 60) + 60 * (random.uniform() - 0.5),
+    (_, i) => (i % 3 === CHANNELS[colour] ? 200 : 60) + 20 * (random.uniform() - 0.5),
   );
   return sharp(pixels, { raw: { width: SIDE, height: SIDE, channels: 3 } })
     .png()
