@@ -1,4 +1,4 @@
-// What can be chosen about training a head. Defaults are in `defaults.ts`, which also checks.
+// What can be chosen about training a head. Defaults are in `defaults.ts`, checks in `checks.ts`.
 
 import type { AugmentationName } from './features/augmentation.js';
 
