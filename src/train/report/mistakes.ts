@@ -4,17 +4,13 @@ import type { Evaluation, Mistake } from '../metrics.js';
 import { escapeText } from './escape.js';
 import { percent } from './numbers.js';
 
-/**
- * @param thumbnails of the mistakes, in their order: data URIs, undefined where a picture cannot be read any more
- * @param part       what kind of pictures they are
- */
+/** @param thumbnails of the mistakes, in their order: data URIs, undefined where a picture cannot be read any more */
 export function mistakeCards(
   { classes, worst }: Evaluation,
   thumbnails: readonly (string | undefined)[],
-  part: string,
 ): string {
   if (worst.length === 0) {
-    return `<p class="lead">Not one ${part} picture was taken for another class.</p>`;
+    return '<p class="lead">Not one validation picture was taken for another class.</p>';
   }
   const folder = commonFolder(worst.map(({ name }) => name));
   const where = folder && ` Their files are in <code>${escapeText(folder)}</code>.`;

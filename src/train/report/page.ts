@@ -17,8 +17,8 @@ export interface ReportPage {
   readonly history: readonly EpochRow[];
   readonly best: number | undefined;
   readonly evaluation: Evaluation;
-  readonly part: string;
   readonly facts: readonly (readonly [name: string, value: string])[];
+  /** The file that the page says how to use. */
   readonly weights: string;
   /** Of `evaluation.worst`, in its order: data URIs, undefined where there is none. */
   readonly thumbnails: readonly (string | undefined)[];
@@ -29,7 +29,7 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /** A whole HTML document. */
 export function reportHtml(page: ReportPage): string {
-  const { title, evaluation, part, thumbnails } = page;
+  const { title, evaluation, thumbnails } = page;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +49,7 @@ ${header(page)}
 ${page.history.length > 0 ? section('How it learned', learning(page)) : ''}
 ${section('What is taken for what', confusions(evaluation))}
 ${section('Every class', classTable(evaluation))}
-${section('The worst mistakes', mistakeCards(evaluation, thumbnails, part))}
+${section('The worst mistakes', mistakeCards(evaluation, thumbnails))}
 ${section('Using it', usage(page.weights))}
 ${page.facts.length > 0 ? section('Settings and circumstances', factList(page.facts)) : ''}
 </main>
@@ -59,7 +59,7 @@ ${page.facts.length > 0 ? section('Settings and circumstances', factList(page.fa
 `;
 }
 
-function header({ title, evaluation, part, history, best }: ReportPage): string {
+function header({ title, evaluation, history, best }: ReportPage): string {
   const { accuracy, count, classes, loss, top5, macroAccuracy, perClass } = evaluation;
   const [low, high] = confidenceInterval(accuracy, count);
   const commonest = perClass.reduce((most, one) => (one.count > most.count ? one : most));
@@ -76,7 +76,7 @@ function header({ title, evaluation, part, history, best }: ReportPage): string 
 <p class="kicker">VGG16 report</p>
 <h1>${escapeText(title)}</h1>
 <div class="headline">
-<p class="score"><strong>${percent(accuracy)}</strong> of ${counted(count, `${part} picture`)} classified rightly</p>
+<p class="score"><strong>${percent(accuracy)}</strong> of ${counted(count, 'validation picture')} classified rightly</p>
 <p class="judgement">With ${whole(count)} to judge by, the true share lies between ${percent(low)} and
 ${percent(high)} (95% confidence). Always answering <q>${escapeText(commonest.name)}</q> would be right for
 ${percent(commonest.count / count)}.</p>

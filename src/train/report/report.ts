@@ -7,7 +7,7 @@ import type { Evaluation, Mistake } from '../metrics.js';
 import { confusionSvg } from './confusion.js';
 import { curvesSvg } from './curves.js';
 import { reportHtml } from './page.js';
-import { asWritten, bestEpoch, type EpochRow } from './results.js';
+import { asWritten, type EpochRow } from './results.js';
 import { thumbnail } from './thumbnail.js';
 
 export interface ReportOptions {
@@ -15,15 +15,12 @@ export interface ReportOptions {
   readonly title: string;
   /** The epochs so far; none for an evaluation alone, which has no curves. */
   readonly history: readonly EpochRow[];
-  /** The epoch whose weights were evaluated; by default the one with the lowest validation loss. */
-  readonly best?: number | undefined;
+  /** The epoch whose weights were evaluated; undefined without a history. */
+  readonly best: number | undefined;
+  /** Of the validation pictures. */
   readonly evaluation: Evaluation;
-  /** What kind of pictures were evaluated. */
-  readonly part?: 'validation' | 'test' | undefined;
   /** Settings and circumstances: names and values, in the order that they are shown in. */
   readonly facts: readonly (readonly [name: string, value: string])[];
-  /** The weights that the page says how to use; the folder's best.safetensors by default. */
-  readonly weights?: string | undefined;
   /** The picture of a mistake, for its thumbnail. */
   readonly loadPicture: (mistake: Mistake) => PictureInput | Promise<PictureInput>;
 }
@@ -43,14 +40,14 @@ export const REPORT_FILES = {
  */
 export async function writeReport(folder: string, options: ReportOptions): Promise<void> {
   const history = options.history.map(asWritten);
-  const best = options.best ?? bestEpoch(history)?.epoch;
-  const { evaluation, part = 'validation', weights = join(folder, 'best.safetensors') } = options;
+  const { best, evaluation } = options;
+  const weights = join(folder, 'best.safetensors');
   const thumbnails: (string | undefined)[] = [];
   // One after the other: a photo of 50 million pixels is held once.
   for (const mistake of evaluation.worst) {
     thumbnails.push(await thumbnail(() => options.loadPicture(mistake)));
   }
-  const page = reportHtml({ ...options, history, best, part, weights, thumbnails });
+  const page = reportHtml({ ...options, history, weights, thumbnails });
   if (history.length > 0) await write(folder, REPORT_FILES.curves, curvesSvg(history, best));
   await write(folder, REPORT_FILES.confusion, confusionSvg(evaluation));
   await write(folder, REPORT_FILES.page, page);

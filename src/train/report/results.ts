@@ -73,13 +73,3 @@ export function parseResults(text: string, name: string): EpochRow[] {
     return [Object.fromEntries(entries) as unknown as EpochRow];
   });
 }
-
-/** The epoch that did best: the lowest validation loss, of equals the earliest. Undefined without validation. */
-export function bestEpoch(history: readonly EpochRow[]): EpochRow | undefined {
-  return history
-    .filter((row) => Number.isFinite(row.val_loss))
-    .reduce<EpochRow | undefined>(
-      (best, row) => (best && best.val_loss <= row.val_loss ? best : row),
-      undefined,
-    );
-}

@@ -10,6 +10,7 @@ import { randomStream } from '../../../src/train/random.js';
 import { confusionSvg } from '../../../src/train/report/confusion.js';
 import { curvesSvg } from '../../../src/train/report/curves.js';
 import { lrFindSvg } from '../../../src/train/report/lr_find.js';
+import { reportHtml } from '../../../src/train/report/page.js';
 import { type ReportOptions, writeReport } from '../../../src/train/report/report.js';
 import type { EpochRow } from '../../../src/train/report/results.js';
 
@@ -60,6 +61,7 @@ function optionsOf(change: Partial<ReportOptions> = {}): ReportOptions {
   return {
     title: 'train-3',
     history: historyOf(5),
+    best: 4,
     evaluation: evaluationOf(['ants', 'bees'], 20),
     facts: [['Seed', '0']],
     loadPicture: () => GREY,
@@ -155,10 +157,10 @@ describe('the report', () => {
 
   it('says what there is to know', async () => {
     const evaluation = evaluationOf(['a', 'b', 'c', 'd', 'e', 'f'], 20);
-    const html = await pageOf({ evaluation, part: 'test', facts: [['Learning rate', '0.01']] });
+    const html = await pageOf({ evaluation, facts: [['Learning rate', '0.01']] });
     const text = textOf(html);
     expect(text).toContain(
-      `${(100 * evaluation.accuracy).toFixed(1)}% of 120 test pictures classified rightly`,
+      `${(100 * evaluation.accuracy).toFixed(1)}% of 120 validation pictures classified rightly`,
     );
     expect(text).toContain('Always answering a would be right for 16.7%');
     expect(text).toContain('Best epoch 4 of 5');
@@ -179,10 +181,10 @@ describe('the report', () => {
   });
 
   it('lets no name become markup', async () => {
-    const html = await pageOf({
-      title: HOSTILE.join(' '),
-      evaluation: evaluationOf(HOSTILE, 10),
-      facts: [[HOSTILE[0]!, HOSTILE[1]!]],
+    const evaluation = evaluationOf(HOSTILE, 10);
+    const html = reportHtml({
+      ...optionsOf({ title: HOSTILE.join(' '), evaluation, facts: [[HOSTILE[0]!, HOSTILE[1]!]] }),
+      thumbnails: evaluation.worst.map(() => 'data:,'),
       weights: `it's ${HOSTILE[0]}/best.safetensors`,
     });
     expect(html).not.toMatch(/<script|[\0\u202e\uffff]|\p{Cs}/u);
@@ -234,7 +236,7 @@ describe('the report', () => {
     const perfect = createEvaluation(['seen', 'never seen']);
     perfect.add({ name: 'x.jpg', label: 0 }, [1, 0]);
     await rm(join(folder, 'curves.svg'), { force: true });
-    const html = await pageOf({ evaluation: perfect.result(), history: [], facts: [] });
+    const html = await pageOf({ evaluation: perfect.result(), history: [], best: undefined, facts: [] });
     const text = textOf(html);
     expect(text).toContain('100% of 1 validation picture classified rightly');
     expect(text).toContain('never seen 0 not measured');
@@ -243,9 +245,8 @@ describe('the report', () => {
     expect(await readdir(folder)).not.toContain('curves.svg');
   });
 
-  it('without validation during training has no best epoch, unless it is told one', async () => {
+  it('without validation during training names the best epoch that it is told, and no numbers of it', async () => {
     const history = historyOf(3, { val_loss: Number.NaN, val_accuracy: Number.NaN });
-    expect(textOf(await pageOf({ history }))).not.toMatch(/Best epoch|The best was|NaN/);
     const told = textOf(await pageOf({ history, best: 3 }));
     expect(told).toContain('Best epoch 3 of 3');
     expect(told).not.toMatch(/NaN/);

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/errors.js';
 import {
   asWritten,
-  bestEpoch,
   type EpochRow,
   parseResults,
   resultsHeader,
@@ -61,18 +60,5 @@ describe('results.csv', () => {
     for (const [text, message] of cases) {
       expect(() => parseResults(text, 'results.csv')).toThrow(new UsageError(message));
     }
-  });
-});
-
-describe('the best epoch', () => {
-  const losses = (...values: number[]) => values.map((val_loss, i) => ({ ...ROW, epoch: i + 1, val_loss }));
-
-  it('is the earliest with the lowest validation loss', () => {
-    expect(bestEpoch(losses(0.5, 0.2, Number.NaN, 0.2, 0.3))?.epoch).toBe(2);
-  });
-
-  it('is unknown without validation', () => {
-    expect(bestEpoch(losses(Number.NaN, Number.NaN))).toBeUndefined();
-    expect(bestEpoch([])).toBeUndefined();
   });
 });
