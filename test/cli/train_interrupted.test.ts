@@ -2,7 +2,7 @@
 // bytes.
 
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -122,6 +122,18 @@ describe('a run', () => {
     const { stdout } = await resume('whole');
     expect(stdout).toMatch(/^Best epoch: \d+ of 60\n/);
     expect(await traceOf(at('whole'))).toEqual(whole);
+  });
+
+  it('finds its own pictures from another working folder, though the data set has more by now', async () => {
+    await mkdir(at('elsewhere'));
+    await cp(at('photos'), at('growing'), { recursive: true });
+    const base = ['--weights', at('base.safetensors'), ...QUICK, '--epochs', '2'];
+    expect((await run(['train', 'growing', ...base, '--out', 'moved'])).code).toBe(0);
+    const before = await traceOf(at('moved'));
+    await cp(at('growing', 'red', '0.png'), at('growing', 'blue', 'new.png'));
+    const { code, stderr } = await run(['train', '--resume', '../moved'], { cwd: at('elsewhere') });
+    expect(code, stderr.join('\n')).toBe(0);
+    expect(await traceOf(at('moved'))).toEqual(before);
   });
 });
 
