@@ -9,7 +9,6 @@ import { runFile } from './run/folder.js';
 import { appendResult } from './run/results.js';
 import { describeHead, loadHead, scoreOf, tensorsOf, unitsOf } from './saved_head.js';
 import type { Session } from './session.js';
-import { bestOf, epochsWithoutGain } from './standing.js';
 
 export interface Keeper {
   /** After each epoch. @param history  with this epoch, the last */
@@ -61,9 +60,6 @@ export async function folderKeeper(
       await writeCheckpoint(last, head(), trainer, {
         epoch: row.epoch,
         step: trainer.stepsDone,
-        best: bestOf(history)!.epoch,
-        withoutGain: epochsWithoutGain(history),
-        seed: options.seed,
         options: hashOfOptions(options),
         data,
       });

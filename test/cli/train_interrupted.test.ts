@@ -124,10 +124,10 @@ describe('a run', () => {
     expect(await traceOf(at('whole'))).toEqual(whole);
   });
 
-  it('finds its own pictures from another working folder, though the data set has more by now', async () => {
+  it('finds its base and its own pictures from another working folder, though the data set has more by now', async () => {
     await mkdir(at('elsewhere'));
     await cp(at('photos'), at('growing'), { recursive: true });
-    const base = ['--weights', at('base.safetensors'), ...QUICK, '--epochs', '2'];
+    const base = ['--weights', 'base.safetensors', ...QUICK, '--epochs', '2'];
     expect((await run(['train', 'growing', ...base, '--out', 'moved'])).code).toBe(0);
     const before = await traceOf(at('moved'));
     await cp(at('growing', 'red', '0.png'), at('growing', 'blue', 'new.png'));

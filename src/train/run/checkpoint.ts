@@ -13,11 +13,6 @@ export interface Progress {
   /** Epochs and steps that are done. */
   readonly epoch: number;
   readonly step: number;
-  /** The best epoch. */
-  readonly best: number;
-  /** Epochs since the validation loss was last lower than ever before. */
-  readonly withoutGain: number;
-  readonly seed: number;
   /** `hashOfOptions` and `digestOf` */
   readonly options: string;
   readonly data: string;
@@ -26,9 +21,6 @@ export interface Progress {
 const KEYS = {
   epoch: 'train.epoch',
   step: 'train.step',
-  best: 'train.best-epoch',
-  withoutGain: 'train.epochs-without-gain',
-  seed: 'train.seed',
   options: 'train.options',
   data: 'train.data',
 } as const satisfies Record<keyof Progress, string>;
@@ -89,9 +81,6 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     progress: {
       epoch: number('epoch'),
       step: number('step'),
-      best: number('best'),
-      withoutGain: number('withoutGain'),
-      seed: number('seed'),
       options: text('options'),
       data: text('data'),
     },
