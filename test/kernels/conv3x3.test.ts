@@ -3,7 +3,12 @@ import { GpuError } from '../../src/errors.js';
 import type { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
-import { MIN_SUBGROUP, pointsOf, winogradScratch } from '../../src/kernels/conv3x3/winograd.js';
+import {
+  MIN_SUBGROUP,
+  pointsOf,
+  WINOGRAD_RUNGS,
+  winogradScratch,
+} from '../../src/kernels/conv3x3/winograd.js';
 import { conv3x3 as reference } from '../../src/reference/conv3x3.js';
 import { maxPool2x2 } from '../../src/reference/maxpool2x2.js';
 import { expectClose } from '../support/allclose.js';
@@ -15,10 +20,13 @@ import { runConv3x3 } from './conv3x3_launch.js';
 // float32 sums of up to 9*36 products of numbers around 1, added in another order than the reference's.
 // Weights stored as f16 are rounded for both.
 const TOLERANCE = { atol: 2e-5, rtol: 1e-5 };
-// Winograd's sums are of numbers that the transforms made larger, and that cancel each other again.
-const WINOGRAD_TOLERANCE = { atol: 2e-4, rtol: 1e-5 };
+// Winograd's sums are of numbers that the transforms made larger, and that cancel again: with tiles of 2x2, v is up to 4 times as
+// large as x and y up to 9 products of points; with 4x4, 26 times, and weights of up to 55. Errors grow by far less, since
+// rounding errors cancel as well: the worst here are 1.2e-5 and 5.3e-5, and what is wrong is off by about 1.
+const WINOGRAD_TOLERANCE = { 2: { atol: 4e-5, rtol: 1e-5 }, 4: { atol: 2e-4, rtol: 1e-5 } };
 const lacks = (gpu: Gpu, rung: Conv3x3Rung) => rung === '06_subgroup' && gpu.info.minSubgroup < MIN_SUBGROUP;
-const toleranceOf = (rung: Conv3x3Rung) => (isWinograd(rung) ? WINOGRAD_TOLERANCE : TOLERANCE);
+const toleranceOf = (rung: Conv3x3Rung) =>
+  isWinograd(rung) ? WINOGRAD_TOLERANCE[WINOGRAD_RUNGS[rung].side] : TOLERANCE;
 
 describe.each(withStorages(CONV3X3_RUNGS))(
   'conv3x3/$rung, weights as $weights',
@@ -53,7 +61,7 @@ describe.each(withStorages(CONV3X3_RUNGS))(
       await runConv3x3(gpu(), args);
       // Products of outliers reach 400 times the usual and cancel each other.
       expectClose(await y.read(), reference(x.values, k.values, b.values, { N, H, W, C, O }, false), {
-        atol: isWinograd(rung) ? 4e-2 : 4e-3,
+        atol: isWinograd(rung) ? 1e-2 : 4e-3,
         rtol: 1e-5,
       });
       for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
@@ -79,7 +87,7 @@ describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
     const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, pool: true, rung };
     await runConv3x3(gpu(), args);
     const convolved = reference(x.values, k.values, b.values, { N, H, W, C, O }, relu);
-    expectClose(await y.read(), maxPool2x2(convolved, { N, H, W, C: O }), WINOGRAD_TOLERANCE);
+    expectClose(await y.read(), maxPool2x2(convolved, { N, H, W, C: O }), toleranceOf(rung));
     for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
   });
 
@@ -90,10 +98,11 @@ describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
     const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 5 });
     const b = await randomTensor(gpu(), 'b', [O], { seed: 6 });
     const y = await poisoned(gpu(), 'y', [N, H, W, O]);
-    expect(winogradScratch(rung, sizes).m).toBeLessThan((N * H * W * O * pointsOf(rung)) / 16);
+    const tile = WINOGRAD_RUNGS[rung].side ** 2;
+    expect(winogradScratch(rung, sizes).m).toBeLessThan((N * H * W * O * pointsOf(rung)) / tile);
     await runConv3x3(gpu(), { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: true, rung });
     const expected = reference(x.values, k.values, b.values, sizes, true);
-    expectClose(await y.read(), expected, WINOGRAD_TOLERANCE);
+    expectClose(await y.read(), expected, toleranceOf(rung));
     for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
     expect(gpu().liveBuffers).toBe(0);
   });

@@ -7,12 +7,12 @@
 // Tile       3x3 taps become values at 6x6 points: of a polynomial in two variables whose coefficients the taps are
 //
 //                 k k k        u u u u u u
-//                 k k k   ->   u u u u u u      rows, then columns: each three taps become six values
+//                 k k k   ->   u u u u u u      columns, then rows: each three taps become six values
 //                 k k k        : : : : : :
 //
 // Cost       once, at load: 9 reads and 36 writes a pair of channels; u is four times as large as k
 // Requires   nothing
-// Changed    against 04: see 05 winograd 4x4 input
+// Changed    against 05 winograd 2x2: see 05 winograd 4x4 input
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, +-1/sqrt 2, +-sqrt 2 and infinity; the chapter derives G
 
 const THREADS: u32 = 64;

@@ -13,7 +13,7 @@
 //
 // Cost       36 reads and 36 writes for 16 pixels of a channel; 144 multiplications and additions, all with constants
 // Requires   nothing
-// Changed    against 04: a tile of y takes 36 products a pair of channels, not 144; three passes instead of one
+// Changed    against 05 winograd 2x2: a tile of y takes 36 products a pair of channels for 16 pixels, not 64; 2.25 instead of 4 a pixel
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, +-1/sqrt 2, +-sqrt 2 and infinity; the chapter derives B
 
 const THREADS: u32 = 64;

@@ -15,7 +15,7 @@
 //
 // Cost       36 reads and 16 writes, 4 with POOL, for 16 pixels of a channel; 100 multiplications and additions with constants
 // Requires   nothing
-// Changed    against 04: see 05 winograd 4x4 input; and pooling costs nothing but the comparisons
+// Changed    against 05 winograd 2x2: see 05 winograd 4x4 input; pooling costs nothing but the comparisons
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, +-1/sqrt 2, +-sqrt 2 and infinity; the chapter derives A
 
 override RELU: bool = true;

@@ -8,6 +8,9 @@ import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
+import filter2x2 from './05_winograd_2x2_filter.wgsl';
+import input2x2 from './05_winograd_2x2_input.wgsl';
+import output2x2 from './05_winograd_2x2_output.wgsl';
 import filter4x4 from './05_winograd_4x4_filter.wgsl';
 import input4x4 from './05_winograd_4x4_input.wgsl';
 import output4x4 from './05_winograd_4x4_output.wgsl';
@@ -17,6 +20,7 @@ import type { Conv3x3Arguments, Conv3x3Launch, Conv3x3Scratch, Conv3x3Sizes } fr
 
 /** A rung's passes in order, and the side of its tiles of y. */
 export const WINOGRAD_RUNGS = {
+  '05_winograd_2x2': { side: 2, passes: [filter2x2, input2x2, product, output2x2] },
   '05_winograd_4x4': { side: 4, passes: [filter4x4, input4x4, product, output4x4] },
   '06_subgroup': { side: 4, passes: [filter4x4, input4x4, subgroupProduct, output4x4] },
 } as const;
