@@ -68,19 +68,22 @@ export async function baseRefOf(path: string): Promise<string> {
  *
  * @param what    what it is, for the error: "head.safetensors: its base"
  * @param folder  what paths are relative to, should they be
+ * @param advice  what else may be done, for the error
  * @throws WeightsError for a name that is good and whose file is not in the cache
  */
-export async function pathOfRef(ref: string, what: string, folder: string): Promise<string> {
+export async function pathOfRef(ref: string, what: string, folder: string, advice?: string): Promise<string> {
   if (ref === EMBEDDED) return embeddedBasePath();
   const known = KNOWN_SOURCES.find(({ name }) => name === ref);
   if (!known) return resolve(folder, ref);
   const cached = await usableFile(known, placesOf(known));
   if (cached) return cached.path;
-  throw new WeightsError(`${what}, ${ref}, is not in the cache; \`vgg16 weights fetch ${ref}\` fetches it`);
+  throw new WeightsError(
+    `${what}, ${ref}, is not in the cache; \`vgg16 weights fetch ${ref}\` fetches it${advice ? `, ${advice}` : ''}`,
+  );
 }
 
 function baseOf({ path, base: { ref } }: HeadFile): Promise<string> {
-  return pathOfRef(ref, `${path}: its base`, dirname(path));
+  return pathOfRef(ref, `${path}: its base`, dirname(path), NAME_ANOTHER);
 }
 
 /** Other numbers below a head would make nonsense of it, and nobody would be told. */

@@ -4,11 +4,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CurvePoint } from '../../src/train/loop/sweep.js';
 import { useFolder } from './support.js';
-import { commandIn, QUICK, writeBase, writePhotos } from './training.js';
+import { commandIn, SIDE, writeBase, writePhotos } from './training.js';
 
 const at = useFolder();
 const { run } = commandIn(() => at());
-const FIND = ['lr-find', 'photos', '--weights', 'base.safetensors', ...QUICK];
+const FIND = ['lr-find', 'photos', '--weights', 'base.safetensors', '--size', String(SIDE), '--batch', '8'];
 
 beforeAll(async () => {
   await writeBase(at('base.safetensors'));
@@ -34,6 +34,8 @@ describe('vgg16 lr-find', () => {
   it('says what it cannot use, and where it cannot write', async () => {
     const missing = await run(['lr-find', 'nowhere']);
     expect([missing.code, missing.stderr]).toEqual([2, ['error: nowhere does not exist']]);
+    const ofARun = await run([...FIND, '--epochs', '3']);
+    expect([ofARun.code, ofARun.stderr]).toEqual([2, [expect.stringContaining("unknown option '--epochs'")]]);
     const { code, stdout, stderr } = await run([...FIND, '--svg', 'no/folder.svg']);
     expect([code, stdout, stderr.at(-1)]).toEqual([
       8,

@@ -86,7 +86,7 @@ describe('vgg16 train', () => {
     expect(await traceOf(at('runs', 'train-2'))).toEqual(await traceOf(at('runs', 'train-1')));
     const other = await run(['train', 'photos', ...BASE, '--seed', '1', '--out', 'other seed']);
     expect(other.code).toBe(0);
-    expect(other.stdout).toContain('--weights "other seed"\n');
+    expect(other.stdout).toContain("--weights 'other seed'\n");
     expect(await traceOf(at('other seed'))).not.toEqual(await traceOf(at('runs', 'train-1')));
   });
 

@@ -12,7 +12,7 @@ import { type Ran, type RunOptions, type Started, start, vgg16, writeNarrow } fr
 
 export const CLASSES = ['blue', 'green', 'red'] as const;
 const CHANNELS: Readonly<Record<string, number>> = { red: 0, green: 1, blue: 2 };
-const SIDE = 32;
+export const SIDE = 32;
 
 /** A picture that is more of one colour than of others, with noise. */
 export async function photo(seed: number, colour: string): Promise<Buffer> {
