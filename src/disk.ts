@@ -1,6 +1,7 @@
 // What the disk refuses, in words; and how a new name is made to last.
 
-import { open } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { OutputError } from './errors.js';
 
 /** In words, the refusals that users meet. */
@@ -25,6 +26,36 @@ export async function refusing<T>(path: string, action: () => Promise<T>): Promi
     const { code = '', message } = error as NodeJS.ErrnoException;
     throw new OutputError(`cannot write ${path}: ${REFUSALS[code] ?? message}`, { cause: error });
   }
+}
+
+/**
+ * Makes a folder and those above it, where they are not there.
+ *
+ * Node's own `recursive` asks for ever where the system says that the folder above does not exist though it does, as /proc
+ * and automounted folders do (tried with Node 20).
+ *
+ * @throws the system's error
+ */
+export async function makeFolders(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path).catch(async (error) => {
+      if (error.code !== 'EEXIST' || !(await isFolder(path))) throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    const parent = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
+    if (!(await isFolder(parent))) await makeFolders(parent);
+    await make();
+  }
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /** Makes a new name in the folder durable. Windows has no such call for folders. */

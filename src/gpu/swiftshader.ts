@@ -4,7 +4,7 @@
 // manifest and a Vulkan loader. They are unpacked once into the cache folder.
 
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
 import { parseTar } from 'nanotar';
 import { cacheFolder } from '../cache.js';
+import { makeFolders } from '../disk.js';
 import { NoAdapterError } from '../errors.js';
 
 const LOADER = 'libvulkan.so.1';
@@ -56,7 +57,7 @@ async function unpack(packed: PackedDriver): Promise<string> {
   const parent = cacheFolder();
   const folder = join(parent, `swiftshader-${packed.version}`);
   if (existsSync(join(folder, MANIFEST))) return folder;
-  await mkdir(parent, { recursive: true });
+  await makeFolders(parent);
   const temporary = await mkdtemp(`${folder}.tmp-`);
   try {
     const tar = await promisify(brotliDecompress)(await readFile(packed.archive));

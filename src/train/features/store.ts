@@ -1,10 +1,10 @@
 // Rows on disk, a file each: in the cache folder if it can be written, else in a temporary one, else nowhere.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { refusing } from '../../disk.js';
+import { makeFolders, refusing } from '../../disk.js';
 import { OutputError } from '../../errors.js';
 import type { Rungs } from '../../model/plan.js';
 import { atMost } from './ahead.js';
@@ -138,8 +138,8 @@ async function write(folder: string, name: string, entry: Uint8Array): Promise<v
       // The folders are there, but for the first time.
       await attempt().catch(async (error) => {
         if (error.code !== 'ENOENT') throw error;
-        await mkdir(dirname(path), { recursive: true });
-        await mkdir(dirname(unfinished), { recursive: true });
+        await makeFolders(dirname(path));
+        await makeFolders(dirname(unfinished));
         await attempt();
       });
     } catch (error) {

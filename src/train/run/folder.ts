@@ -3,7 +3,7 @@
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { writeAtomically } from '../../atomic_file.js';
-import { refusing, syncFolder } from '../../disk.js';
+import { makeFolders, refusing, syncFolder } from '../../disk.js';
 import { UsageError } from '../../errors.js';
 import { shellWord } from '../../shell_word.js';
 
@@ -30,7 +30,7 @@ export function runFile(folder: string, file: RunFile): string {
  * @throws OutputError where it cannot be made
  */
 export async function createNumberedRun(parent = 'runs'): Promise<string> {
-  await refusing(parent, () => mkdir(parent, { recursive: true }));
+  await refusing(parent, () => makeFolders(parent));
   const taken = (await refusing(parent, () => readdir(parent))).map(
     (name) => /^train-(\d+)$/.exec(name)?.[1] ?? 0,
   );
@@ -46,7 +46,7 @@ export async function createNumberedRun(parent = 'runs'): Promise<string> {
  * @throws UsageError where it holds something; OutputError where it cannot be made
  */
 export async function createRun(folder: string): Promise<void> {
-  await refusing(folder, () => mkdir(dirname(resolve(folder)), { recursive: true }));
+  await refusing(folder, () => makeFolders(dirname(resolve(folder))));
   if (await makeFolder(folder)) return;
   const names = await readdir(folder).catch(() => undefined);
   if (names?.length === 0) return;

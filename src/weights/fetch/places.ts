@@ -1,9 +1,9 @@
 // Where in the cache a file, its unfinished part and what is noted about them lie.
 
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cacheFolder } from '../../cache.js';
-import { refusing } from '../../disk.js';
+import { makeFolders, refusing } from '../../disk.js';
 import type { KnownSource } from './manifest.js';
 
 export interface Places {
@@ -35,7 +35,7 @@ export function placesOf({ file }: KnownSource, folder = join(cacheFolder(), 'we
 
 /** @throws OutputError where the folder is missing and cannot be made */
 export async function makeFolder({ folder }: Places): Promise<void> {
-  await refusing(folder, () => mkdir(folder, { recursive: true }));
+  await refusing(folder, () => makeFolders(folder));
 }
 
 /** The file and all that lies beside it under its name, but for the lock. */
