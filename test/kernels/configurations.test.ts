@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
-import { CONV3X3_RUNGS, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
+import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
 import { pointsOf, winogradFilter, winogradScratch } from '../../src/kernels/conv3x3/winograd.js';
 import {
   linearBackwardBias,
@@ -27,6 +27,9 @@ const LAYERS = planLayers(PAPER_WIDTHS, 224, 224, 'softmax');
 const inQuads = (shape: readonly number[]) => [...shape.slice(0, -1), padToQuad(shape.at(-1)!)];
 
 const DIRECT = CONV3X3_RUNGS.filter((rung) => !isWinograd(rung));
+/** Pixels and channels that a workgroup owns. */
+const tileOf = (rung: Conv3x3Rung): [BM: number, BN: number] =>
+  rung === '03_register_blocked' ? [64, 64] : rung === '04_vec4' ? [128, 4] : [16, 16];
 describe.each(withStorages(DIRECT))(
   'conv3x3/$rung, weights as $weights',
   ({ rung, weights, dtype, without }) => {
@@ -43,7 +46,7 @@ describe.each(withStorages(DIRECT))(
         const { dispatches } = await conv3x3(gpu(), { label, x, k, b, y, relu, rung });
         const [dispatch] = dispatches;
         const [columns, rows, more] = dispatch!.workgroups;
-        const [BM, BN] = rung === '03_register_blocked' ? [64, 64] : [16, 16];
+        const [BM, BN] = tileOf(rung);
         expect(columns * BN).toBeGreaterThanOrEqual(O);
         expect(rows * more * BM).toBeGreaterThanOrEqual(shape[0]! * shape[1]!);
       }
@@ -51,8 +54,10 @@ describe.each(withStorages(DIRECT))(
     });
 
     it('spreads more rows than one dimension of workgroups reaches', async () => {
-      // Rungs 01 and 02 own 16 rows a workgroup: 65535 of them end at a picture of 1024 x 1023 pixels.
-      const [H, W] = rung === '03_register_blocked' ? [2049, 2049] : [1030, 1030];
+      // Rungs 01 and 02 own 16 rows a workgroup: 65535 of them end at a picture of 1024 x 1023 pixels. 04 owns 32 strips, and
+      // five pixels are two of them; of square pictures, none that can be bound would be large enough.
+      const [BM] = tileOf(rung);
+      const [H, W] = { 16: [1030, 1030], 64: [2049, 2049], 128: [2 ** 20, 5] }[BM] as [number, number];
       const x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
       const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4], dtype);
       const b = await Tensor.create(gpu(), 'b', [4]);
@@ -67,7 +72,7 @@ describe.each(withStorages(DIRECT))(
       });
       const [, rows, more] = dispatches[0]!.workgroups;
       expect(more).toBe(2);
-      expect(rows * more * (rung === '03_register_blocked' ? 64 : 16)).toBeGreaterThanOrEqual(H * W);
+      expect(rows * more * BM).toBeGreaterThanOrEqual(H * W);
       for (const tensor of [x, k, b]) tensor.dispose();
     });
   },

@@ -13,7 +13,7 @@
 //
 // Cost       once, at load: 9 reads and 16 writes a pair of channels; u is 16/9 as large as k
 // Requires   nothing
-// Changed    against 03: see 05 winograd 2x2 input
+// Changed    against 04: see 05 winograd 2x2 input
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, 1, -1 and infinity; the chapter derives G
 
 const THREADS: u32 = 64;

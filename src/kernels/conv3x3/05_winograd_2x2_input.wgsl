@@ -13,7 +13,7 @@
 //
 // Cost       16 reads and 16 writes for 4 pixels of a channel; 32 additions, and no multiplication
 // Requires   nothing
-// Changed    against 03: a tile of y takes 16 products a pair of channels, not 36; three passes instead of one
+// Changed    against 04: a tile of y takes 16 products a pair of channels, not 36; three passes instead of one
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, 1, -1 and infinity; the chapter derives B
 
 const THREADS: u32 = 64;

@@ -14,7 +14,7 @@
 //
 // Cost       16 reads and 4 writes, 1 with POOL, for 4 pixels of a channel; 24 additions
 // Requires   nothing
-// Changed    against 03: see 05 winograd 2x2 input; and pooling costs nothing but the comparisons
+// Changed    against 04: see 05 winograd 2x2 input; and pooling costs nothing but the comparisons
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, 1, -1 and infinity; the chapter derives A
 
 override RELU: bool = true;

@@ -17,7 +17,7 @@
 //            [v] is 4 channels of a tile, [u] 4x4 of the kernel: [m] += [u] * [v] is a 4x4 matrix times a vector
 // Cost       16-byte reads per FMA 12/128, from what caches hold; a quarter of the direct form's FMAs, or 4 of 9 with tiles of 2x2
 // Requires   nothing
-// Changed    against 03: no taps, no edges and no bias are left, only matrix products
+// Changed    against 04: no taps, no edges and no bias are left, only matrix products; two quads a thread, as 03
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), section 4.1
 
 const BM: u32 = 32;

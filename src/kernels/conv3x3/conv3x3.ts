@@ -10,6 +10,7 @@ import { weightStorage } from '../weight_storage.js';
 import naive from './01_naive.wgsl';
 import tiled from './02_tiled.wgsl';
 import registerBlocked from './03_register_blocked.wgsl';
+import vec4 from './04_vec4.wgsl';
 import { launchWinograd, MIN_SUBGROUP, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from './winograd.js';
 
 /** One pass, over pixels and channels. */
@@ -17,6 +18,7 @@ const DIRECT_RUNGS = {
   '01_naive': naive,
   '02_tiled': tiled,
   '03_register_blocked': registerBlocked,
+  '04_vec4': vec4,
 } as const;
 
 type DirectRung = keyof typeof DIRECT_RUNGS;
@@ -38,7 +40,7 @@ const MIN_WINOGRAD_CHANNELS = 16;
 
 /** The fastest rung for that many output channels on this adapter. */
 export function bestRung(gpu: Gpu, O: number): Conv3x3Rung {
-  if (O < MIN_WINOGRAD_CHANNELS) return '03_register_blocked';
+  if (O < MIN_WINOGRAD_CHANNELS) return '04_vec4';
   return gpu.info.minSubgroup >= MIN_SUBGROUP ? '06_subgroup' : '05_winograd_4x4';
 }
 
@@ -108,7 +110,10 @@ export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Conv3x3
     weights: weightStorage(k),
   };
   const columns = Math.ceil(O / tilingOf(kernel, 'BN'));
-  const [rows, more] = workgroupsFor(gpu, N * H * W, tilingOf(kernel, 'BM'));
+  // 04 owns whole strips of TM pixels, none of which goes on in the next row.
+  const step = rung === '04_vec4' ? tilingOf(kernel, 'TM') : 1;
+  const pixels = N * H * Math.ceil(W / step) * step;
+  const [rows, more] = workgroupsFor(gpu, pixels, tilingOf(kernel, 'BM'));
   return {
     dispatches: [await prepare(gpu, label, kernel, [x, k, b, y], [columns, rows, more])],
     scratch: [],
