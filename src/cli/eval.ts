@@ -6,6 +6,7 @@ import type { VGG16 } from '../model/vgg16.js';
 import { findSamples } from '../train/data/find_samples.js';
 import { evaluateModel } from '../train/evaluate.js';
 import type { Evaluation } from '../train/metrics.js';
+import { countTrainedOn } from '../train/run/trained_on.js';
 import { PARTS, type Part, type Sample } from '../train/samples.js';
 import { count } from './arguments.js';
 import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
@@ -25,11 +26,12 @@ interface EvalFlags extends ModelFlags {
 
 const EXAMPLES = `
 Examples:
-  $ vgg16 eval photos/ --weights runs/train-1
+  $ vgg16 eval more-photos/ --weights runs/train-1
   $ vgg16 eval photos/ --weights runs/train-1 --part test --json > test.json
 
 DIR is laid out as for \`vgg16 train\`, its class folders named as the classes
 that the head knows. Broken pictures are left out, and the exit code is 3.
+Of the pictures that a run was trained on it does better than of others.
 
 --json prints {"accuracy", "top5", "loss", "macroAccuracy", "count", "perClass":
 [{"name", "count", "precision", "recall", "f1"}], "classes", "confusion",
@@ -59,6 +61,9 @@ async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Prom
       if (classes.length === 0)
         throw new WeightsError(`${weights} has no classifier; name a run of \`vgg16 train\``);
       const samples = await findSamples(dir, classes, { part, signal: terminal.signal });
+      const known = await countTrainedOn(weights, classes, samples);
+      if (known > 0)
+        terminal.note(`it was trained on ${known} of these ${samples.length} pictures; others say more`);
       const evaluation = await look(model, samples, flags, terminal);
       const left = samples.length - evaluation.count;
       if (left > 0) terminal.note(`${left} of ${samples.length} pictures left out, unreadable`);

@@ -33,19 +33,21 @@ Examples:
   $ vgg16 train photos/ --augment flip,crop --epochs 40
   $ vgg16 train photos/ --head mlp --hidden 256 --pool flatten --lr auto
   $ vgg16 train --resume runs/train-1
+  $ vgg16 train photos/ --init-from runs/train-1/best.safetensors
 
 DIR is a folder with one folder of pictures a class; or one with such folders in
 train/ and val/ (and test/); or a CSV. \`vgg16 data check DIR\` looks into it.
 
 The thirteen convolutions stay as they are. What they make of each picture is
 computed once and kept; a head is trained on that. Broken pictures are left out;
-where they are more than 5 %, nothing is trained.
+where they are more than one and more than 5 %, nothing is trained, and the exit
+code is 3.
 
 Features are kept in the cache folder, which \`vgg16 doctor\` names: 2 kB for each
 picture and view, or 100 kB with --pool flatten at 224 px.
 
-A run is a folder: report.html, results.csv, best.safetensors for --weights of
-classify, eval and export, and all that --resume needs. Each epoch is on disk as
+A run is a folder: results.csv, best.safetensors for --weights of classify, eval
+and export, all that --resume needs, and in the end report.html. Each epoch is on disk as
 it ends. Ctrl-C loses the one under way; --resume goes on from the one before,
 to the same bytes as if nothing had happened.
 

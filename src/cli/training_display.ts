@@ -26,7 +26,8 @@ export function createTrainingDisplay(
       endBar();
       bar = { label, progress: createProgress({ label, total, unit, stream, now }) };
     }
-    bar.progress.update(done, total);
+    // Nothing is known of the pace before something is done.
+    if (done > 0) bar.progress.update(done, total);
     if (done === total) endBar();
   };
 

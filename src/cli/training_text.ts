@@ -19,7 +19,8 @@ export function evaluationText(what: string, evaluation: Evaluation, { bold, dim
   const rows = shown.map(({ name, count, precision, recall, f1 }) => [
     printable(name),
     String(count),
-    ...[precision, recall, f1].map(percent),
+    // Of a class without pictures nothing is known.
+    ...[precision, recall, f1].map((share) => (count === 0 ? '-' : percent(share))),
   ]);
   const right = { align: 'right' } as const;
   const heading = ['class', 'pictures', 'precision', 'recall', 'F1'];

@@ -51,17 +51,14 @@ export async function reportRun(
     history,
     best: best.epoch,
     evaluation,
-    facts: factsOf(session, prepared, test),
+    test,
+    facts: factsOf(session, prepared),
     loadPicture: ({ name }) => dataset.val.find((sample) => sample.name === name)!.picture,
   });
   onEvent({ type: 'saved', what: 'report', path: join(folder, REPORT_FILES.page) });
 }
 
-function factsOf(
-  { model, options }: Session,
-  prepared: Prepared,
-  test: Evaluation | undefined,
-): [string, string][] {
+function factsOf({ model, options }: Session, prepared: Prepared): [string, string][] {
   const [train, val, examined] = [prepared.train, prepared.val, prepared.test].map(
     (part) => part?.samples.length ?? 0,
   );
@@ -70,12 +67,6 @@ function factsOf(
     ['base', model.basePath],
     ['GPU', model.gpu.info.description],
   ];
-  if (test) {
-    facts.push(
-      ['test accuracy', `${(100 * test.accuracy).toFixed(2)} %`],
-      ['test loss', test.loss.toFixed(4)],
-    );
-  }
   for (const [option, value] of Object.entries(options)) {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     facts.push([flagOf(option), Array.isArray(value) ? value.join(',') : String(value)]);

@@ -17,6 +17,7 @@ export interface ReportPage {
   readonly history: readonly EpochRow[];
   readonly best: number | undefined;
   readonly evaluation: Evaluation;
+  readonly test?: Evaluation | undefined;
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** The file that the page says how to use. */
   readonly weights: string;
@@ -59,7 +60,7 @@ ${page.facts.length > 0 ? section('Settings and circumstances', factList(page.fa
 `;
 }
 
-function header({ title, evaluation, history, best }: ReportPage): string {
+function header({ title, test, evaluation, history, best }: ReportPage): string {
   const { accuracy, count, classes, loss, top5, macroAccuracy, perClass } = evaluation;
   const [low, high] = confidenceInterval(accuracy, count);
   const commonest = perClass.reduce((most, one) => (one.count > most.count ? one : most));
@@ -68,6 +69,10 @@ function header({ title, evaluation, history, best }: ReportPage): string {
     ['Classes', whole(classes.length)],
     ['Macro accuracy', percent(macroAccuracy)],
   ];
+  if (test) {
+    const name = `Test accuracy, ${counted(test.count, 'picture')}`;
+    figures.unshift([name, percent(test.accuracy)], ['Test cross-entropy', short(test.loss)]);
+  }
   if (classes.length > 5) figures.push(['Top-5 accuracy', percent(top5)]);
   // Without what label smoothing and class weights add to the curves' loss.
   figures.push(['Cross-entropy', short(loss)]);
@@ -125,7 +130,7 @@ function usage(weights: string): string {
   const path = escapeText(shellWord(weights));
   return `<p class="lead">The file of the weights holds the names of the classes, and how pictures are prepared.</p>
 <pre tabindex="0"><code>vgg16 classify --weights ${path} photo.jpg
-vgg16 eval photos/ --weights ${path}</code></pre>`;
+vgg16 eval more-photos/ --weights ${path}</code></pre>`;
 }
 
 function factList(facts: ReportPage['facts']): string {

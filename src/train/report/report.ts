@@ -19,6 +19,8 @@ export interface ReportOptions {
   readonly best: number | undefined;
   /** Of the validation pictures. */
   readonly evaluation: Evaluation;
+  /** Of the test pictures, where there are any. */
+  readonly test?: Evaluation | undefined;
   /** Settings and circumstances: names and values, in the order that they are shown in. */
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** The picture of a mistake, for its thumbnail. */

@@ -51,7 +51,9 @@ export async function readArguments(path: string): Promise<RunArguments> {
   try {
     said = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw fault(`${(error as Error).message}; is its folder that of a run?`, error);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : message;
+    throw fault(`${why}; is its folder that of a run?`, error);
   }
   const { weights, base, dtype, initFrom, options } = said ?? {};
   const isWhole =

@@ -176,6 +176,13 @@ describe('the report', () => {
     expect(html).toContain("default-src 'none'");
   });
 
+  it('begins with what the test pictures say, where there are any', async () => {
+    const test = evaluationOf(['ants', 'bees'], 3);
+    const figure = `Test accuracy, 6 pictures</dt><dd>${(100 * test.accuracy).toFixed(1)}%`;
+    expect(await pageOf({ test })).toContain(figure);
+    expect(await pageOf()).not.toContain('Test accuracy');
+  });
+
   it('is the same, byte for byte, when it is written again', async () => {
     expect(await pageOf()).toBe(await pageOf());
   });
