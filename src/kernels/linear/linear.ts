@@ -153,8 +153,11 @@ async function launchGemv(
   return [...products, prepareSum(gpu, args, partial)];
 }
 
-/** Fewer than a gemv's: a slice's partial sums are as many as the numbers of y, which has more rows. */
-const BLOCKED_WORKGROUPS = 512;
+/**
+ * Fewer than a gemv's: a slice's partial sums are as many as the numbers of y, which has more rows. Where a CPU computes, few
+ * workgroups keep it busy, and partial sums go through its memory.
+ */
+const BLOCKED_WORKGROUPS = { hardware: 512, software: 128 };
 
 async function launchBlocked(
   gpu: Gpu,
@@ -166,7 +169,8 @@ async function launchBlocked(
   const [name, wgsl] = ['linear/04_register_blocked', registerBlocked];
   const columns = tilingOf({ name, wgsl }, 'BN');
   const rows = Math.ceil(N / tilingOf({ name, wgsl }, 'BM'));
-  const { DEPTH, SLICES } = sliced(D, BLOCKED_WORKGROUPS, rows * Math.ceil(O / columns));
+  const workgroups = BLOCKED_WORKGROUPS[gpu.info.isSoftware ? 'software' : 'hardware'];
+  const { DEPTH, SLICES } = sliced(D, workgroups, rows * Math.ceil(O / columns));
   const xt = await scratch(`${label} input, turned`, [D, padToQuad(N)]);
   const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
 
