@@ -43,13 +43,13 @@ computed once and kept; a head is trained on that. Broken pictures are left out;
 where they are more than one and more than 5 %, nothing is trained, and the exit
 code is 3.
 
-Features are kept in the cache folder, which \`vgg16 doctor\` names: 2 kB for each
-picture and view, or 100 kB with --pool flatten at 224 px.
+Features are kept in the cache folder, which \`vgg16 doctor\` names: 2 kB for
+each picture and view, or 100 kB with --pool flatten at 224 px.
 
 A run is a folder: results.csv, best.safetensors for --weights of classify, eval
-and export, all that --resume needs, and in the end report.html. Each epoch is on disk as
-it ends. Ctrl-C loses the one under way; --resume goes on from the one before,
-to the same bytes as if nothing had happened.
+and export, all that --resume needs, and in the end report.html. Each epoch is
+on disk as it ends. Ctrl-C loses the one under way; --resume goes on from the
+one before, to the same bytes as if nothing had happened.
 
 --json prints {"folder", "best", "evaluation", "test"}.`;
 
