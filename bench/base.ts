@@ -8,6 +8,11 @@
 //   --rounds 5   --json FILE   --adapter NAME   --side 224   --rungs 03_register_blocked,06_subgroup   --no-webgpu
 
 import { parseArgs } from 'node:util';
+import { readPeerNetwork } from '../src/bench/peers/read_network.js';
+import { createTfjsPeer, type PeerDevice } from '../src/bench/peers/tfjs.js';
+import { seededRandom } from '../src/bench/random.js';
+import { writeResults } from '../src/bench/results.js';
+import { table } from '../src/bench/table.js';
 import { embeddedBasePath, Gpu, VGG16 } from '../src/index.js';
 import { CONV3X3_RUNGS } from '../src/kernels/conv3x3/conv3x3.js';
 import { median } from '../src/median.js';
@@ -16,11 +21,6 @@ import { nmse } from '../src/reference/compare.js';
 import { normalise } from '../src/reference/normalise.js';
 import { openWeights } from '../src/weights/open.js';
 import { describeVgg16 } from '../src/weights/vgg16.js';
-import { seededRandom } from '../test/support/random.js';
-import { readPeerNetwork } from './peers/read_network.js';
-import { createTfjsPeer, type PeerDevice } from './peers/tfjs.js';
-import { writeResults } from './support/results.js';
-import { table } from './support/table.js';
 
 const { values: options } = parseArgs({
   options: {

@@ -8,6 +8,10 @@
 //   --rounds 3   --json FILE   --adapter NAME   --side 224   --rungs 03_register_blocked,06_subgroup
 
 import { parseArgs } from 'node:util';
+import { createTfjsPeer, type PeerConv, type TfjsPeer } from '../src/bench/peers/tfjs.js';
+import { type Random, seededRandom } from '../src/bench/random.js';
+import { writeResults } from '../src/bench/results.js';
+import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { type Dispatch, record } from '../src/gpu/dispatch.js';
 import { Gpu } from '../src/gpu/gpu.js';
@@ -19,10 +23,6 @@ import { median } from '../src/median.js';
 import { PAPER_WIDTHS, planLayers } from '../src/model/architecture.js';
 import { nmse } from '../src/reference/compare.js';
 import { conv3x3 as reference } from '../src/reference/conv3x3.js';
-import { type Random, seededRandom } from '../test/support/random.js';
-import { createTfjsPeer, type PeerConv, type TfjsPeer } from './peers/tfjs.js';
-import { writeResults } from './support/results.js';
-import { table } from './support/table.js';
 
 const { values: options } = parseArgs({
   options: {

@@ -8,9 +8,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { memory, resetPeak } from '../src/bench/memory.js';
+import { FULL_VGG16, writeRandomVgg16 } from '../src/bench/random_vgg16.js';
 import { Gpu, VGG16 } from '../src/index.js';
-import { FULL_VGG16, writeRandomVgg16 } from '../test/support/weights.js';
-import { memory, resetPeak } from './support/memory.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'vgg16-memory-'));
 try {

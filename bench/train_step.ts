@@ -7,15 +7,15 @@
 //   --rounds 5   --steps 4   --batch 32   --inputs 25088   --hidden 256   --classes 10   --json FILE   --adapter NAME
 
 import { parseArgs } from 'node:util';
+import { type Batch, type HeadLayer, TfjsTraining } from '../src/bench/peers/tfjs_training.js';
+import { seededRandom } from '../src/bench/random.js';
+import { ReferenceHead } from '../src/bench/reference_head.js';
+import { writeResults } from '../src/bench/results.js';
+import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { Gpu } from '../src/gpu/gpu.js';
 import { median } from '../src/median.js';
 import { HeadTrainer } from '../src/train/head/head_trainer.js';
-import { seededRandom } from '../test/support/random.js';
-import { type Batch, type HeadLayer, TfjsTraining } from './peers/tfjs_training.js';
-import { ReferenceHead } from './support/reference_head.js';
-import { writeResults } from './support/results.js';
-import { table } from './support/table.js';
 
 const { values: options } = parseArgs({
   options: {

@@ -9,6 +9,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../src/atomic_file.js';
+import { readPeerNetwork } from '../src/bench/peers/read_network.js';
+import { createTfjsPeer, type TfjsPeer } from '../src/bench/peers/tfjs.js';
+import { seededRandom } from '../src/bench/random.js';
+import { FULL_VGG16, writeRandomVgg16 } from '../src/bench/random_vgg16.js';
+import { table } from '../src/bench/table.js';
 import {
   decode,
   embeddedBasePath,
@@ -27,12 +32,7 @@ import { maxAbsError, nmse } from '../src/reference/compare.js';
 import { normalise } from '../src/reference/normalise.js';
 import { openWeights } from '../src/weights/open.js';
 import { describeVgg16 } from '../src/weights/vgg16.js';
-import { seededRandom } from '../test/support/random.js';
-import { FULL_VGG16, writeRandomVgg16 } from '../test/support/weights.js';
-import { readPeerNetwork } from './peers/read_network.js';
-import { createTfjsPeer, type TfjsPeer } from './peers/tfjs.js';
 import { photos, testData } from './support/data.js';
-import { table } from './support/table.js';
 
 /** Float32 sums in different orders agree to about 1e-12; a wrong weight, tap or channel shows far above this. */
 const MAX_NMSE = 1e-9;

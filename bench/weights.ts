@@ -13,14 +13,14 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeAtomically } from '../src/atomic_file.js';
+import { memory, resetPeak } from '../src/bench/memory.js';
+import { FULL_VGG16, writeRandomVgg16 } from '../src/bench/random_vgg16.js';
+import { writeResults } from '../src/bench/results.js';
+import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { convertWeights, Gpu, VGG16 } from '../src/index.js';
 import { median } from '../src/median.js';
 import { goldenPicture } from '../test/support/golden_weights.js';
-import { FULL_VGG16, writeRandomVgg16 } from '../test/support/weights.js';
-import { memory, resetPeak } from './support/memory.js';
-import { writeResults } from './support/results.js';
-import { table } from './support/table.js';
 
 const { values: options, positionals: files } = parseArgs({
   allowPositionals: true,

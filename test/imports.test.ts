@@ -13,7 +13,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   image: [],
   model: ['kernels', 'gpu', 'weights', 'image', 'reference'],
   train: ['model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
-  cli: ['train', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
+  tune: ['model', 'kernels', 'gpu', 'reference'],
+  bench: ['tune', 'train', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
+  cli: ['bench', 'tune', 'train', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
 };
 
 const FILES = readdirSync('src', { recursive: true, encoding: 'utf8' })

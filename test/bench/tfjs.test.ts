@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTfjsPeer, type NHW, type PeerNetwork, type TfjsPeer } from '../../bench/peers/tfjs.js';
-import { openWebgpu } from '../../bench/peers/tfjs_backends.js';
+import { createTfjsPeer, type NHW, type PeerNetwork, type TfjsPeer } from '../../src/bench/peers/tfjs.js';
+import { openWebgpu } from '../../src/bench/peers/tfjs_backends.js';
+import { seededRandom } from '../../src/bench/random.js';
 import { GpuError, NoAdapterError, UsageError } from '../../src/errors.js';
 import { findAdapter } from '../../src/gpu/adapter.js';
 import { Gpu } from '../../src/gpu/gpu.js';
 import { LAYERS, reference, TOP } from '../support/float64_vgg16.js';
-import { seededRandom } from '../support/random.js';
 
 /** Float32 sums of at most 72 products through 16 layers; a wrong order or a missing bias gives 1e-2 and more. */
 const MAX_NMSE = 1e-11;

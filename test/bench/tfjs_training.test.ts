@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type HeadLayer, TfjsTraining } from '../../bench/peers/tfjs_training.js';
-import { ReferenceHead } from '../../bench/support/reference_head.js';
+import { type HeadLayer, TfjsTraining } from '../../src/bench/peers/tfjs_training.js';
+import { seededRandom } from '../../src/bench/random.js';
+import { ReferenceHead } from '../../src/bench/reference_head.js';
 import { useGpu } from '../support/gpu.js';
-import { seededRandom } from '../support/random.js';
 
 const SGD = { lr: 0.05, momentum: 0.9 };
 const [INPUTS, HIDDEN, CLASSES, BATCH] = [12, 8, 3, 5];

@@ -8,8 +8,8 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll } from 'vitest';
-import { seededRandom } from '../support/random.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
+import { seededRandom } from '../../src/bench/random.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 
 export const CLI = resolve('dist/cli.js');
 if (!existsSync(CLI)) throw new Error(`${CLI} is missing: node scripts/build.mjs makes it`);

@@ -4,10 +4,10 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { report } from '../../src/cli/failure.js';
 import { runProgram } from '../../src/cli/program.js';
 import { Terminal } from '../../src/cli/terminal.js';
-import { seededRandom } from '../support/random.js';
 import { type Ran, type RunOptions, type Started, start, vgg16, writeNarrow } from './support.js';
 
 export const CLASSES = ['blue', 'green', 'red'] as const;

@@ -1,6 +1,7 @@
 // dropout: the mask bit for bit as the reference's, as random as it should be, and the same backward as forward.
 
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { controlWords, createControl } from '../../src/kernels/control.js';
 import { dropout } from '../../src/kernels/dropout/dropout.js';
@@ -9,7 +10,6 @@ import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';
 import { randomTensor, runDispatches } from '../support/kernel.js';
-import { seededRandom } from '../support/random.js';
 import { ROWS_CASES } from './cases.js';
 
 const KEY = { seed: 0xfedcba98, step: 7, layer: 1 };

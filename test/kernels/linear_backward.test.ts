@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import {
   linearBackwardBias,
@@ -15,7 +16,6 @@ import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';
 import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
-import { seededRandom } from '../support/random.js';
 import { LINEAR_BACKWARD_CASES } from './cases.js';
 import { cut, cutsOf, joined, poisonedPieces } from './linear_pieces.js';
 

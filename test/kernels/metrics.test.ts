@@ -1,13 +1,13 @@
 // metrics: totals that are exact over 100,000 pictures, and the first step that went wrong.
 
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { controlWords, createControl } from '../../src/kernels/control.js';
 import { addMetrics, createTotals, readTotals, type Totals } from '../../src/kernels/metrics/metrics.js';
 import { metrics as reference } from '../../src/reference/metrics.js';
 import { useGpu } from '../support/gpu.js';
 import { runDispatches } from '../support/kernel.js';
-import { seededRandom } from '../support/random.js';
 
 const step = (number: number) => controlWords({ lr: 0, step: number, seed: 0 });
 

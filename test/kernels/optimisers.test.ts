@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { type AdamWHyperParameters, adamw } from '../../src/kernels/adamw/adamw.js';
 import { CONTROL_WORDS, controlWords, createControl } from '../../src/kernels/control.js';
@@ -13,7 +14,6 @@ import { sgd as sgdReference } from '../../src/reference/sgd.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { poisoned, runDispatches } from '../support/kernel.js';
-import { seededRandom } from '../support/random.js';
 
 type Optimiser =
   | { readonly name: 'sgd'; readonly hyper: SgdHyperParameters }

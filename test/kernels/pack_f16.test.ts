@@ -1,6 +1,7 @@
 // pack into f16: what is f16 already is copied, all else rounded as weights/floats.ts rounds, bit by bit.
 
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { pack } from '../../src/kernels/pack/pack.js';
 import { type PackSizes, pack as packReference } from '../../src/reference/pack.js';
@@ -8,7 +9,6 @@ import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import type { Dtype } from '../../src/weights/source.js';
 import { useGpu } from '../support/gpu.js';
 import { runDispatches } from '../support/kernel.js';
-import { seededRandom } from '../support/random.js';
 
 const gpu = useGpu();
 

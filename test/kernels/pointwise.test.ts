@@ -1,6 +1,7 @@
 // The kernels around the convolutions: normalise, maxpool2x2, avgpool, softmax, pack.
 
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
 import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
@@ -16,7 +17,6 @@ import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
-import { seededRandom } from '../support/random.js';
 import { AVGPOOL_CASES, MAXPOOL2X2_CASES } from './cases.js';
 
 const EXACT = { atol: 0, rtol: 0 };

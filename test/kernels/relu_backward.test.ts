@@ -1,13 +1,13 @@
 // relu_backward: the reference against differences, the GPU against the reference.
 
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { reluBackward } from '../../src/kernels/relu_backward/relu_backward.js';
 import { reluBackward as reference } from '../../src/reference/relu_backward.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';
 import { randomTensor, runDispatches } from '../support/kernel.js';
-import { seededRandom } from '../support/random.js';
 import { ROWS_CASES } from './cases.js';
 
 describe('relu_backward', () => {

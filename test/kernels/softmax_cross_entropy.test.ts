@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { padToQuad } from '../../src/kernels/shapes.js';
 import {
@@ -13,7 +14,6 @@ import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';
 import { poisoned, runDispatches } from '../support/kernel.js';
-import { seededRandom } from '../support/random.js';
 import { SOFTMAX_CROSS_ENTROPY_CASES } from './cases.js';
 
 interface Batch {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError, WeightsError } from '../../src/errors.js';
 import { Gpu } from '../../src/gpu/gpu.js';
 import { layersOf, PAPER_WIDTHS } from '../../src/model/architecture.js';
@@ -15,7 +16,6 @@ import { openWeights } from '../../src/weights/open.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { expected, expectSame, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 
 // Every width is off the grid of quads somewhere, and some are odd: two columns share a word.
 const NARROW: RandomVgg16 = { widths: [4, 6, 8, 9, 11], hidden: 17, classes: 7, featureSide: 2, seed: 11 };

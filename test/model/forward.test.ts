@@ -4,13 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { Gpu } from '../../src/gpu/gpu.js';
 import { type LayerName, layersOf, PAPER_WIDTHS } from '../../src/model/architecture.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { nmse } from '../../src/reference/compare.js';
 import { expected, expectSame, MAX_NMSE, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 
 // Every width is off the grid of quads somewhere: padding must neither leak in nor be read out.
 const NARROW: RandomVgg16 = { widths: [4, 6, 8, 9, 12], hidden: 18, classes: 7, featureSide: 2, seed: 1 };

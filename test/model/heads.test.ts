@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import {
   BASE_LAYERS,
   layersOf,
@@ -16,7 +17,6 @@ import { VGG16 } from '../../src/model/vgg16.js';
 import { nmse } from '../../src/reference/compare.js';
 import { expected, expectSame, MAX_NMSE, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 
 // Widths off the grid of quads: padding must neither leak into an average or a dense layer nor be read out.
 const NARROW: RandomVgg16 = { widths: [4, 5, 6, 7, 9], hidden: 10, classes: 6, featureSide: 2, seed: 3 };

@@ -4,12 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { bestRung, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { maxAbsError, nmse } from '../../src/reference/compare.js';
 import { noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
-import { writeRandomVgg16 } from '../support/weights.js';
 
 const gpu = useGpu();
 const LAYERS = ['block1_conv2', 'block1_pool', 'block3_conv3', 'block3_pool', 'block5_pool'] as const;

@@ -1,7 +1,8 @@
 // What VGG16s of files give for pictures, by the float64 network, and whether ours give the same.
 
 import { expect } from 'vitest';
-import { readPeerNetwork } from '../../bench/peers/read_network.js';
+import { readPeerNetwork } from '../../src/bench/peers/read_network.js';
+import { seededRandom } from '../../src/bench/random.js';
 import type { Picture } from '../../src/image/picture.js';
 import type { LayerName } from '../../src/model/architecture.js';
 import { NORMALISATIONS } from '../../src/model/preprocess.js';
@@ -11,7 +12,6 @@ import { normalise } from '../../src/reference/normalise.js';
 import { openWeights } from '../../src/weights/open.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { reference } from './float64_vgg16.js';
-import { seededRandom } from './random.js';
 
 /** Float32 against float64 through 16 layers; a wrong channel or tap gives about 1. */
 export const MAX_NMSE = 1e-11;

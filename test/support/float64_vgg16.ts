@@ -1,6 +1,6 @@
 // VGG16 in float64, straight from its formulas and sharing nothing with what it checks: slow, for narrow networks.
 
-import type { NHW, PeerNetwork } from '../../bench/peers/tfjs.js';
+import type { NHW, PeerNetwork } from '../../src/bench/peers/tfjs.js';
 
 const CONVS_OF_BLOCK = [2, 2, 3, 3, 3];
 /** The layers up to block5_pool. */

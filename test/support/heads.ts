@@ -1,8 +1,8 @@
 // Trained heads on narrow bases, with random numbers, for tests.
 
+import { seededRandom } from '../../src/bench/random.js';
 import { fingerprintOf } from '../../src/weights/fingerprint.js';
 import { type HeadTensor, type HeadToWrite, headLayout, writeHead } from '../../src/weights/head_file.js';
-import { seededRandom } from './random.js';
 
 export interface RandomHead extends Partial<Omit<HeadToWrite, 'base' | 'tensors'>> {
   /** The file of the base. */

@@ -1,10 +1,10 @@
 // What every kernel's test needs: random inputs, poisoned outputs, one submit.
 
+import { seededRandom } from '../../src/bench/random.js';
 import { type Dispatch, record } from '../../src/gpu/dispatch.js';
 import type { Gpu } from '../../src/gpu/gpu.js';
 import { type Shape, sizeOf, Tensor, type TensorDtype } from '../../src/gpu/tensor.js';
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
-import { seededRandom } from './random.js';
 
 export interface RandomTensor {
   readonly tensor: Tensor;

@@ -6,10 +6,10 @@ import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { resumeRun } from '../../src/train/resume.js';
 import { type TrainOptions, trainHead } from '../../src/train/train.js';
-import { seededRandom } from '../support/random.js';
 import { pictures, QUICK } from './pictures.js';
 import { useNetwork } from './support.js';
 

@@ -1,9 +1,9 @@
 // Small pictures to train on: red, green and blue ones, with noise.
 
+import { seededRandom } from '../../src/bench/random.js';
 import { datasetOf } from '../../src/train/data/dataset.js';
 import type { Dataset, Sample } from '../../src/train/samples.js';
 import type { TrainOptions } from '../../src/train/train.js';
-import { seededRandom } from '../support/random.js';
 
 export const SIZE = 32;
 export const CLASSES = ['red', 'green', 'blue'] as const;

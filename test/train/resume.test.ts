@@ -4,6 +4,7 @@ import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { DeviceLostError, PictureError, TrainingError, UsageError } from '../../src/errors.js';
 import { Gpu } from '../../src/gpu/gpu.js';
 import type { Picture } from '../../src/image/picture.js';
@@ -13,7 +14,6 @@ import { type ResumeOptions, resumeRun } from '../../src/train/resume.js';
 import type { Dataset, Sample } from '../../src/train/samples.js';
 import { type TrainOptions, type TrainResult, trainHead } from '../../src/train/train.js';
 import { openHeadFile } from '../../src/weights/head_file.js';
-import { writeRandomVgg16 } from '../support/weights.js';
 import { pictures, QUICK } from './pictures.js';
 import { NETWORK, useNetwork } from './support.js';
 

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { useGpu } from '../support/gpu.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 
 export const NETWORK: RandomVgg16 = {
   widths: [4, 4, 8, 8, 8],

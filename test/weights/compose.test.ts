@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError, WeightsError } from '../../src/errors.js';
 import { baseRefOf } from '../../src/weights/base.js';
 import { convertWeights } from '../../src/weights/convert.js';
@@ -15,7 +16,6 @@ import { type OpenOptions, openWeights } from '../../src/weights/open.js';
 import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { describeVgg16, type Vgg16Weights } from '../../src/weights/vgg16.js';
 import { type RandomHead, randomTensors, writeRandomHead } from '../support/heads.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 import { changedCopy, temporaryFolder, thrownBy } from './files.js';
 
 const folder = temporaryFolder();

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { OutputError, UsageError, WeightsError } from '../../src/errors.js';
 import { type ConvertOptions, convertWeights } from '../../src/weights/convert.js';
 import { diffWeights } from '../../src/weights/diff.js';
@@ -9,7 +10,6 @@ import { decodeFloats, encodeFloats, readFloats } from '../../src/weights/floats
 import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import type { Dtype } from '../../src/weights/source.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 import { changedCopy, temporaryFolder, thrownBy } from './files.js';
 
 const folder = temporaryFolder();

@@ -3,13 +3,13 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
 import { convertWeights } from '../../src/weights/convert.js';
 import { fingerprintOf } from '../../src/weights/fingerprint.js';
 import { readFloats } from '../../src/weights/floats.js';
 import { openWeights } from '../../src/weights/open.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 import { changedCopy, temporaryFolder } from './files.js';
 
 const folder = temporaryFolder();

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { decodeFloats, encodeFloats, findNonFinite } from '../../src/weights/floats.js';
 import type { Dtype } from '../../src/weights/source.js';
-import { seededRandom } from '../support/random.js';
 
 const ALL_WORDS = Uint16Array.from({ length: 65_536 }, (_, i) => i);
 

@@ -4,10 +4,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { expect } from 'vitest';
+import { type Random, seededRandom } from '../../src/bench/random.js';
 import { WeightsError } from '../../src/errors.js';
 import { openWeights } from '../../src/weights/open.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
-import { type Random, seededRandom } from '../support/random.js';
 import { watchAllocations } from './allocations.js';
 import { write } from './files.js';
 

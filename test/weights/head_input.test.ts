@@ -2,11 +2,11 @@
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { featureSideOf, poolingsUntil } from '../../src/weights/head_input.js';
 import { openWeights } from '../../src/weights/open.js';
 import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { describeVgg16, type Vgg16Weights } from '../../src/weights/vgg16.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../support/weights.js';
 import { temporaryFolder, thrownBy } from './files.js';
 
 const folder = temporaryFolder();

@@ -1,6 +1,6 @@
 // Changes protocol buffers where it matters: a field's number, length or value, with all lengths around it mended.
 
-import type { Random } from '../support/random.js';
+import type { Random } from '../../src/bench/random.js';
 import { field, varint } from './protobuf_writer.js';
 
 /** What sizes, types and counts must not be believed to be. */

@@ -3,11 +3,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
+import { FULL_VGG16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { findNonFinite, readFloats } from '../../src/weights/floats.js';
 import { openSafetensors } from '../../src/weights/safetensors.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
-import { seededRandom } from '../support/random.js';
-import { FULL_VGG16, writeRandomVgg16 } from '../support/weights.js';
 import { temporaryFolder } from './files.js';
 
 const folder = temporaryFolder();

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/bench/random.js';
 import { OutputError, WeightsError } from '../../src/errors.js';
 import { encodeFloats, readFloats } from '../../src/weights/floats.js';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
-import { seededRandom } from '../support/random.js';
 import { temporaryFolder, thrownBy } from './files.js';
 
 const folder = temporaryFolder();

@@ -1,6 +1,7 @@
 // Views and the order in which their numbers come out, against a walk over every index.
 
 import { describe, expect, it, test } from 'vitest';
+import { type Random, seededRandom } from '../../src/bench/random.js';
 import type { Storage, StridedTensor } from '../../src/weights/archive.js';
 import { FileFault } from '../../src/weights/file.js';
 import { gather } from '../../src/weights/gather.js';
@@ -12,7 +13,6 @@ import {
   sizeOf,
   wholeTensor,
 } from '../../src/weights/strided.js';
-import { type Random, seededRandom } from '../support/random.js';
 
 /** Numbers 0, 1, 2, ...; `reads` are the ranges that were asked for. */
 function counting(length: number): Storage & { readonly reads: [start: number, end: number][] } {

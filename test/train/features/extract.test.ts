@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { PictureError } from '../../../src/errors.js';
 import { framingForSize } from '../../../src/image/framing.js';
 import type { PictureInput } from '../../../src/image/picture.js';
@@ -15,7 +16,6 @@ import type { ExtractOptions, FeatureSpec, FeatureTable } from '../../../src/tra
 import type { Sample } from '../../../src/train/samples.js';
 import { noise } from '../../support/expected.js';
 import { useGpu } from '../../support/gpu.js';
-import { writeRandomVgg16 } from '../../support/weights.js';
 
 const COUNT = 7;
 const SPEC: FeatureSpec = {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RandomVgg16, writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { UsageError } from '../../../src/errors.js';
 import type { HeadShape } from '../../../src/train/head/head_shape.js';
 import { type FileTensor, headTensors } from '../../../src/train/head/head_tensors.js';
@@ -14,7 +15,6 @@ import { openWeights } from '../../../src/weights/open.js';
 import { describeVgg16, type Vgg16Weights } from '../../../src/weights/vgg16.js';
 import { expectClose } from '../../support/allclose.js';
 import { useGpu } from '../../support/gpu.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../../support/weights.js';
 import { BATCH, createHead, randomBatch, takeSteps } from './heads.js';
 
 /** A flattened map of 2 x 2 pixels and 3 channels. */

@@ -1,7 +1,7 @@
 // Files that are fetched in tests: VGG16s as small as may be, and bytes that are none.
 
+import { seededRandom } from '../../../src/bench/random.js';
 import { CONV_NAMES } from '../../../src/weights/vgg16.js';
-import { seededRandom } from '../../support/random.js';
 
 /** Channels of the last feature map, and inputs of the only dense layer; all other convolutions have one. */
 const WIDTH = 40;

@@ -3,9 +3,9 @@
 
 import { deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { seededRandom } from '../../../src/bench/random.js';
 import type { RandomAccessFile } from '../../../src/weights/file.js';
 import { Inflated } from '../../../src/weights/formats/inflate.js';
-import { seededRandom } from '../../support/random.js';
 
 const random = seededRandom(3);
 const ORIGINAL = Buffer.from(

@@ -1,6 +1,6 @@
 // The three backends of TensorFlow.js behind one interface, with their silent failures made loud.
 
-import { GpuError, UsageError, VggError } from '../../src/errors.js';
+import { GpuError, UsageError, VggError } from '../../errors.js';
 import {
   type AdapterInfo,
   loadCpuKernels,

@@ -1,6 +1,6 @@
 // TensorFlow.js training a head: its own gradients and optimiser, the peer of src/train/head.
 
-import { GpuError } from '../../src/errors.js';
+import { GpuError } from '../../errors.js';
 import type { PeerDevice } from './tfjs.js';
 import { openWebgpu, type PeerBackend } from './tfjs_backends.js';
 import { loadGradients, type Optimizer, type Tensor, type Variable } from './tfjs_library.js';

@@ -1,9 +1,9 @@
 // VGG16 files with random weights, narrow or full, for tests and benchmarks.
 
-import { encodeFloats } from '../../src/weights/floats.js';
-import { type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
-import type { Dtype } from '../../src/weights/source.js';
-import { CONV_NAMES } from '../../src/weights/vgg16.js';
+import { encodeFloats } from '../weights/floats.js';
+import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.js';
+import type { Dtype } from '../weights/source.js';
+import { CONV_NAMES } from '../weights/vgg16.js';
 import { type Random, seededRandom } from './random.js';
 
 export interface RandomVgg16 {

@@ -1,6 +1,6 @@
 // The weights that a peer is given: what they are, whether they make a VGG16, and TensorFlow.js' order of them.
 
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../errors.js';
 
 /** A 3x3 convolution: kernel OIHW, bias (O). */
 export interface PeerConv {

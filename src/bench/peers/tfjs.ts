@@ -1,6 +1,6 @@
 // TensorFlow.js running VGG16: the peer that results of ours are held against, for correctness and for speed.
 
-import { UsageError } from '../../src/errors.js';
+import { UsageError } from '../../errors.js';
 import { openCpu, openWasm, openWebgpu, type PeerBackend, type PeerName } from './tfjs_backends.js';
 import type { AdapterInfo, Tensor } from './tfjs_library.js';
 import { TfjsNetwork } from './tfjs_network.js';

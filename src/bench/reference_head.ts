@@ -1,15 +1,15 @@
 // A head of two dense layers, trained in float64: what engines are held against before they are timed.
 
-import { linear } from '../../src/reference/linear.js';
+import { linear } from '../reference/linear.js';
 import {
   linearBackwardBias,
   linearBackwardInput,
   linearBackwardKernel,
-} from '../../src/reference/linear_backward.js';
-import { reluBackward } from '../../src/reference/relu_backward.js';
-import { sgd } from '../../src/reference/sgd.js';
-import { softmaxCrossEntropy } from '../../src/reference/softmax_cross_entropy.js';
-import type { Batch, HeadLayer, SgdOptions } from '../peers/tfjs_training.js';
+} from '../reference/linear_backward.js';
+import { reluBackward } from '../reference/relu_backward.js';
+import { sgd } from '../reference/sgd.js';
+import { softmaxCrossEntropy } from '../reference/softmax_cross_entropy.js';
+import type { Batch, HeadLayer, SgdOptions } from './peers/tfjs_training.js';
 
 /** A layer's parameters with their momentum. */
 interface Layer {

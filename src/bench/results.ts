@@ -3,8 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeAtomically } from '../../src/atomic_file.js';
-import type { GpuInfo } from '../../src/gpu/gpu.js';
+import { writeAtomically } from '../atomic_file.js';
+import type { GpuInfo } from '../gpu/gpu.js';
 
 export async function writeResults(path: string, adapter: GpuInfo, results: object): Promise<void> {
   const git = ['describe', '--always', '--dirty', '--exclude', '*'];

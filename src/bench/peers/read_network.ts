@@ -1,7 +1,7 @@
 // A weights file as the host arrays that peers are made from.
 
-import { readFloats } from '../../src/weights/floats.js';
-import type { Vgg16Weights } from '../../src/weights/vgg16.js';
+import { readFloats } from '../../weights/floats.js';
+import type { Vgg16Weights } from '../../weights/vgg16.js';
 import type { PeerNetwork } from './tfjs.js';
 
 /** All of it at once: 553 MB for a whole VGG16. */

@@ -1,6 +1,6 @@
 // VGG16 as TensorFlow.js runs it: weights in its layouts on one backend, and one fused operator a layer.
 
-import { GpuError, UsageError } from '../../src/errors.js';
+import { GpuError, UsageError } from '../../errors.js';
 import type { PeerBackend } from './tfjs_backends.js';
 import type { Tensor, Tfjs } from './tfjs_library.js';
 import { BLOCKS, checkNetwork, featureSideOf, outputsLast, type PeerNetwork } from './tfjs_weights.js';
