@@ -8,11 +8,11 @@
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeResults } from '../src/bench/results.js';
 import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { findDataset, type TrainOptions, trainHead, VGG16 } from '../src/index.js';
 import { testData } from './support/data.js';
+import { writeResults } from './support/results.js';
 
 const SETTINGS: Readonly<Record<string, TrainOptions>> = {
   linear: {},

@@ -13,7 +13,6 @@ import { parseArgs, promisify } from 'node:util';
 import sharp from 'sharp';
 import yauzl from 'yauzl';
 import { seededRandom } from '../src/bench/random.js';
-import { writeResults } from '../src/bench/results.js';
 import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { VGG16 } from '../src/index.js';
@@ -22,6 +21,7 @@ import type { FeatureSpec, FeatureStats } from '../src/train/features/spec.js';
 import type { Sample } from '../src/train/samples.js';
 import { fingerprintOf } from '../src/weights/fingerprint.js';
 import { testData } from './support/data.js';
+import { writeResults } from './support/results.js';
 
 const { values: options } = parseArgs({
   options: {

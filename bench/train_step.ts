@@ -10,12 +10,12 @@ import { parseArgs } from 'node:util';
 import { type Batch, type HeadLayer, TfjsTraining } from '../src/bench/peers/tfjs_training.js';
 import { seededRandom } from '../src/bench/random.js';
 import { ReferenceHead } from '../src/bench/reference_head.js';
-import { writeResults } from '../src/bench/results.js';
 import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { Gpu } from '../src/gpu/gpu.js';
 import { median } from '../src/median.js';
 import { HeadTrainer } from '../src/train/head/head_trainer.js';
+import { writeResults } from './support/results.js';
 
 const { values: options } = parseArgs({
   options: {

@@ -15,12 +15,12 @@ import { parseArgs } from 'node:util';
 import { writeAtomically } from '../src/atomic_file.js';
 import { memory, resetPeak } from '../src/bench/memory.js';
 import { FULL_VGG16, writeRandomVgg16 } from '../src/bench/random_vgg16.js';
-import { writeResults } from '../src/bench/results.js';
 import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { convertWeights, Gpu, VGG16 } from '../src/index.js';
 import { median } from '../src/median.js';
 import { goldenPicture } from '../test/support/golden_weights.js';
+import { writeResults } from './support/results.js';
 
 const { values: options, positionals: files } = parseArgs({
   allowPositionals: true,

@@ -1,4 +1,21 @@
 // What every bundle of this repository has in common: ESM for Node, kernels inlined as text, packages left outside.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** Which commit is built, `-dirty` where files differ from it; as a result of a benchmark says. */
+function commit() {
+  try {
+    const git = ['describe', '--always', '--dirty', '--exclude', '*'];
+    return execFileSync('git', git, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** What stands in the source for something that is known when it is built. */
+export const define = { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit()) };
 
 /** @type {import('esbuild').BuildOptions} */
 export const common = {
@@ -10,4 +27,5 @@ export const common = {
   loader: { '.wgsl': 'text' },
   sourcemap: 'linked',
   logLevel: 'warning',
+  define,
 };

@@ -1,6 +1,5 @@
 // Runs one TypeScript program of this repository: node scripts/run.mjs demo/emoji.ts [arguments]
 // Bundled first, because Node reads neither TypeScript nor .wgsl.
-import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -11,13 +10,7 @@ if (!entry) {
   console.error('usage: node scripts/run.mjs FILE.ts [arguments]');
   process.exit(2);
 }
-const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 const outfile = resolve('.build', `${basename(entry, '.ts')}.js`);
-await build({
-  ...common,
-  entryPoints: [entry],
-  outfile,
-  define: { __VERSION__: JSON.stringify(version) },
-});
+await build({ ...common, entryPoints: [entry], outfile });
 process.argv = [process.argv[0], outfile, ...args];
 await import(pathToFileURL(outfile).href);

@@ -6,3 +6,6 @@ declare module '*.wgsl' {
 
 /** The package's version, from package.json, set by the bundler. */
 declare const __VERSION__: string;
+
+/** The commit that was built, `-dirty` where files differed from it; set by the bundler. */
+declare const __COMMIT__: string;

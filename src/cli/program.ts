@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
+import { addBench } from './bench/bench.js';
 import { addClassify } from './classify.js';
 import { addData } from './data.js';
 import { addDoctor } from './doctor.js';
@@ -20,7 +21,7 @@ import { addWeights } from './weights/weights.js';
 /** In the order in which help shows them. */
 const COMMANDS = [
   ...[addTrain, addClassify, addEval, addRuns, addLrFind, addData, addExport],
-  ...[addFeatures, addWeights, addSummary, addDoctor],
+  ...[addFeatures, addWeights, addSummary, addBench, addDoctor],
 ];
 
 /**

@@ -95,9 +95,15 @@ describe.each(['wasm', 'cpu'] as const)('tfjs %s', (on) => {
     expectClose(await peer.forward(x, BATCH, layers), wanted, layers);
   });
 
-  it('tells times', async () => {
-    expect(await peer.time(x, BATCH, 'softmax')).toBeGreaterThan(0);
-    expect(await peer.timeConv('block3_conv2', [2, 16, 16])).toBeGreaterThan(0);
+  it('makes a part of the network ready, and runs it as often as it is asked', async () => {
+    const features = Float32Array.from(wanted.get('block5_pool')!);
+    const [N, side, C] = [BATCH[0], 2, features.length / (BATCH[0] * 4)];
+    const pass = await peer.prepare(features, [N, side, side, C], { from: 'fc1', until: 'softmax' });
+    for (let i = 0; i < 2; i++) {
+      await pass.compute();
+      expectClose(new Map([['softmax', await pass.run()]]), wanted, ['softmax']);
+    }
+    pass.dispose();
   });
 
   it('refuses what makes no sense', async () => {
@@ -107,7 +113,9 @@ describe.each(['wasm', 'cpu'] as const)('tfjs %s', (on) => {
     await expect(peer.forward(odd.subarray(0, 48), [1, 4, 4], ['block3_pool'])).rejects.toThrow(
       /block3_pool: these pictures are too small, 1x1 is left/,
     );
-    await expect(peer.timeConv('fc1', [1, 2, 2])).rejects.toThrow(UsageError);
+    const part = { from: 'block6_conv1', until: 'softmax' };
+    await expect(peer.prepare(x, [...BATCH, 3], part)).rejects.toThrow(/no layer is called block6_conv1/);
+    await expect(peer.prepare(x, [2, 2], { until: 'softmax' })).rejects.toThrow(UsageError);
   });
 });
 
@@ -120,7 +128,9 @@ describe('a peer', () => {
     expect(uploaded - tensors).toBe(2 * 16);
     const first = await peer.forward(x, BATCH, ['fc1', 'softmax']);
     expect(await peer.forward(x, BATCH, ['fc1', 'softmax'])).toEqual(first);
-    await peer.timeConv('block1_conv1', [1, 8, 8]);
+    const pass = await peer.prepare(x, [...BATCH, 3], { until: 'block1_conv1' });
+    await pass.compute();
+    pass.dispose();
     await expect(peer.forward(odd, ODD, ['fc1'])).rejects.toThrow(UsageError);
     expect(tf.memory().numTensors).toBe(uploaded);
     peer.dispose();
@@ -181,8 +191,13 @@ describe.skipIf(!gpu)('tfjs webgpu', () => {
     expectClose(results[1], wanted, layers);
     expectClose(results[2], wantedOdd, LAYERS);
     expectClose(results[3], wantedOdd, LAYERS);
-    expect(await webgpu.time(x, BATCH, 'fc3')).toBeGreaterThan(0);
-    expect(await webgpu.timeConv('block1_conv2', [1, 16, 16])).toBeGreaterThan(0);
+    const pass = await webgpu.prepare(Float32Array.from(wanted.get('block1_conv1')!), [...BATCH, 4], {
+      from: 'block1_conv2',
+      until: 'fc3',
+    });
+    await pass.compute();
+    expectClose(new Map([['fc3', await pass.run()]]), wanted, ['fc3']);
+    pass.dispose();
     webgpu.dispose();
     wasm.dispose();
     expect(Object.getOwnPropertyDescriptor(globalThis, 'navigator')).toEqual(navigatorBefore);

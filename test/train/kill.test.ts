@@ -30,7 +30,7 @@ beforeAll(async () => {
     format: 'esm',
     packages: 'external',
     loader: { '.wgsl': 'text' },
-    define: { __VERSION__: '"test"' },
+    define: { __VERSION__: '"test"', __COMMIT__: '"test"' },
     outfile: BUNDLE,
   });
   // For processes of another user.

@@ -24,15 +24,31 @@ export interface TfjsPeer {
   forward(x: Float32Array, shape: NHW, outputs: readonly string[]): Promise<Map<string, Float32Array>>;
 
   /**
-   * Milliseconds of one pass through `until` and the download of its result. The input is on the device before,
-   * and the first call for a shape runs once untimed.
+   * Puts x on the device, (N,H,W,C) or (N,D) as the layer `from` takes it (the first, where it is left out), and runs
+   * the layers from there to `until` once: pipelines are compiled and weights packed by then.
+   * @throws as `forward`
    */
-  time(x: Float32Array, shape: NHW, until: string): Promise<number>;
+  prepare(x: Float32Array, shape: readonly number[], part: Part): Promise<PeerPass>;
 
-  /** Milliseconds of one convolution with bias and ReLU on made-up input (N,H,W,C), until the device has done it. */
-  timeConv(layer: string, shape: NHW): Promise<number>;
+  /** What the backend holds on its device, in bytes; undefined where it computes in this thread. */
+  deviceBytes(): number | undefined;
 
   /** Frees the weights. A device that was handed in stays open. */
+  dispose(): void;
+}
+
+/** Layers that follow each other. */
+export interface Part {
+  readonly from?: string;
+  readonly until: string;
+}
+
+/** Layers made ready for an input, which stays on the device. */
+export interface PeerPass {
+  /** Computes them and downloads what the last of them gives. */
+  run(): Promise<Float32Array>;
+  /** Computes them, until the device has done it. */
+  compute(): Promise<void>;
   dispose(): void;
 }
 
@@ -85,7 +101,6 @@ class Peer implements TfjsPeer {
   readonly name: PeerName;
   readonly #backend: PeerBackend;
   readonly #network: TfjsNetwork;
-  readonly #warm = new Set<string>();
   #disposed = false;
 
   constructor(backend: PeerBackend, network: TfjsNetwork) {
@@ -101,28 +116,31 @@ class Peer implements TfjsPeer {
     });
   }
 
-  time(x: Float32Array, shape: NHW, until: string): Promise<number> {
-    return this.#withInput(x, [...shape, 3], (input) =>
-      this.#timed(`${until} ${shape}`, () => this.#pass(input, [until])),
-    );
+  async prepare(x: Float32Array, shape: readonly number[], part: Part): Promise<PeerPass> {
+    const input = await inTurn(async () => {
+      const tensor = await this.#upload(x, shape);
+      try {
+        await this.#part(tensor, part, (output) => output.data());
+        return tensor;
+      } catch (error) {
+        tensor.dispose();
+        throw error;
+      }
+    });
+    const inItsTurn = <T>(take: (output: Tensor) => Promise<T>) =>
+      inTurn(async () => {
+        await this.#backend.activate();
+        return this.#part(input, part, take);
+      });
+    return {
+      run: () => inItsTurn((output) => output.data()),
+      compute: () => inItsTurn(() => this.#backend.finish()),
+      dispose: () => input.dispose(),
+    };
   }
 
-  async timeConv(layer: string, shape: NHW): Promise<number> {
-    const { C, run } = this.#network.conv(layer);
-    const [N, H, W] = shape;
-    return this.#withInput(madeUpInput(N * H * W * C), [N, H, W, C], (input) =>
-      this.#timed(`${layer} alone ${shape}`, () =>
-        this.#backend.guard(layer, async () => {
-          const output = run(input);
-          try {
-            this.#backend.check(layer, output);
-            await this.#backend.finish();
-          } finally {
-            output.dispose();
-          }
-        }),
-      ),
-    );
+  deviceBytes(): number | undefined {
+    return this.#backend.deviceBytes();
   }
 
   dispose(): void {
@@ -144,30 +162,43 @@ class Peer implements TfjsPeer {
     });
   }
 
-  /** Milliseconds of `work`, which has run once before: pipelines are compiled and weights packed by then. */
-  async #timed(key: string, work: () => Promise<unknown>): Promise<number> {
-    if (!this.#warm.has(key)) await work();
-    this.#warm.add(key);
-    const start = performance.now();
-    await work();
-    return performance.now() - start;
+  /** Some layers, and what is to be had of the last of them. */
+  #part<T>(input: Tensor, { from, until }: Part, take: (output: Tensor) => Promise<T>): Promise<T> {
+    return this.#backend.guard(`${from ?? 'pixels'} to ${until}`, async () => {
+      const [output] = this.#network.run(input, [until], from);
+      try {
+        return await take(output!);
+      } finally {
+        output!.dispose();
+      }
+    });
   }
 
   /** Waits for its turn and runs `work` on values (N,H,W,C) that are on the device already. */
   #withInput<T>(values: Float32Array, shape: number[], work: (input: Tensor) => Promise<T>): Promise<T> {
     return inTurn(async () => {
-      if (this.#disposed) throw new UsageError(`${this.name} is used after dispose()`);
-      checkShape(values, shape);
-      await this.#backend.activate();
-      const input = this.#backend.tf.tensor(values, shape, 'float32');
+      const input = await this.#upload(values, shape);
       try {
-        this.#backend.check('its input', input);
-        await this.#backend.guard('its input', () => this.#backend.upload(input));
         return await work(input);
       } finally {
         input.dispose();
       }
     });
+  }
+
+  async #upload(values: Float32Array, shape: readonly number[]): Promise<Tensor> {
+    if (this.#disposed) throw new UsageError(`${this.name} is used after dispose()`);
+    checkShape(values, shape);
+    await this.#backend.activate();
+    const input = this.#backend.tf.tensor(values, shape, 'float32');
+    try {
+      this.#backend.check('its input', input);
+      await this.#backend.guard('its input', () => this.#backend.upload(input));
+      return input;
+    } catch (error) {
+      input.dispose();
+      throw error;
+    }
   }
 }
 
@@ -175,11 +206,4 @@ function checkShape(values: Float32Array, shape: readonly number[]): void {
   const whole = shape.every((n) => Number.isInteger(n) && n > 0);
   if (whole && values.length === shape.reduce((a, b) => a * b)) return;
   throw new UsageError(`${values.length} values do not make an input of ${shape.join('x')} (N,H,W,C)`);
-}
-
-/** Values in [0, 1) without a pattern, as after a ReLU; no operator here takes longer for one value than for another. */
-function madeUpInput(length: number): Float32Array {
-  const values = new Float32Array(length);
-  for (let i = 0; i < length; i++) values[i] = (Math.imul(i, 0x9e3779b1) >>> 8) / 2 ** 24;
-  return values;
 }

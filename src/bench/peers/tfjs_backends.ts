@@ -27,6 +27,8 @@ export interface PeerBackend {
   check(what: string, tensor: Tensor): void;
   /** Moves `tensor` to where operators read it and waits until it is there. */
   upload(tensor: Tensor): Promise<void>;
+  /** What it holds on its device, in bytes; undefined where it computes in this thread. */
+  deviceBytes(): number | undefined;
   /** Submits what is recorded and waits until all of it has run. */
   finish(): Promise<void>;
   dispose(): void;
@@ -38,6 +40,7 @@ const inThread = {
   guard: <T>(_what: string, issue: () => Promise<T>) => issue(),
   upload: () => Promise.resolve(),
   finish: () => Promise.resolve(),
+  deviceBytes: () => undefined,
   dispose: () => {},
 };
 
@@ -113,6 +116,7 @@ export async function openWebgpu(device: GPUDevice, adapterInfo: AdapterInfo): P
       return finish();
     },
     finish,
+    deviceBytes: () => backend.memory().numBytesAllocatedInGPU,
     dispose: () => tf.removeBackend(registered),
   };
 }

@@ -4,9 +4,21 @@
 // globals merge with the current ones and take 'subgroups' and others away from the whole project.
 
 import { createRequire } from 'node:module';
-import { build } from 'esbuild';
+import { UsageError } from '../../errors.js';
 
 const require = createRequire(import.meta.url);
+
+/** @throws UsageError where it is not installed: TensorFlow.js is none of this package's dependencies */
+function installed<T>(name: string): T {
+  try {
+    return require(name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+    throw new UsageError(`TensorFlow.js is not installed: npm install @tensorflow/tfjs-core ${BACKENDS}`);
+  }
+}
+
+const BACKENDS = ['cpu', 'wasm', 'webgpu'].map((name) => `@tensorflow/tfjs-backend-${name}`).join(' ');
 
 /** An array on one of the backends, row-major float32. Freed by `dispose` only. */
 export interface Tensor {
@@ -94,10 +106,12 @@ export interface WebgpuBackend {
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;
   submitQueue(): void;
+  /** Bytes of its buffers, those that it keeps for later too. */
+  memory(): { numBytesAllocatedInGPU: number };
 }
 
 export function loadTfjs(): Tfjs & { findBackend(name: 'wasm'): WasmBackend } {
-  return require('@tensorflow/tfjs-core');
+  return installed('@tensorflow/tfjs-core');
 }
 
 /**
@@ -105,6 +119,9 @@ export function loadTfjs(): Tfjs & { findBackend(name: 'wasm'): WasmBackend } {
  * the operators runs on the same engine, which is one a process.
  */
 export async function loadGradients(): Promise<void> {
+  const { build } = await import('esbuild').catch(() => {
+    throw new UsageError("TensorFlow.js' gradients have to be bundled, by esbuild: npm install esbuild");
+  });
   const { outputFiles } = await build({
     entryPoints: [require.resolve('@tensorflow/tfjs-core/dist/register_all_gradients.js')],
     bundle: true,
@@ -116,13 +133,13 @@ export async function loadGradients(): Promise<void> {
 }
 
 export function loadCpuKernels(): void {
-  require('@tensorflow/tfjs-backend-cpu');
+  installed('@tensorflow/tfjs-backend-cpu');
 }
 
 export function loadWasmKernels(): void {
-  require('@tensorflow/tfjs-backend-wasm');
+  installed('@tensorflow/tfjs-backend-wasm');
 }
 
 export function loadWebgpuModule(): WebgpuModule {
-  return require('@tensorflow/tfjs-backend-webgpu');
+  return installed('@tensorflow/tfjs-backend-webgpu');
 }

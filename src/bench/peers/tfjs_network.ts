@@ -11,17 +11,11 @@ interface Step {
   run(x: Tensor): Tensor;
 }
 
-/** A convolution with bias and ReLU: x (N,H,W,C) to (N,H,W,O). */
-interface ConvStep extends Step {
-  readonly C: number;
-}
-
 /** The network on one backend. Every method expects that backend to be the active one. */
 export class TfjsNetwork {
   readonly #backend: PeerBackend;
   readonly #weights: Tensor[] = [];
   readonly #steps: Step[] = [];
-  readonly #convs: ConvStep[] = [];
 
   private constructor(backend: PeerBackend) {
     this.#backend = backend;
@@ -45,17 +39,18 @@ export class TfjsNetwork {
   }
 
   /**
-   * One pass from x (N,H,W,3), no further than the last of `layers`. Gives their outputs, in that order, to the
+   * One pass from x (N,H,W,3), or from what the layer `from` takes, no further than the last of `layers`. Gives their outputs, in that order, to the
    * caller, who disposes them and x.
    * @throws UsageError for a layer that is not there or pictures that do not fit it, GpuError beyond the device's limits
    */
-  run(x: Tensor, layers: readonly string[]): Tensor[] {
+  run(x: Tensor, layers: readonly string[], from?: string): Tensor[] {
+    const first = from === undefined ? 0 : this.#indexOf(from);
     const last = Math.max(...layers.map((layer) => this.#indexOf(layer)));
     return this.#backend.tf.tidy(() => {
       const kept = new Map<string, Tensor>();
       let y = x;
       let owned = false;
-      for (const { layer, run } of this.#steps.slice(0, last + 1)) {
+      for (const { layer, run } of this.#steps.slice(first, last + 1)) {
         const next = run(y);
         this.#checkBytes(layer, 'output', next.size * 4);
         this.#backend.check(layer, next);
@@ -67,15 +62,6 @@ export class TfjsNetwork {
       }
       return layers.map((layer) => kept.get(layer)!);
     });
-  }
-
-  /** @throws UsageError if there is no such convolution */
-  conv(layer: string): ConvStep {
-    const conv = this.#convs.find((step) => step.layer === layer);
-    if (conv) return conv;
-    throw new UsageError(
-      `no convolution is called ${layer}; there are ${this.#convs.map((s) => s.layer).join(' ')}`,
-    );
   }
 
   dispose(): void {
@@ -91,7 +77,6 @@ export class TfjsNetwork {
         const bias = await this.#put(layer, host.bias, [O]);
         const run = (x: Tensor) =>
           tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'same', activation: 'relu' });
-        this.#convs.push({ layer, C, run });
         this.#steps.push({ layer, run });
       }
       this.#steps.push(poolStep(tf, `block${block + 1}_pool`));

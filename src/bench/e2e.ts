@@ -1,0 +1,160 @@
+// The whole network, or half of it, pass by pass: ours and the peers on the same input, in turns.
+
+import { VggError } from '../errors.js';
+import type { Gpu } from '../gpu/gpu.js';
+import type { TensorDtype } from '../gpu/tensor.js';
+import type { Conv3x3Rung } from '../kernels/conv3x3/conv3x3.js';
+import { nmse } from '../reference/compare.js';
+import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.js';
+import { makeInput } from './input.js';
+import { createOurs } from './ours.js';
+import { openPeer, type PeerEngineName } from './peers/engines.js';
+import type { PeerNetwork } from './peers/tfjs_weights.js';
+import { PAPER_SIZES, randomNetwork, sourceOf } from './random_network.js';
+import { referencePass } from './reference_network.js';
+import type { BenchResult, LeftOut } from './report.js';
+import { takeTurns, timed } from './turns.js';
+
+export interface E2eOptions {
+  readonly batches: readonly number[];
+  /** Height and width of the pictures in px. */
+  readonly side: number;
+  readonly scopes: readonly Scope[];
+  readonly peers: readonly PeerEngineName[];
+  /** Of our own weights: an engine for each. */
+  readonly dtypes: readonly TensorDtype[];
+  /** Besides the default, an engine for each of these. */
+  readonly rungs: readonly Conv3x3Rung[];
+  readonly rounds: number;
+  /** An engine's turns take no longer than this together, and a pass that would alone is left out. */
+  readonly maxSeconds: number;
+  readonly signal?: AbortSignal | undefined;
+  /** What is being done now, in a few words. */
+  readonly onStep?: ((step: string) => void) | undefined;
+}
+
+/** What comes of a benchmark. */
+export interface Measured {
+  readonly results: BenchResult[];
+  readonly leftOut: LeftOut[];
+}
+
+/** @throws GpuError where our own engine cannot run; the signal's reason */
+export async function benchE2e(gpu: Gpu, options: E2eOptions): Promise<Measured> {
+  const { scopes, batches, side, signal, onStep } = options;
+  const measured: Measured = { results: [], leftOut: [] };
+  onStep?.('random weights');
+  const sizes = { ...PAPER_SIZES, featureSide: Math.floor(side / 32) };
+  const network = randomNetwork(sizes, { seed: 1, top: scopes.some((scope) => scope !== 'convs') });
+  const engines = await openEngines(gpu, network, options, measured);
+  try {
+    for (const scope of scopes) {
+      const inputSide = scope === 'dense' ? sizes.featureSide : side;
+      const channels = network.convs.at(-1)!.O;
+      onStep?.(`${scope}: the reference in float64`);
+      const expected = referencePass(network, scope, makeInput(scope, 1, inputSide, channels));
+      for (const batch of batches) {
+        signal?.throwIfAborted();
+        const input = makeInput(scope, batch, inputSide, channels);
+        await measure(engines, { scope, input, expected }, options, measured);
+      }
+    }
+  } finally {
+    for (const engine of engines) await engine.dispose();
+  }
+  return measured;
+}
+
+async function openEngines(
+  gpu: Gpu,
+  network: PeerNetwork,
+  { scopes, batches, dtypes, rungs, peers, onStep }: E2eOptions,
+  { leftOut }: Measured,
+): Promise<Engine[]> {
+  const source = sourceOf(network);
+  const engines: Engine[] = [];
+  for (const dtype of dtypes) {
+    const name: EngineName = dtype === 'f16' ? 'vgg16-webgpu-f16' : 'vgg16-webgpu';
+    engines.push(await createOurs(gpu, source, { name, dtype }));
+  }
+  for (const rung of rungs) {
+    engines.push(await createOurs(gpu, source, { name: `vgg16-webgpu/${rung}`, rungs: { conv3x3: rung } }));
+  }
+  for (const name of peers) {
+    onStep?.(`weights for ${name}`);
+    try {
+      engines.push(await openPeer(name, gpu, network));
+    } catch (error) {
+      const reason = reasonOf(error);
+      for (const scope of scopes)
+        for (const batch of batches) leftOut.push({ engine: name, scope, batch, reason });
+    }
+  }
+  return engines;
+}
+
+interface Task {
+  readonly scope: Scope;
+  readonly input: PassInput;
+  /** Of the last picture. */
+  readonly expected: Float64Array;
+}
+
+/** One scope at one batch: every engine is checked, then they take turns. */
+async function measure(
+  engines: readonly Engine[],
+  { scope, input, expected }: Task,
+  { rounds, maxSeconds, signal, onStep }: E2eOptions,
+  { results, leftOut }: Measured,
+): Promise<void> {
+  const { batch, side } = input;
+  const ready: { engine: Engine; pass: ReadyPass; nmse: number }[] = [];
+  try {
+    for (const engine of engines) {
+      const about = { engine: engine.name, scope, batch };
+      signal?.throwIfAborted();
+      const wait = predictedSeconds(results, engine.name, scope, batch);
+      if (wait > maxSeconds) {
+        leftOut.push({ ...about, reason: `a pass would take about ${Math.round(wait)} s` });
+        continue;
+      }
+      onStep?.(`${scope}, batch ${batch}: ${engine.name} is checked`);
+      try {
+        const pass = await engine.prepare(scope, input);
+        ready.push({ engine, pass, nmse: Number.NaN });
+        const output = await pass.run();
+        ready.at(-1)!.nmse = nmse(output.subarray(output.length - expected.length), expected);
+      } catch (error) {
+        if (ready.at(-1)?.engine === engine) ready.pop()!.pass.dispose();
+        leftOut.push({ ...about, reason: reasonOf(error) });
+      }
+    }
+    const turns = new Map(ready.map(({ engine, pass }) => [engine.name, () => timed(() => pass.run())]));
+    const onTurn = (done: number, most: number) =>
+      onStep?.(`${scope}, batch ${batch}: turn ${Math.min(done + 1, most)} of ${most}`);
+    const timings = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
+    for (const { engine, nmse } of ready) {
+      const error = Number.isNaN(nmse) ? null : nmse;
+      results.push({ engine: engine.name, scope, batch, side, ...timings.get(engine.name)!, nmse: error });
+    }
+  } finally {
+    for (const { pass } of ready) pass.dispose();
+  }
+}
+
+/** From the largest batch that was measured: passes take time in proportion, or less. */
+function predictedSeconds(
+  results: readonly BenchResult[],
+  engine: EngineName,
+  scope: Scope,
+  batch: number,
+): number {
+  const last = results.filter((result) => result.engine === engine && result.scope === scope).at(-1);
+  return last ? (last.minMs * batch) / last.batch / 1000 : 0;
+}
+
+/** @throws what is no fault of the engine or the device: bugs, and what the user stopped */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof VggError)) throw error;
+  return error.message;
+}

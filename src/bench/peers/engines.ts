@@ -1,0 +1,50 @@
+// Peers by name, as engines among others.
+
+import type { Gpu } from '../../gpu/gpu.js';
+import type { Engine, EngineName, PassInput, Scope } from '../engine.js';
+import { createTfjsPeer, type Part, type TfjsPeer } from './tfjs.js';
+import type { PeerNetwork } from './tfjs_weights.js';
+
+/** Those that there are, in the order in which tables show them. */
+export const PEER_NAMES = ['tfjs-webgpu', 'tfjs-wasm', 'tfjs-cpu'] as const satisfies readonly EngineName[];
+
+export type PeerEngineName = (typeof PEER_NAMES)[number];
+
+/** Slower than anybody would wait for, or not there in most places: only by name. */
+export const PEERS_BY_DEFAULT: readonly PeerEngineName[] = ['tfjs-webgpu', 'tfjs-wasm'];
+
+/**
+ * Gives `network` to a peer, on the device of `gpu` where it computes on one.
+ *
+ * @throws UsageError where its packages are not installed; GpuError where the device refuses
+ */
+export async function openPeer(name: PeerEngineName, gpu: Gpu, network: PeerNetwork): Promise<Engine> {
+  return tfjsEngine(await openTfjs(name, gpu, network));
+}
+
+/** One of TensorFlow.js' backends, which can compute single layers as well. @throws as `openPeer` */
+export function openTfjs(name: PeerEngineName, gpu: Gpu, network: PeerNetwork): Promise<TfjsPeer> {
+  if (name === 'tfjs-webgpu') return createTfjsPeer({ device: gpu.device, adapterInfo: gpu.info }, network);
+  return createTfjsPeer(name === 'tfjs-wasm' ? 'wasm' : 'cpu', network);
+}
+
+const PARTS: Readonly<Record<Scope, Part>> = {
+  convs: { until: 'block5_pool' },
+  dense: { from: 'fc1', until: 'softmax' },
+  all: { until: 'softmax' },
+};
+
+function tfjsEngine(peer: TfjsPeer): Engine {
+  return {
+    name: peer.name,
+    prepare: (scope, input) => peer.prepare(input.x, shapeOf(scope, input), PARTS[scope]),
+    deviceBytes: () => peer.deviceBytes(),
+    async dispose() {
+      peer.dispose();
+    },
+  };
+}
+
+function shapeOf(scope: Scope, { batch, side, x }: PassInput): number[] {
+  return scope === 'dense' ? [batch, side, side, x.length / (batch * side ** 2)] : [batch, side, side, 3];
+}

@@ -1,0 +1,90 @@
+// Results of a benchmark, with what is needed to compare them with others later.
+
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+import type { Gpu, GpuInfo } from '../gpu/gpu.js';
+import type { Timing } from './turns.js';
+
+/** How fast one engine computed something, and how right. */
+export interface BenchResult extends Timing {
+  /** An `EngineName`, or a rung of a ladder. */
+  readonly engine: string;
+  /** A `Scope`, a layer's name, or `train-step`. */
+  readonly scope: string;
+  readonly batch: number;
+  /** Of its output against float64; NaN has no place in JSON and is null. */
+  readonly nmse: number | null;
+  /** Height and width of the pictures in px. */
+  readonly side?: number;
+  /** Floating point operations of one run, as the formula has them: what Winograd saves is not taken off. */
+  readonly flops?: number;
+  /** The least that must be moved: input, weights and output, each once. */
+  readonly bytes?: number;
+}
+
+/** What an engine could not do here, or would have taken too long for. */
+export interface LeftOut {
+  readonly engine: string;
+  readonly scope: string;
+  readonly batch: number;
+  readonly reason: string;
+}
+
+export interface BenchReport {
+  /** As it was asked for: `e2e`, `ladder conv3x3`, ... */
+  readonly benchmark: string;
+  readonly adapter: Omit<GpuInfo, 'description'>;
+  /** The driver's own words. */
+  readonly driver: string;
+  readonly host: { readonly cpu: string; readonly cores: number; readonly platform: string };
+  readonly versions: Readonly<Record<string, string>>;
+  readonly commit: string;
+  /** What was asked for, beyond the name. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly results: readonly BenchResult[];
+  readonly leftOut: readonly LeftOut[];
+  /** What the adapter can do at most, where it was measured. */
+  readonly peak?: { readonly gflops: number; readonly gbps: number };
+}
+
+/** What is true of all results of a run. */
+export function reportFrame(
+  benchmark: string,
+  gpu: Gpu,
+  settings: BenchReport['settings'],
+): Omit<BenchReport, 'results' | 'leftOut'> {
+  const { description, ...adapter } = gpu.info;
+  const host = {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    platform: `${process.platform} ${process.arch}`,
+  };
+  return {
+    benchmark,
+    adapter,
+    driver: description,
+    host,
+    versions: versions(),
+    commit: __COMMIT__,
+    settings,
+  };
+}
+
+const PACKAGES = ['webgpu', '@tensorflow/tfjs-core', 'onnxruntime-node'];
+
+function versions(): Record<string, string> {
+  const require = createRequire(import.meta.url);
+  const installed = PACKAGES.flatMap((name) => {
+    try {
+      return [[name, (require(`${name}/package.json`) as { version: string }).version]];
+    } catch {
+      return [];
+    }
+  });
+  return { 'vgg16-webgpu': __VERSION__, node: process.version, ...Object.fromEntries(installed) };
+}
+
+/** As the files in bench/results are. */
+export function reportJson(report: BenchReport): string {
+  return `${JSON.stringify(report, null, 1)}\n`;
+}

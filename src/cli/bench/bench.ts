@@ -1,0 +1,30 @@
+// vgg16 bench: how fast and how right, beside others.
+
+import type { Command } from 'commander';
+import type { ExitCode } from '../../errors.js';
+import type { Terminal } from '../terminal.js';
+import { addE2e } from './e2e.js';
+
+const EXAMPLES = `
+Examples:
+  $ vgg16 bench e2e
+  $ vgg16 bench ladder conv3x3
+  $ vgg16 bench layers --svg layers.svg
+  $ vgg16 bench e2e --batch 1,8,32 --json > e2e.json
+
+Engines take turns on the same input, and each is held against float64 before it
+is timed. Weights and pictures are random: nothing is downloaded. TensorFlow.js
+is measured where it is installed:
+  npm install @tensorflow/tfjs-core @tensorflow/tfjs-backend-webgpu \\
+    @tensorflow/tfjs-backend-wasm
+and runs on the same WebGPU device as we do.`;
+
+export function addBench(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
+  const bench = program
+    .command('bench')
+    .summary('time it beside TensorFlow.js')
+    .description('Times the kernels, the layers and the whole network, beside TensorFlow.js.')
+    .helpCommand(false)
+    .addHelpText('after', EXAMPLES);
+  for (const add of [addE2e]) add(bench, terminal, finish);
+}

@@ -1,0 +1,104 @@
+// vgg16 bench e2e: the whole network, and its halves.
+
+import { type Command, Option } from 'commander';
+import { benchE2e } from '../../bench/e2e.js';
+import { SCOPES, type Scope } from '../../bench/engine.js';
+import { type BenchReport, reportFrame } from '../../bench/report.js';
+import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import { Gpu } from '../../gpu/gpu.js';
+import { BYTES_PER_VALUE, type TensorDtype } from '../../gpu/tensor.js';
+import { CONV3X3_RUNGS, type Conv3x3Rung } from '../../kernels/conv3x3/conv3x3.js';
+import { heedingInterrupts } from '../stopping.js';
+import type { Terminal } from '../terminal.js';
+import { addBenchOptions, type BenchFlags, deliver, parseCount, parseCounts, parseList } from './options.js';
+import { createSteps } from './steps.js';
+import { enginesTable, headingOf, leftOutLines, WRONG_NMSE } from './text.js';
+
+interface E2eFlags extends BenchFlags {
+  readonly batch: readonly number[];
+  readonly side: number;
+  readonly scope: readonly Scope[];
+  readonly dtype: readonly TensorDtype[];
+  readonly rungs: readonly Conv3x3Rung[];
+}
+
+const EXAMPLES = `
+Examples:
+  $ vgg16 bench e2e
+  $ vgg16 bench e2e --batch 1,8,32 --scope convs --max-seconds 200
+  $ vgg16 bench e2e --side 64 --peers none --rungs 03_register_blocked
+
+convs is pixels to block5_pool, dense is fc1 to softmax, all is all of it. A pass
+is timed from its input on the host (that of TensorFlow.js is on the device
+before) to its results on the host.`;
+
+export function addE2e(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
+  const dtypes = Object.keys(BYTES_PER_VALUE) as TensorDtype[];
+  const command = bench
+    .command('e2e')
+    .summary('the whole network, and its halves')
+    .description('Times passes through the whole network, and through its halves.')
+    .option('--batch <n,...>', 'pictures in a pass', parseCounts, [1])
+    .option('--side <px>', 'height and width of the pictures', parseCount, 224)
+    .addOption(
+      new Option('--scope <names>', `of ${SCOPES.join(', ')}`)
+        .argParser((text) => parseList(text, SCOPES))
+        .default(SCOPES, 'all three'),
+    )
+    .addOption(
+      new Option('--dtype <types>', `how our weights are kept, of ${dtypes.join(', ')}`)
+        .argParser((text) => parseList(text, dtypes))
+        .default(['f32']),
+    )
+    .addOption(
+      new Option('--rungs <names>', 'rungs of conv3x3 to time besides the default')
+        .argParser((text) => parseList(text, CONV3X3_RUNGS))
+        .default([], 'none'),
+    );
+  addBenchOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async () => finish(await e2e(command.optsWithGlobals(), terminal)));
+}
+
+async function e2e(flags: E2eFlags, terminal: Terminal): Promise<ExitCode> {
+  const { adapter, batch: batches, side, scope: scopes, dtype: dtypes, rungs, ...common } = flags;
+  const { signal } = terminal;
+  const gpu = await Gpu.open({ adapter });
+  const steps = createSteps(terminal);
+  try {
+    const options = { ...common, batches, side, scopes, dtypes, rungs, signal, onStep: steps.show };
+    const measured = await heedingInterrupts(terminal, () => benchE2e(gpu, options));
+    const { rounds, maxSeconds } = flags;
+    const report = { ...reportFrame('e2e', gpu, { side, rounds, maxSeconds }), ...measured };
+    steps.end();
+    await deliver(report, () => textOf(report, terminal), [], flags, terminal);
+    const isRight = report.results.every(
+      ({ engine, nmse }) => !engine.startsWith('vgg16-webgpu') || (nmse !== null && nmse <= WRONG_NMSE),
+    );
+    return isRight ? EXIT_CODES.ok : EXIT_CODES.gpu;
+  } finally {
+    steps.end();
+    gpu.dispose();
+  }
+}
+
+const TITLES: Readonly<Record<Scope, string>> = {
+  convs: 'convs: pixels to block5_pool',
+  dense: 'dense: fc1 to softmax',
+  all: 'all: pixels to softmax',
+};
+
+function textOf(report: BenchReport, terminal: Terminal): string {
+  const { colours } = terminal;
+  const lines = headingOf(report);
+  for (const scope of SCOPES) {
+    const ofScope = report.results.filter((result) => result.scope === scope);
+    for (const batch of new Set(ofScope.map((result) => result.batch))) {
+      const rows = ofScope.filter((result) => result.batch === batch);
+      lines.push('', colours.bold(`${TITLES[scope]}, batch ${batch}`));
+      lines.push(...enginesTable(rows, 'tfjs-webgpu', colours));
+    }
+  }
+  if (report.leftOut.length > 0) lines.push('', ...leftOutLines(report));
+  return lines.join('\n');
+}

@@ -1,0 +1,76 @@
+// What the commands under `vgg16 bench` have in common: which peers, how long, and where results go.
+
+import { type Command, InvalidArgumentError } from 'commander';
+import { writeAtomically } from '../../atomic_file.js';
+import { PEER_NAMES, PEERS_BY_DEFAULT, type PeerEngineName } from '../../bench/peers/engines.js';
+import { type BenchReport, reportJson } from '../../bench/report.js';
+import { printable, type Terminal } from '../terminal.js';
+
+export interface BenchFlags {
+  readonly adapter?: string;
+  readonly peers: readonly PeerEngineName[];
+  readonly rounds: number;
+  readonly maxSeconds: number;
+  readonly json?: true;
+  readonly out?: string;
+  readonly svg?: string;
+}
+
+export function addBenchOptions(command: Command, { rounds = 5 } = {}): Command {
+  return command
+    .option('--peers <names>', `of ${PEER_NAMES.join(', ')}; or none`, parsePeers, PEERS_BY_DEFAULT)
+    .option('--rounds <n>', 'turns of each engine; their median counts', parseCount, rounds)
+    .option('--max-seconds <n>', 'what takes an engine longer is cut short or left out', parseCount, 60)
+    .option('--svg <file>', 'draw the results as bars')
+    .option('--out <file>', 'write the results as JSON as well')
+    .option('--json', 'print JSON and nothing else on stdout');
+}
+
+/** Text of the defaults, as help shows it, would be an array's. */
+function parsePeers(text: string): readonly PeerEngineName[] {
+  if (text === 'none') return [];
+  return parseList(text, PEER_NAMES);
+}
+
+/** A list of names, of those that there are. */
+export function parseList<Name extends string>(text: string, names: readonly Name[]): Name[] {
+  return text.split(',').map((part) => {
+    const found = names.find((name) => name === part.trim());
+    if (found === undefined)
+      throw new InvalidArgumentError(`There is no "${printable(part)}"; there are ${names.join(', ')}.`);
+    return found;
+  });
+}
+
+/** A whole number of at least 1. */
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  return value;
+}
+
+/** Whole numbers of at least 1, with commas between them. */
+export function parseCounts(text: string): number[] {
+  return text.split(',').map(parseCount);
+}
+
+/** Prints the results, as JSON or as `text`, and writes the files that were asked for. @throws OutputError */
+export async function deliver(
+  report: BenchReport,
+  text: () => string,
+  drawings: readonly (readonly [path: string | undefined, svg: () => string])[],
+  { json, out }: Pick<BenchFlags, 'json' | 'out'>,
+  terminal: Terminal,
+): Promise<void> {
+  terminal.print(json ? reportJson(report).trimEnd() : text());
+  const files: (readonly [string | undefined, () => string])[] = [
+    [out, () => reportJson(report)],
+    ...drawings,
+  ];
+  for (const [path, content] of files) {
+    if (path === undefined) continue;
+    await writeAtomically(path, (append) => append(Buffer.from(content())));
+    if (!json) terminal.print(`Written  ${printable(path)}`);
+  }
+}

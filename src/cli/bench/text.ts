@@ -1,0 +1,59 @@
+// Results of a benchmark as tables for people.
+
+import type { BenchReport, BenchResult } from '../../bench/report.js';
+import { alignedRows, wrapped } from '../table.js';
+import type { Colours } from '../terminal.js';
+
+/** Above this NMSE against float64 a result is not another rounding but another result. f16 rounds at about 1e-7. */
+export const WRONG_NMSE = 1e-5;
+
+/** The lines that all tables begin with. */
+export function headingOf({ adapter, driver, host, settings }: BenchReport): string[] {
+  const device = adapter.isSoftware ? `${host.cores} cores of ${host.cpu}` : adapter.device;
+  return [
+    `Adapter  ${driver}`,
+    `         ${device}`,
+    ...Object.entries(settings).map(([k, v]) => `${k}  ${v}`),
+  ];
+}
+
+/** Milliseconds with three digits that count. */
+export function msText(ms: number): string {
+  return ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms >= 1 ? ms.toFixed(2) : ms.toFixed(3);
+}
+
+export function timesText(factor: number): string {
+  return `${factor >= 10 ? factor.toFixed(1) : factor.toFixed(2)}x`;
+}
+
+/** `8.1e-14`; what is wrong is called so. */
+export function nmseText(nmse: number | null, colours: Colours): string {
+  if (nmse === null) return colours.red('WRONG: NaN');
+  const text = nmse === 0 ? '0' : nmse.toExponential(1);
+  return nmse <= WRONG_NMSE ? text : colours.red(`WRONG: ${text}`);
+}
+
+/** One block of engines that did the same. */
+export function enginesTable(results: readonly BenchResult[], base: string, colours: Colours): string[] {
+  const compared = results.find(({ engine }) => engine === base);
+  const rows = results.map(({ engine, batch, medianMs, minMs, maxMs, nmse }) => [
+    engine,
+    ...[medianMs, minMs, maxMs].map(msText),
+    ((1000 * batch) / medianMs).toPrecision(3),
+    compared ? timesText(compared.medianMs / medianMs) : '',
+    nmseText(nmse, colours),
+  ]);
+  const heading = ['engine', 'ms', 'least', 'most', 'pictures/s', compared ? `${base} is 1x` : '', 'NMSE'];
+  const right = { align: 'right' } as const;
+  return alignedRows([heading, ...rows], [{}, right, right, right, right, right, {}]);
+}
+
+/** What is not in the table, and why, one line a reason. */
+export function leftOutLines({ leftOut }: Pick<BenchReport, 'leftOut'>): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { engine, scope, batch, reason } of leftOut) {
+    const key = `${engine}: ${reason}`;
+    reasons.set(key, [...(reasons.get(key) ?? []), `${scope} of ${batch}`]);
+  }
+  return [...reasons].flatMap(([reason, what]) => wrapped(`Left out  ${what.join(', ')}, ${reason}`, 100));
+}
