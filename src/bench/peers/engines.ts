@@ -5,13 +5,18 @@ import type { Engine, EngineName, PassInput, Scope } from '../engine.js';
 import { createTfjsPeer, type Part, type TfjsPeer } from './tfjs.js';
 import type { PeerNetwork } from './tfjs_weights.js';
 
+/** TensorFlow.js' backends, which compute single layers as well. */
+export const TFJS_NAMES = ['tfjs-webgpu', 'tfjs-wasm', 'tfjs-cpu'] as const satisfies readonly EngineName[];
+
+export type TfjsName = (typeof TFJS_NAMES)[number];
+
 /** Those that there are, in the order in which tables show them. */
-export const PEER_NAMES = ['tfjs-webgpu', 'tfjs-wasm', 'tfjs-cpu'] as const satisfies readonly EngineName[];
+export const PEER_NAMES = [...TFJS_NAMES] as const satisfies readonly EngineName[];
 
 export type PeerEngineName = (typeof PEER_NAMES)[number];
 
 /** Slower than anybody would wait for, or not there in most places: only by name. */
-export const PEERS_BY_DEFAULT: readonly PeerEngineName[] = ['tfjs-webgpu', 'tfjs-wasm'];
+export const PEERS_BY_DEFAULT: readonly TfjsName[] = ['tfjs-webgpu', 'tfjs-wasm'];
 
 /**
  * Gives `network` to a peer, on the device of `gpu` where it computes on one.
@@ -22,8 +27,8 @@ export async function openPeer(name: PeerEngineName, gpu: Gpu, network: PeerNetw
   return tfjsEngine(await openTfjs(name, gpu, network));
 }
 
-/** One of TensorFlow.js' backends, which can compute single layers as well. @throws as `openPeer` */
-export function openTfjs(name: PeerEngineName, gpu: Gpu, network: PeerNetwork): Promise<TfjsPeer> {
+/** @throws as `openPeer` */
+export function openTfjs(name: TfjsName, gpu: Gpu, network: PeerNetwork): Promise<TfjsPeer> {
   if (name === 'tfjs-webgpu') return createTfjsPeer({ device: gpu.device, adapterInfo: gpu.info }, network);
   return createTfjsPeer(name === 'tfjs-wasm' ? 'wasm' : 'cpu', network);
 }

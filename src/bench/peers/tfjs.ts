@@ -47,8 +47,8 @@ export interface Part {
 export interface PeerPass {
   /** Computes them and downloads what the last of them gives. */
   run(): Promise<Float32Array>;
-  /** Computes them, until the device has done it. */
-  compute(): Promise<void>;
+  /** Computes them so many times, until the device has done it. */
+  compute(times?: number): Promise<void>;
   dispose(): void;
 }
 
@@ -127,14 +127,14 @@ class Peer implements TfjsPeer {
         throw error;
       }
     });
-    const inItsTurn = <T>(take: (output: Tensor) => Promise<T>) =>
+    const inItsTurn = <T>(times: number, take: (output: Tensor) => Promise<T>) =>
       inTurn(async () => {
         await this.#backend.activate();
-        return this.#part(input, part, take);
+        return this.#part(input, part, take, times);
       });
     return {
-      run: () => inItsTurn((output) => output.data()),
-      compute: () => inItsTurn(() => this.#backend.finish()),
+      run: () => inItsTurn(1, (output) => output.data()),
+      compute: (times = 1) => inItsTurn(times, () => this.#backend.finish()),
       dispose: () => input.dispose(),
     };
   }
@@ -162,9 +162,17 @@ class Peer implements TfjsPeer {
     });
   }
 
-  /** Some layers, and what is to be had of the last of them. */
-  #part<T>(input: Tensor, { from, until }: Part, take: (output: Tensor) => Promise<T>): Promise<T> {
+  /** Some layers, so many times, and what is to be had of the last of them. */
+  #part<T>(
+    input: Tensor,
+    { from, until }: Part,
+    take: (output: Tensor) => Promise<T>,
+    times = 1,
+  ): Promise<T> {
     return this.#backend.guard(`${from ?? 'pixels'} to ${until}`, async () => {
+      for (let i = 1; i < times; i++) {
+        for (const output of this.#network.run(input, [until], from)) output.dispose();
+      }
       const [output] = this.#network.run(input, [until], from);
       try {
         return await take(output!);

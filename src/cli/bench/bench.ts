@@ -4,6 +4,8 @@ import type { Command } from 'commander';
 import type { ExitCode } from '../../errors.js';
 import type { Terminal } from '../terminal.js';
 import { addE2e } from './e2e.js';
+import { addLadder } from './ladder.js';
+import { addLayers } from './layers.js';
 
 const EXAMPLES = `
 Examples:
@@ -26,5 +28,5 @@ export function addBench(program: Command, terminal: Terminal, finish: (code: Ex
     .description('Times the kernels, the layers and the whole network, beside TensorFlow.js.')
     .helpCommand(false)
     .addHelpText('after', EXAMPLES);
-  for (const add of [addE2e]) add(bench, terminal, finish);
+  for (const add of [addLadder, addLayers, addE2e]) add(bench, terminal, finish);
 }

@@ -3,8 +3,10 @@
 import { type Command, Option } from 'commander';
 import { benchE2e } from '../../bench/e2e.js';
 import { SCOPES, type Scope } from '../../bench/engine.js';
+import { PEER_NAMES } from '../../bench/peers/engines.js';
 import { type BenchReport, reportFrame } from '../../bench/report.js';
-import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import { enginesBars } from '../../bench/svg/bars.js';
+import type { ExitCode } from '../../errors.js';
 import { Gpu } from '../../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../../gpu/tensor.js';
 import { CONV3X3_RUNGS, type Conv3x3Rung } from '../../kernels/conv3x3/conv3x3.js';
@@ -12,7 +14,7 @@ import { heedingInterrupts } from '../stopping.js';
 import type { Terminal } from '../terminal.js';
 import { addBenchOptions, type BenchFlags, deliver, parseCount, parseCounts, parseList } from './options.js';
 import { createSteps } from './steps.js';
-import { enginesTable, headingOf, leftOutLines, WRONG_NMSE } from './text.js';
+import { enginesTable, exitCodeOf, headingOf, leftOutLines } from './text.js';
 
 interface E2eFlags extends BenchFlags {
   readonly batch: readonly number[];
@@ -38,7 +40,7 @@ export function addE2e(bench: Command, terminal: Terminal, finish: (code: ExitCo
     .command('e2e')
     .summary('the whole network, and its halves')
     .description('Times passes through the whole network, and through its halves.')
-    .option('--batch <n,...>', 'pictures in a pass', parseCounts, [1])
+    .addOption(new Option('--batch <n,...>', 'pictures in a pass').argParser(parseCounts).default([1], '1'))
     .option('--side <px>', 'height and width of the pictures', parseCount, 224)
     .addOption(
       new Option('--scope <names>', `of ${SCOPES.join(', ')}`)
@@ -48,14 +50,14 @@ export function addE2e(bench: Command, terminal: Terminal, finish: (code: ExitCo
     .addOption(
       new Option('--dtype <types>', `how our weights are kept, of ${dtypes.join(', ')}`)
         .argParser((text) => parseList(text, dtypes))
-        .default(['f32']),
+        .default(['f32'], 'f32'),
     )
     .addOption(
       new Option('--rungs <names>', 'rungs of conv3x3 to time besides the default')
         .argParser((text) => parseList(text, CONV3X3_RUNGS))
         .default([], 'none'),
     );
-  addBenchOptions(command)
+  addBenchOptions(command, PEER_NAMES)
     .addHelpText('after', EXAMPLES)
     .action(async () => finish(await e2e(command.optsWithGlobals(), terminal)));
 }
@@ -71,11 +73,14 @@ async function e2e(flags: E2eFlags, terminal: Terminal): Promise<ExitCode> {
     const { rounds, maxSeconds } = flags;
     const report = { ...reportFrame('e2e', gpu, { side, rounds, maxSeconds }), ...measured };
     steps.end();
-    await deliver(report, () => textOf(report, terminal), [], flags, terminal);
-    const isRight = report.results.every(
-      ({ engine, nmse }) => !engine.startsWith('vgg16-webgpu') || (nmse !== null && nmse <= WRONG_NMSE),
+    await deliver(
+      report,
+      () => textOf(report, terminal),
+      [[flags.svg, () => enginesBars(report)]],
+      flags,
+      terminal,
     );
-    return isRight ? EXIT_CODES.ok : EXIT_CODES.gpu;
+    return exitCodeOf(report);
   } finally {
     steps.end();
     gpu.dispose();

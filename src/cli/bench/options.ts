@@ -1,14 +1,14 @@
 // What the commands under `vgg16 bench` have in common: which peers, how long, and where results go.
 
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { writeAtomically } from '../../atomic_file.js';
-import { PEER_NAMES, PEERS_BY_DEFAULT, type PeerEngineName } from '../../bench/peers/engines.js';
+import { PEERS_BY_DEFAULT, type PeerEngineName } from '../../bench/peers/engines.js';
 import { type BenchReport, reportJson } from '../../bench/report.js';
 import { printable, type Terminal } from '../terminal.js';
 
-export interface BenchFlags {
+export interface BenchFlags<Peer extends PeerEngineName = PeerEngineName> {
   readonly adapter?: string;
-  readonly peers: readonly PeerEngineName[];
+  readonly peers: readonly Peer[];
   readonly rounds: number;
   readonly maxSeconds: number;
   readonly json?: true;
@@ -16,20 +16,23 @@ export interface BenchFlags {
   readonly svg?: string;
 }
 
-export function addBenchOptions(command: Command, { rounds = 5 } = {}): Command {
+/** @param peers  that there are to choose from */
+export function addBenchOptions(
+  command: Command,
+  peers: readonly PeerEngineName[],
+  { rounds = 5 } = {},
+): Command {
   return command
-    .option('--peers <names>', `of ${PEER_NAMES.join(', ')}; or none`, parsePeers, PEERS_BY_DEFAULT)
+    .addOption(
+      new Option('--peers <names>', `of ${peers.join(', ')}; or none`)
+        .argParser((text) => (text === 'none' ? [] : parseList(text, peers)))
+        .default(PEERS_BY_DEFAULT, PEERS_BY_DEFAULT.join(',')),
+    )
     .option('--rounds <n>', 'turns of each engine; their median counts', parseCount, rounds)
     .option('--max-seconds <n>', 'what takes an engine longer is cut short or left out', parseCount, 60)
     .option('--svg <file>', 'draw the results as bars')
     .option('--out <file>', 'write the results as JSON as well')
     .option('--json', 'print JSON and nothing else on stdout');
-}
-
-/** Text of the defaults, as help shows it, would be an array's. */
-function parsePeers(text: string): readonly PeerEngineName[] {
-  if (text === 'none') return [];
-  return parseList(text, PEER_NAMES);
 }
 
 /** A list of names, of those that there are. */
@@ -60,7 +63,7 @@ export async function deliver(
   report: BenchReport,
   text: () => string,
   drawings: readonly (readonly [path: string | undefined, svg: () => string])[],
-  { json, out }: Pick<BenchFlags, 'json' | 'out'>,
+  { json, out }: { readonly json?: true; readonly out?: string },
   terminal: Terminal,
 ): Promise<void> {
   terminal.print(json ? reportJson(report).trimEnd() : text());

@@ -1,6 +1,7 @@
 // Results of a benchmark as tables for people.
 
 import type { BenchReport, BenchResult } from '../../bench/report.js';
+import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { alignedRows, wrapped } from '../table.js';
 import type { Colours } from '../terminal.js';
 
@@ -9,12 +10,21 @@ export const WRONG_NMSE = 1e-5;
 
 /** The lines that all tables begin with. */
 export function headingOf({ adapter, driver, host, settings }: BenchReport): string[] {
-  const device = adapter.isSoftware ? `${host.cores} cores of ${host.cpu}` : adapter.device;
-  return [
-    `Adapter  ${driver}`,
-    `         ${device}`,
-    ...Object.entries(settings).map(([k, v]) => `${k}  ${v}`),
-  ];
+  const device = adapter.isSoftware ? `no GPU, ${host.cores} cores of ${host.cpu}` : adapter.device;
+  const said = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
+  return [`Adapter  ${driver} (${device})`, `Asked    ${said.join(', ')}`];
+}
+
+/** What the adapter can do at most. */
+export function peakLine({ peak }: BenchReport): string {
+  return `Peak     ${peak!.gflops.toPrecision(3)} GFLOP/s in registers, ${peak!.gbps.toPrecision(3)} GB/s from memory`;
+}
+
+/** That something of ours is wrong is a failure; that of a peer's is a result. */
+export function exitCodeOf({ results }: Pick<BenchReport, 'results'>): ExitCode {
+  const ours = results.filter(({ engine }) => !/^(tfjs|onnxruntime)-/.test(engine));
+  const isRight = ours.every(({ nmse }) => nmse !== null && nmse <= WRONG_NMSE);
+  return isRight ? EXIT_CODES.ok : EXIT_CODES.gpu;
 }
 
 /** Milliseconds with three digits that count. */

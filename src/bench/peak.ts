@@ -1,0 +1,82 @@
+// What an adapter can do at most, measured: the roof under which every kernel stands.
+
+import { type Dispatch, record } from '../gpu/dispatch.js';
+import type { Gpu } from '../gpu/gpu.js';
+import { Tensor } from '../gpu/tensor.js';
+import { FLOPS_PER_REPEAT, peakFma, peakRead } from '../kernels/peak/peak.js';
+import { bindable } from '../model/batches.js';
+import { timed } from './turns.js';
+
+export interface Peak {
+  /** 10^9 floating point operations a second, f32, in registers. */
+  readonly gflops: number;
+  /** 10^9 bytes a second, read from a buffer. */
+  readonly gbps: number;
+}
+
+/** A run shorter than this is mostly its start. */
+const MIN_MS = 40;
+const REPEATS = 1024;
+/** Larger than the caches of most. */
+const READ_BYTES = 256 * 2 ** 20;
+const READ_THREADS = 2 ** 16;
+/** The best of these: whatever disturbs a run makes it slower. */
+const RUNS = 5;
+
+/** Takes less than a second or two. @throws GpuError */
+export async function measurePeak(gpu: Gpu): Promise<Peak> {
+  return { gflops: await measureFlops(gpu), gbps: await measureBytes(gpu) };
+}
+
+/** More and more threads, until they take long enough to be timed. */
+async function measureFlops(gpu: Gpu): Promise<number> {
+  // Towards 1, so that no number overflows or becomes so small that it is slow.
+  const ab = await Tensor.from(
+    gpu,
+    'a and b',
+    [8],
+    Float32Array.of(...[0.5, 0.5, 0.5, 0.5], ...[0.5, 0.5, 0.5, 0.5]),
+  );
+  const most = Math.floor(bindable(gpu.limits) / 16);
+  try {
+    for (let threads = 2 ** 12; ; threads *= 4) {
+      const y = await Tensor.create(gpu, 'y', [4 * Math.min(threads, most)]);
+      try {
+        const ms = await fastest(gpu, await peakFma(gpu, { ab, y, repeats: REPEATS }));
+        if (ms >= MIN_MS || threads >= most) return ((y.size / 4) * REPEATS * FLOPS_PER_REPEAT) / ms / 1e6;
+      } finally {
+        y.dispose();
+      }
+    }
+  } finally {
+    ab.dispose();
+  }
+}
+
+async function measureBytes(gpu: Gpu): Promise<number> {
+  const bytes = Math.min(READ_BYTES, Math.floor(bindable(gpu.limits) / 16) * 16);
+  const x = await Tensor.create(gpu, 'x', [bytes / 4]);
+  const y = await Tensor.create(gpu, 'y', [4 * READ_THREADS]);
+  try {
+    const once = await peakRead(gpu, { x, y });
+    const repeats = Math.max(1, Math.ceil(MIN_MS / (await fastest(gpu, once))));
+    const dispatches = Array.from({ length: repeats }, () => once).flat();
+    return (repeats * bytes) / (await fastest(gpu, dispatches)) / 1e6;
+  } finally {
+    x.dispose();
+    y.dispose();
+  }
+}
+
+async function fastest(gpu: Gpu, dispatches: readonly Dispatch[]): Promise<number> {
+  const run = () =>
+    timed(async () => {
+      const encoder = gpu.device.createCommandEncoder({ label: 'peak' });
+      record(encoder, 'peak', dispatches);
+      await gpu.submit('peak', encoder.finish());
+    });
+  await run();
+  const times: number[] = [];
+  for (let i = 0; i < RUNS; i++) times.push(await run());
+  return Math.min(...times);
+}
