@@ -1,5 +1,6 @@
 // A VGG16 with random weights in the host's memory: given to every engine alike, so that a benchmark needs no file.
 
+import { writeSafetensors } from '../weights/safetensors.js';
 import { BYTES_PER_ELEMENT, entryToRead, type TensorEntry, type WeightsSource } from '../weights/source.js';
 import { CONV_NAMES } from '../weights/vgg16.js';
 import type { PeerConv, PeerDense, PeerNetwork } from './peers/tfjs_weights.js';
@@ -60,6 +61,20 @@ export function normals(random: Random, length: number, deviation: number): Floa
   const values = new Float32Array(length);
   for (let i = 0; i < length; i++) values[i] = random.normal() * deviation;
   return values;
+}
+
+/** Writes it as torchvision would. @throws OutputError where there is no room */
+export async function writeNetwork(path: string, network: PeerNetwork): Promise<void> {
+  const source = sourceOf(network);
+  const tensors = [...source.tensors.values()].map(({ name, dtype, shape, byteLength }) => {
+    async function* data() {
+      const bytes = new Uint8Array(byteLength);
+      await source.read(name, 0, bytes);
+      yield bytes;
+    }
+    return { name, dtype, shape, data: data() };
+  });
+  await writeSafetensors(path, tensors);
 }
 
 /** The network as a file of torchvision's would be read. */

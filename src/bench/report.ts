@@ -12,10 +12,16 @@ export interface BenchResult extends Timing {
   /** A `Scope`, a layer's name, or `train-step`. */
   readonly scope: string;
   readonly batch: number;
-  /** Of its output against float64; NaN has no place in JSON and is null. */
-  readonly nmse: number | null;
+  /** Of its output against float64; NaN has no place in JSON and is null. Absent where it was not looked at. */
+  readonly nmse?: number | null;
+  /** `cold`: from the start of a process. */
+  readonly start?: 'warm' | 'cold';
   /** Height and width of the pictures in px. */
   readonly side?: number;
+  /** The most that the engine's process held in memory. */
+  readonly peakBytes?: number | undefined;
+  /** What the engine held on its device. */
+  readonly deviceBytes?: number | undefined;
   /** Floating point operations of one run, as the formula has them: what Winograd saves is not taken off. */
   readonly flops?: number;
   /** The least that must be moved: input, weights and output, each once. */
@@ -27,6 +33,8 @@ export interface LeftOut {
   readonly engine: string;
   readonly scope: string;
   readonly batch: number;
+  readonly start?: 'warm' | 'cold';
+  readonly side?: number;
   readonly reason: string;
 }
 

@@ -114,7 +114,9 @@ describe.each(['wasm', 'cpu'] as const)('tfjs %s', (on) => {
       /block3_pool: these pictures are too small, 1x1 is left/,
     );
     const part = { from: 'block6_conv1', until: 'softmax' };
-    await expect(peer.prepare(x, [...BATCH, 3], part)).rejects.toThrow(/no layer is called block6_conv1/);
+    const pass = await peer.prepare(x, [...BATCH, 3], part);
+    await expect(pass.run()).rejects.toThrow(/no layer is called block6_conv1/);
+    pass.dispose();
     await expect(peer.prepare(x, [2, 2], { until: 'softmax' })).rejects.toThrow(UsageError);
   });
 });

@@ -24,8 +24,8 @@ export interface TfjsPeer {
   forward(x: Float32Array, shape: NHW, outputs: readonly string[]): Promise<Map<string, Float32Array>>;
 
   /**
-   * Puts x on the device, (N,H,W,C) or (N,D) as the layer `from` takes it (the first, where it is left out), and runs
-   * the layers from there to `until` once: pipelines are compiled and weights packed by then.
+   * Puts x on the device, (N,H,W,C) or (N,D) as the layer `from` takes it (the first, where it is left out), for the layers
+   * from there to `until`. Their first pass compiles pipelines.
    * @throws as `forward`
    */
   prepare(x: Float32Array, shape: readonly number[], part: Part): Promise<PeerPass>;
@@ -117,16 +117,7 @@ class Peer implements TfjsPeer {
   }
 
   async prepare(x: Float32Array, shape: readonly number[], part: Part): Promise<PeerPass> {
-    const input = await inTurn(async () => {
-      const tensor = await this.#upload(x, shape);
-      try {
-        await this.#part(tensor, part, (output) => output.data());
-        return tensor;
-      } catch (error) {
-        tensor.dispose();
-        throw error;
-      }
-    });
+    const input = await inTurn(() => this.#upload(x, shape));
     const inItsTurn = <T>(times: number, take: (output: Tensor) => Promise<T>) =>
       inTurn(async () => {
         await this.#backend.activate();

@@ -73,7 +73,8 @@ export class TfjsNetwork {
     for (const [block, layers] of BLOCKS.entries()) {
       for (const layer of layers) {
         const { C, O, ...host } = network.convs.find((conv) => conv.layer === layer)!;
-        const filter = await this.#put(layer, outputsLast(host.kernel, O, C, 9), [3, 3, C, O]);
+        const kernel = network.inPeersOrder ? host.kernel : outputsLast(host.kernel, O, C, 9);
+        const filter = await this.#put(layer, kernel, [3, 3, C, O]);
         const bias = await this.#put(layer, host.bias, [O]);
         const run = (x: Tensor) =>
           tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'same', activation: 'relu' });
@@ -92,7 +93,11 @@ export class TfjsNetwork {
       // Left out if the device cannot bind it, so that the layers before it can still be measured.
       const b =
         bytes <= this.#backend.maxTensorBytes
-          ? await this.#put(layer, outputsLast(kernel, outputs, inputs / S, S), [inputs, outputs])
+          ? await this.#put(
+              layer,
+              network.inPeersOrder ? kernel : outputsLast(kernel, outputs, inputs / S, S),
+              [inputs, outputs],
+            )
           : null;
       const bias = await this.#put(layer, biasValues, [outputs]);
       const activation = layer === 'fc3' ? 'linear' : 'relu';

@@ -26,6 +26,8 @@ export interface PeerNetwork {
   dense: PeerDense[];
   /** Height and width of what fc1 reads; worked out from fc1 where it is left out (7 for a 224x224 network). */
   featureSide?: number;
+  /** Whether kernels are in TensorFlow.js' own order already: (3,3,C,O), and (inputs,outputs) with fc1's inputs as H,W,C. */
+  inPeersOrder?: true;
 }
 
 /** The convolutions by name, block after block; a 2x2 pool called `block<n>_pool` closes each. */

@@ -8,9 +8,10 @@ import { type BarKind, barChart } from './bar_chart.js';
 /** Pictures a second, scope by scope and batch by batch. */
 export function enginesBars(report: BenchReport): string {
   const { results } = report;
-  const keys = [...new Set(results.map(({ scope, batch }) => `${scope}, batch ${batch}`))];
-  const groups = keys.map((heading) => {
-    const rows = results.filter(({ scope, batch }) => `${scope}, batch ${batch}` === heading);
+  const keyOf = ({ scope, batch, start }: BenchResult) =>
+    start === 'cold' ? `${scope}, from the start of a process` : `${scope}, batch ${batch}`;
+  const groups = [...new Set(results.map(keyOf))].map((heading) => {
+    const rows = results.filter((result) => keyOf(result) === heading);
     const base = rows.find(({ engine }) => engine === 'tfjs-webgpu');
     const bars = rows.map(({ engine, batch, medianMs }) => ({
       name: engine,

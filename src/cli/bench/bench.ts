@@ -4,8 +4,11 @@ import type { Command } from 'commander';
 import type { ExitCode } from '../../errors.js';
 import type { Terminal } from '../terminal.js';
 import { addE2e } from './e2e.js';
+import { addFirst } from './first.js';
 import { addLadder } from './ladder.js';
 import { addLayers } from './layers.js';
+import { addMemory } from './memory.js';
+import { addTrainStep } from './train_step.js';
 
 const EXAMPLES = `
 Examples:
@@ -28,5 +31,6 @@ export function addBench(program: Command, terminal: Terminal, finish: (code: Ex
     .description('Times the kernels, the layers and the whole network, beside TensorFlow.js.')
     .helpCommand(false)
     .addHelpText('after', EXAMPLES);
-  for (const add of [addLadder, addLayers, addE2e]) add(bench, terminal, finish);
+  const commands = [addE2e, addLayers, addLadder, addTrainStep, addMemory, addFirst];
+  for (const add of commands) add(bench, terminal, finish);
 }

@@ -1,20 +1,20 @@
 // vgg16 bench e2e: the whole network, and its halves.
 
 import { type Command, Option } from 'commander';
+import { benchCold } from '../../bench/cold.js';
 import { benchE2e } from '../../bench/e2e.js';
 import { SCOPES, type Scope } from '../../bench/engine.js';
-import { PEER_NAMES } from '../../bench/peers/engines.js';
-import { type BenchReport, reportFrame } from '../../bench/report.js';
+import { PEER_NAMES, TFJS_NAMES } from '../../bench/peers/engines.js';
+import type { BenchReport } from '../../bench/report.js';
 import { enginesBars } from '../../bench/svg/bars.js';
 import type { ExitCode } from '../../errors.js';
-import { Gpu } from '../../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../../gpu/tensor.js';
 import { CONV3X3_RUNGS, type Conv3x3Rung } from '../../kernels/conv3x3/conv3x3.js';
-import { heedingInterrupts } from '../stopping.js';
 import type { Terminal } from '../terminal.js';
-import { addBenchOptions, type BenchFlags, deliver, parseCount, parseCounts, parseList } from './options.js';
-import { createSteps } from './steps.js';
-import { enginesTable, exitCodeOf, headingOf, leftOutLines } from './text.js';
+import { firstPassCommand } from './first.js';
+import { addBenchOptions, type BenchFlags, parseCount, parseCounts, parseList } from './options.js';
+import { type Benchmark, runBenchmark } from './run.js';
+import { coldTable, enginesTable, headingOf, leftOutLines } from './text.js';
 
 interface E2eFlags extends BenchFlags {
   readonly batch: readonly number[];
@@ -22,6 +22,7 @@ interface E2eFlags extends BenchFlags {
   readonly scope: readonly Scope[];
   readonly dtype: readonly TensorDtype[];
   readonly rungs: readonly Conv3x3Rung[];
+  readonly cold?: true;
 }
 
 const EXAMPLES = `
@@ -32,7 +33,8 @@ Examples:
 
 convs is pixels to block5_pool, dense is fc1 to softmax, all is all of it. A pass
 is timed from its input on the host (that of TensorFlow.js is on the device
-before) to its results on the host.`;
+before) to its results on the host. --cold starts a process for each engine, which
+reads the weights from a file, and writes up to 1.1 GB of temporary files.`;
 
 export function addE2e(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const dtypes = Object.keys(BYTES_PER_VALUE) as TensorDtype[];
@@ -56,35 +58,36 @@ export function addE2e(bench: Command, terminal: Terminal, finish: (code: ExitCo
       new Option('--rungs <names>', 'rungs of conv3x3 to time besides the default')
         .argParser((text) => parseList(text, CONV3X3_RUNGS))
         .default([], 'none'),
-    );
+    )
+    .option('--cold', 'as well from the start of a process to its first result');
   addBenchOptions(command, PEER_NAMES)
     .addHelpText('after', EXAMPLES)
     .action(async () => finish(await e2e(command.optsWithGlobals(), terminal)));
 }
 
-async function e2e(flags: E2eFlags, terminal: Terminal): Promise<ExitCode> {
-  const { adapter, batch: batches, side, scope: scopes, dtype: dtypes, rungs, ...common } = flags;
+function e2e(flags: E2eFlags, terminal: Terminal): Promise<ExitCode> {
+  const { adapter, batch: batches, side, scope: scopes, dtype: dtypes, rungs, peers, cold, svg } = flags;
+  const { rounds, maxSeconds } = flags;
   const { signal } = terminal;
-  const gpu = await Gpu.open({ adapter });
-  const steps = createSteps(terminal);
-  try {
-    const options = { ...common, batches, side, scopes, dtypes, rungs, signal, onStep: steps.show };
-    const measured = await heedingInterrupts(terminal, () => benchE2e(gpu, options));
-    const { rounds, maxSeconds } = flags;
-    const report = { ...reportFrame('e2e', gpu, { side, rounds, maxSeconds }), ...measured };
-    steps.end();
-    await deliver(
-      report,
-      () => textOf(report, terminal),
-      [[flags.svg, () => enginesBars(report)]],
-      flags,
-      terminal,
-    );
-    return exitCodeOf(report);
-  } finally {
-    steps.end();
-    gpu.dispose();
-  }
+  const common = { side, scopes, rounds, maxSeconds, signal };
+  const benchmark: Benchmark = {
+    name: 'e2e',
+    settings: { side, dtype: dtypes.join(',') },
+    async measure(gpu, onStep) {
+      const warm = await benchE2e(gpu, { ...common, batches, peers, dtypes, rungs, onStep });
+      if (!cold) return warm;
+      const starting = TFJS_NAMES.filter((name) => peers.includes(name));
+      const options = { ...common, adapter, peers: starting, command: firstPassCommand, onStep };
+      const started = await benchCold(options);
+      return {
+        results: [...warm.results, ...started.results],
+        leftOut: [...warm.leftOut, ...started.leftOut],
+      };
+    },
+    text: (report) => textOf(report, terminal),
+    drawings: [[svg, enginesBars]],
+  };
+  return runBenchmark(benchmark, flags, terminal);
 }
 
 const TITLES: Readonly<Record<Scope, string>> = {
@@ -98,11 +101,16 @@ function textOf(report: BenchReport, terminal: Terminal): string {
   const lines = headingOf(report);
   for (const scope of SCOPES) {
     const ofScope = report.results.filter((result) => result.scope === scope);
-    for (const batch of new Set(ofScope.map((result) => result.batch))) {
-      const rows = ofScope.filter((result) => result.batch === batch);
+    const warm = ofScope.filter(({ start }) => start !== 'cold');
+    for (const batch of new Set(warm.map((result) => result.batch))) {
+      const rows = warm.filter((result) => result.batch === batch);
       lines.push('', colours.bold(`${TITLES[scope]}, batch ${batch}`));
       lines.push(...enginesTable(rows, 'tfjs-webgpu', colours));
     }
+    const cold = ofScope.filter(({ start }) => start === 'cold');
+    if (cold.length === 0) continue;
+    lines.push('', colours.bold(`${TITLES[scope]}, from the start of a process`));
+    lines.push(...coldTable(cold, 'tfjs-webgpu', colours));
   }
   if (report.leftOut.length > 0) lines.push('', ...leftOutLines(report));
   return lines.join('\n');

@@ -2,19 +2,16 @@
 
 import { Argument, type Command } from 'commander';
 import { benchLadder, LADDER_NAMES, LADDERS, type Ladder, ladderRows } from '../../bench/ladder.js';
-import { measurePeak } from '../../bench/peak.js';
 import { TFJS_NAMES, type TfjsName } from '../../bench/peers/engines.js';
-import { type BenchReport, reportFrame } from '../../bench/report.js';
+import type { BenchReport } from '../../bench/report.js';
 import { ladderBars } from '../../bench/svg/bars.js';
 import { rooflineSvg } from '../../bench/svg/roofline.js';
 import { type ExitCode, UsageError } from '../../errors.js';
-import { Gpu } from '../../gpu/gpu.js';
-import { heedingInterrupts } from '../stopping.js';
 import { alignedRows } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { addBenchOptions, type BenchFlags, deliver, parseCount } from './options.js';
-import { createSteps } from './steps.js';
-import { exitCodeOf, headingOf, leftOutLines, msText, nmseText, peakLine, timesText } from './text.js';
+import { addBenchOptions, type BenchFlags, parseCount } from './options.js';
+import { type Benchmark, runBenchmark } from './run.js';
+import { headingOf, leftOutLines, msText, nmseText, peakLine, timesText } from './text.js';
 
 interface LadderFlags extends BenchFlags<TfjsName> {
   readonly batch: number;
@@ -49,35 +46,22 @@ export function addLadder(bench: Command, terminal: Terminal, finish: (code: Exi
     .action(async (ladder: Ladder) => finish(await climb(ladder, command.optsWithGlobals(), terminal)));
 }
 
-async function climb(ladder: Ladder, flags: LadderFlags, terminal: Terminal): Promise<ExitCode> {
-  const { adapter, batch, side, rounds, maxSeconds } = flags;
+function climb(ladder: Ladder, flags: LadderFlags, terminal: Terminal): Promise<ExitCode> {
+  const { batch, side, svg, roofline } = flags;
   const rungs = rungsOf(ladder, flags.rungs);
   const { signal } = terminal;
-  const gpu = await Gpu.open({ adapter });
-  const steps = createSteps(terminal);
-  try {
-    const [peak, measured] = await heedingInterrupts(terminal, async () => [
-      await measurePeak(gpu),
-      await benchLadder(gpu, ladder, rungs, { ...flags, signal, onStep: steps.show }),
-    ]);
-    const settings = { batch, side, rounds, maxSeconds };
-    const report: BenchReport = { ...reportFrame(`ladder ${ladder}`, gpu, settings), peak, ...measured };
-    steps.end();
-    await deliver(
-      report,
-      () => textOf(report, terminal),
-      [
-        [flags.svg, () => ladderBars(report)],
-        [flags.roofline, () => rooflineSvg(report)],
-      ],
-      flags,
-      terminal,
-    );
-    return exitCodeOf(report);
-  } finally {
-    steps.end();
-    gpu.dispose();
-  }
+  const benchmark: Benchmark = {
+    name: `ladder ${ladder}`,
+    settings: { batch, side },
+    peak: true,
+    measure: (gpu, onStep) => benchLadder(gpu, ladder, rungs, { ...flags, signal, onStep }),
+    text: (report) => textOf(report, terminal),
+    drawings: [
+      [svg, ladderBars],
+      [roofline, rooflineSvg],
+    ],
+  };
+  return runBenchmark(benchmark, flags, terminal);
 }
 
 function rungsOf(ladder: Ladder, wanted: readonly string[] | undefined): readonly string[] {

@@ -3,19 +3,16 @@
 import type { Command } from 'commander';
 import { plannedLayers } from '../../bench/layer_task.js';
 import { benchLayers } from '../../bench/layers.js';
-import { measurePeak } from '../../bench/peak.js';
 import { TFJS_NAMES, type TfjsName } from '../../bench/peers/engines.js';
-import { type BenchReport, type BenchResult, reportFrame } from '../../bench/report.js';
+import type { BenchReport, BenchResult } from '../../bench/report.js';
 import { layersBars } from '../../bench/svg/bars.js';
 import { rooflineSvg } from '../../bench/svg/roofline.js';
 import { type ExitCode, UsageError } from '../../errors.js';
-import { Gpu } from '../../gpu/gpu.js';
-import { heedingInterrupts } from '../stopping.js';
 import { alignedRows } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { addBenchOptions, type BenchFlags, deliver, parseCount } from './options.js';
-import { createSteps } from './steps.js';
-import { exitCodeOf, headingOf, leftOutLines, msText, nmseText, peakLine, timesText } from './text.js';
+import { addBenchOptions, type BenchFlags, parseCount } from './options.js';
+import { type Benchmark, runBenchmark } from './run.js';
+import { headingOf, leftOutLines, msText, nmseText, peakLine, timesText } from './text.js';
 
 interface LayersFlags extends BenchFlags<TfjsName> {
   readonly batch: number;
@@ -51,35 +48,22 @@ export function addLayers(bench: Command, terminal: Terminal, finish: (code: Exi
     .action(async () => finish(await layers(command.optsWithGlobals(), terminal)));
 }
 
-async function layers(flags: LayersFlags, terminal: Terminal): Promise<ExitCode> {
-  const { adapter, batch, side, rounds, maxSeconds } = flags;
+function layers(flags: LayersFlags, terminal: Terminal): Promise<ExitCode> {
+  const { batch, side, svg, roofline } = flags;
   checkLayers(flags.layers, side);
   const { signal } = terminal;
-  const gpu = await Gpu.open({ adapter });
-  const steps = createSteps(terminal);
-  try {
-    const [peak, measured] = await heedingInterrupts(terminal, async () => [
-      await measurePeak(gpu),
-      await benchLayers(gpu, { ...flags, signal, onStep: steps.show }),
-    ]);
-    const settings = { batch, side, rounds, maxSeconds };
-    const report: BenchReport = { ...reportFrame('layers', gpu, settings), peak, ...measured };
-    steps.end();
-    await deliver(
-      report,
-      () => textOf(report, terminal),
-      [
-        [flags.svg, () => layersBars(report)],
-        [flags.roofline, () => rooflineSvg(report)],
-      ],
-      flags,
-      terminal,
-    );
-    return exitCodeOf(report);
-  } finally {
-    steps.end();
-    gpu.dispose();
-  }
+  const benchmark: Benchmark = {
+    name: 'layers',
+    settings: { batch, side },
+    peak: true,
+    measure: (gpu, onStep) => benchLayers(gpu, { ...flags, signal, onStep }),
+    text: (report) => textOf(report, terminal),
+    drawings: [
+      [svg, layersBars],
+      [roofline, rooflineSvg],
+    ],
+  };
+  return runBenchmark(benchmark, flags, terminal);
 }
 
 function checkLayers(wanted: readonly string[] | undefined, side: number): void {
@@ -105,7 +89,7 @@ function textOf(report: BenchReport, { colours }: Terminal): string {
       return [ms(result), result && ours ? timesText(result.medianMs / ours.medianMs) : '-'];
     });
     const gflops = ours ? (ours.flops! / ours.medianMs / 1e6).toPrecision(3) : '-';
-    return [scope, ms(ours), gflops, nmseText(ours?.nmse ?? null, colours), ...theirs];
+    return [scope, ms(ours), gflops, nmseText(ours?.nmse, colours), ...theirs];
   });
   const heading = [
     'layer',

@@ -16,21 +16,29 @@ export interface BenchFlags<Peer extends PeerEngineName = PeerEngineName> {
   readonly svg?: string;
 }
 
+export interface BenchDefaults {
+  readonly rounds?: number;
+  readonly peers?: readonly PeerEngineName[];
+  /** Whether there is a drawing. */
+  readonly drawn?: boolean;
+}
+
 /** @param peers  that there are to choose from */
 export function addBenchOptions(
   command: Command,
   peers: readonly PeerEngineName[],
-  { rounds = 5 } = {},
+  { rounds = 5, peers: usual = PEERS_BY_DEFAULT, drawn = true }: BenchDefaults = {},
 ): Command {
-  return command
+  command
     .addOption(
       new Option('--peers <names>', `of ${peers.join(', ')}; or none`)
         .argParser((text) => (text === 'none' ? [] : parseList(text, peers)))
-        .default(PEERS_BY_DEFAULT, PEERS_BY_DEFAULT.join(',')),
+        .default(usual, usual.join(',')),
     )
     .option('--rounds <n>', 'turns of each engine; their median counts', parseCount, rounds)
-    .option('--max-seconds <n>', 'what takes an engine longer is cut short or left out', parseCount, 60)
-    .option('--svg <file>', 'draw the results as bars')
+    .option('--max-seconds <n>', 'what takes an engine longer is cut short or left out', parseCount, 60);
+  if (drawn) command.option('--svg <file>', 'draw the results as bars');
+  return command
     .option('--out <file>', 'write the results as JSON as well')
     .option('--json', 'print JSON and nothing else on stdout');
 }

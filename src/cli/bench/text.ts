@@ -4,6 +4,7 @@ import type { BenchReport, BenchResult } from '../../bench/report.js';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { alignedRows, wrapped } from '../table.js';
 import type { Colours } from '../terminal.js';
+import { byteText } from '../units.js';
 
 /** Above this NMSE against float64 a result is not another rounding but another result. f16 rounds at about 1e-7. */
 export const WRONG_NMSE = 1e-5;
@@ -23,7 +24,7 @@ export function peakLine({ peak }: BenchReport): string {
 /** That something of ours is wrong is a failure; that of a peer's is a result. */
 export function exitCodeOf({ results }: Pick<BenchReport, 'results'>): ExitCode {
   const ours = results.filter(({ engine }) => !/^(tfjs|onnxruntime)-/.test(engine));
-  const isRight = ours.every(({ nmse }) => nmse !== null && nmse <= WRONG_NMSE);
+  const isRight = ours.every(({ nmse }) => nmse === undefined || (nmse !== null && nmse <= WRONG_NMSE));
   return isRight ? EXIT_CODES.ok : EXIT_CODES.gpu;
 }
 
@@ -37,7 +38,8 @@ export function timesText(factor: number): string {
 }
 
 /** `8.1e-14`; what is wrong is called so. */
-export function nmseText(nmse: number | null, colours: Colours): string {
+export function nmseText(nmse: number | null | undefined, colours: Colours): string {
+  if (nmse === undefined) return '';
   if (nmse === null) return colours.red('WRONG: NaN');
   const text = nmse === 0 ? '0' : nmse.toExponential(1);
   return nmse <= WRONG_NMSE ? text : colours.red(`WRONG: ${text}`);
@@ -58,12 +60,31 @@ export function enginesTable(results: readonly BenchResult[], base: string, colo
   return alignedRows([heading, ...rows], [{}, right, right, right, right, right, {}]);
 }
 
+/** Engines that were started, with the most that each process held in memory. */
+export function coldTable(results: readonly BenchResult[], base: string, colours: Colours): string[] {
+  const compared = results.find(({ engine }) => engine === base);
+  const rows = results.map(({ engine, medianMs, minMs, maxMs, nmse, peakBytes }) => [
+    engine,
+    ...[medianMs, minMs, maxMs].map(msText),
+    compared ? timesText(compared.medianMs / medianMs) : '',
+    peakBytes === undefined ? '' : byteText(peakBytes),
+    nmseText(nmse, colours),
+  ]);
+  const heading = ['engine', 'ms', 'least', 'most', compared ? `${base} is 1x` : '', 'memory', 'NMSE'];
+  const right = { align: 'right' } as const;
+  return alignedRows([heading, ...rows], [{}, right, right, right, right, right, {}]);
+}
+
 /** What is not in the table, and why, one line a reason. */
 export function leftOutLines({ leftOut }: Pick<BenchReport, 'leftOut'>): string[] {
   const reasons = new Map<string, string[]>();
-  for (const { engine, scope, batch, reason } of leftOut) {
+  for (const { engine, scope, batch, side, start, reason } of leftOut) {
     const key = `${engine}: ${reason}`;
-    reasons.set(key, [...(reasons.get(key) ?? []), `${scope} of ${batch}`]);
+    const size = side === undefined ? '' : ` at ${side} px`;
+    reasons.set(key, [
+      ...(reasons.get(key) ?? []),
+      `${scope} of ${batch}${size}${start === 'cold' ? ', cold' : ''}`,
+    ]);
   }
   return [...reasons].flatMap(([reason, what]) => wrapped(`Left out  ${what.join(', ')}, ${reason}`, 100));
 }

@@ -1,0 +1,37 @@
+// vgg16 bench first: one engine's first pass, as `e2e --cold` starts it. Not for people, and not in the help.
+
+import { type Command, Option } from 'commander';
+import type { FirstPassEnd, FirstPassLine } from '../../bench/cold.js';
+import { type FirstPassRequest, firstPass } from '../../bench/first_pass.js';
+import { TFJS_NAMES } from '../../bench/peers/engines.js';
+import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import type { Terminal } from '../terminal.js';
+import { parseCount } from './options.js';
+
+export function addFirst(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
+  const command = bench
+    .command('first', { hidden: true })
+    .addOption(new Option('--engine <name>').choices(['vgg16-webgpu', ...TFJS_NAMES]).makeOptionMandatory())
+    .addOption(new Option('--scope <name>').choices(['convs', 'all']).makeOptionMandatory())
+    .requiredOption('--side <px>', '', parseCount)
+    .requiredOption('--weights <file>')
+    .action(async () => {
+      const end = await firstPass(
+        command.optsWithGlobals<FirstPassRequest>(),
+        ({ buffer, byteOffset, byteLength }) => {
+          const line: FirstPassLine = {
+            output: Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
+          };
+          terminal.print(JSON.stringify(line));
+        },
+      );
+      terminal.print(JSON.stringify(end satisfies FirstPassEnd));
+      finish(EXIT_CODES.ok);
+    });
+}
+
+/** Node's arguments for a process that does it. */
+export function firstPassCommand({ engine, scope, side, weights, adapter }: FirstPassRequest): string[] {
+  const asked = ['--engine', engine, '--scope', scope, '--side', String(side), '--weights', weights];
+  return [process.argv[1]!, ...(adapter ? ['--adapter', adapter] : []), 'bench', 'first', ...asked];
+}
