@@ -20,6 +20,15 @@ export interface AdapterOptions {
 }
 
 /**
+ * Subgroup matrices are a feature that Dawn calls unsafe, because it is in no standard yet, and on NVIDIA's cards they are of no
+ * use without f16, which Dawn keeps back there. Both only offer more: what is asked for of a device decides what it has.
+ */
+const ENABLED = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'];
+
+/** Dawn would round timestamps to 65,536 ns. */
+const DISABLED = ['timestamp_quantization'];
+
+/**
  * Dawn's instances by their flags and driver. They must outlive every object made from them, and must not hang on
  * `globalThis`, or Node may crash while it exits.
  */
@@ -59,8 +68,7 @@ async function request(flags: readonly string[]): Promise<GPUAdapter | undefined
  */
 export async function findAdapter(options: AdapterOptions = {}): Promise<FoundAdapter> {
   const wanted = options.adapter ?? (process.env.VGG16_ADAPTER || undefined);
-  // Without this Dawn rounds timestamps to 65,536 ns.
-  const flags = ['disable-dawn-features=timestamp_quantization'];
+  const flags = [`enable-dawn-features=${ENABLED.join(',')}`, `disable-dawn-features=${DISABLED.join(',')}`];
 
   if (wanted === 'null') {
     const adapter = await request([...flags, 'backend=null']);

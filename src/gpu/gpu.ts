@@ -16,10 +16,31 @@ export interface GpuInfo {
   readonly isSoftware: boolean;
   /** Threads of the smallest subgroup that a kernel may run in; 0 where subgroups cannot be used. */
   readonly minSubgroup: number;
+  /** And of the largest. */
+  readonly maxSubgroup: number;
+  /** The products of matrices that a subgroup computes in hardware; none where that cannot be used. */
+  readonly subgroupMatrixConfigs: readonly SubgroupMatrixConfig[];
 }
 
+/** A matrix (M,K) times one of (K,N), both of `componentType`; the product is of `resultComponentType`. */
+export interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** Dawn's own, in no standard yet. */
+export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix';
+
 /** Asked for wherever the adapter has them. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups'];
+const WANTED_FEATURES: readonly GPUFeatureName[] = [
+  'timestamp-query',
+  'shader-f16',
+  'subgroups',
+  SUBGROUP_MATRIX as GPUFeatureName,
+];
 
 /** WebGPU grants the spec's minimum unless asked for more; these are asked for as large as the adapter allows. */
 const WANTED_LIMITS = [
@@ -46,7 +67,7 @@ export interface GpuOptions extends AdapterOptions {
   /** Use no larger limits than these, though the adapter has them: how a lesser adapter would fare. */
   readonly atMost?: Partial<Record<WantedLimit, number>> | undefined;
   /** Do without these features, though the adapter has them: likewise. */
-  readonly without?: readonly GPUFeatureName[] | undefined;
+  readonly without?: readonly string[] | undefined;
 }
 
 /** An open device. Dispose of it, or the process does not end. */
@@ -91,8 +112,7 @@ export class Gpu {
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
     const { adapter, source } = await findAdapter(options);
-    const { without = [] } = options;
-    const features = WANTED_FEATURES.filter((name) => adapter.features.has(name) && !without.includes(name));
+    const features = wantedOf(adapter, options.without);
     const limits = Object.fromEntries(
       WANTED_LIMITS.map((name) => [name, Number(adapter.limits[name])]),
     ) as Record<WantedLimit, number>;
@@ -107,12 +127,11 @@ export class Gpu {
       throw new GpuError(`the adapter gives no device: ${messageOf(error)}`, { cause: error });
     }
     const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
-    // The null backend runs nothing, so that all that compiles will do for it.
-    const { subgroupMinSize, subgroupMaxSize } = adapter.info;
-    const smallest = source === 'null' ? subgroupMaxSize : subgroupMinSize;
-    const minSubgroup = features.includes('subgroups') ? (smallest ?? 0) : 0;
     const isSoftware = isFallbackAdapter === true || source !== 'system';
-    const info = { vendor, architecture, device: name, description, source, isSoftware, minSubgroup };
+    const info = {
+      ...{ vendor, architecture, device: name, description, source, isSoftware },
+      ...subgroupsOf(adapter, source, features),
+    };
     return new Gpu(device, info, new Set<string>(features), atMost(limits, options.atMost));
   }
 
@@ -242,6 +261,47 @@ export class Gpu {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function wantedOf({ features }: GPUAdapter, without: readonly string[] = []): GPUFeatureName[] {
+  const wanted = WANTED_FEATURES.filter((name) => features.has(name) && !without.includes(name));
+  // The one is refused without the other.
+  return wanted.filter(
+    (name) => name !== (SUBGROUP_MATRIX as GPUFeatureName) || wanted.includes('subgroups'),
+  );
+}
+
+/** The null backend runs nothing, so that all that compiles will do for it: it names no products, and takes any. */
+const NULL_PRODUCTS: readonly SubgroupMatrixConfig[] = [
+  { componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 },
+];
+
+/** What those features that the device has come to. */
+function subgroupsOf(
+  { info }: GPUAdapter,
+  source: AdapterSource,
+  features: readonly string[],
+): Pick<GpuInfo, 'minSubgroup' | 'maxSubgroup' | 'subgroupMatrixConfigs'> {
+  if (!features.includes('subgroups')) return { minSubgroup: 0, maxSubgroup: 0, subgroupMatrixConfigs: [] };
+  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
+  const products = source === 'null' ? NULL_PRODUCTS : Array.from(subgroupMatrixConfigs, plainConfig);
+  return {
+    minSubgroup: source === 'null' ? subgroupMaxSize : subgroupMinSize,
+    maxSubgroup: subgroupMaxSize,
+    subgroupMatrixConfigs: features.includes(SUBGROUP_MATRIX) ? products : [],
+  };
+}
+
+/** Dawn's have getters, which JSON would leave out. */
+function plainConfig({
+  componentType,
+  resultComponentType,
+  M,
+  N,
+  K,
+}: SubgroupMatrixConfig): SubgroupMatrixConfig {
+  return { componentType, resultComponentType, M, N, K };
 }
 
 function atMost(

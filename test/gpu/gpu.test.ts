@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceLostError, GpuError, NoAdapterError } from '../../src/errors.js';
 import { prepare, record } from '../../src/gpu/dispatch.js';
-import { Gpu } from '../../src/gpu/gpu.js';
+import { Gpu, SUBGROUP_MATRIX } from '../../src/gpu/gpu.js';
 import { specialise, tilingOf } from '../../src/gpu/pipelines.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { Timer } from '../../src/gpu/timer.js';
@@ -170,6 +170,26 @@ describe('Gpu', () => {
     expect(lesser.features.has('shader-f16')).toBe(false);
     await expect(lesser.pipelines.get(kernel)).rejects.toThrow(/^halves: line 1: .*f16/);
     lesser.dispose();
+  });
+
+  it('knows what subgroups can do, which is nothing where they are not used', async () => {
+    const here = gpu().info;
+    expect(here.minSubgroup).toBeLessThanOrEqual(here.maxSubgroup);
+    for (const { componentType, resultComponentType, ...sides } of here.subgroupMatrixConfigs) {
+      expect([typeof componentType, typeof resultComponentType]).toEqual(['string', 'string']);
+      expect(Object.keys(sides)).toEqual(['M', 'N', 'K']);
+      expect(Math.min(sides.M, sides.N, sides.K)).toBeGreaterThan(0);
+    }
+    const opened = async (without: readonly string[]) => {
+      const lesser = await Gpu.open({ adapter: 'null', without });
+      lesser.dispose();
+      const { minSubgroup, maxSubgroup, subgroupMatrixConfigs } = lesser.info;
+      return [minSubgroup, maxSubgroup, subgroupMatrixConfigs.length, lesser.features.has(SUBGROUP_MATRIX)];
+    };
+    expect(await opened([])).toEqual([128, 128, 1, true]);
+    expect(await opened(['shader-f16'])).toEqual([128, 128, 1, true]);
+    expect(await opened([SUBGROUP_MATRIX])).toEqual([128, 128, 0, false]);
+    expect(await opened(['subgroups'])).toEqual([0, 0, 0, false]);
   });
 
   it('refuses values that do not fill a shape, and views that do not fit', async () => {
