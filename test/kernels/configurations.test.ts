@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
 import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
+import { matrixTiling } from '../../src/kernels/conv3x3/subgroup_matrix.js';
 import { pointsOf, winogradFilter, winogradScratch } from '../../src/kernels/conv3x3/winograd.js';
 import {
   linearBackwardBias,
@@ -27,56 +28,85 @@ const LAYERS = planLayers(PAPER_WIDTHS, 224, 224, 'softmax');
 const inQuads = (shape: readonly number[]) => [...shape.slice(0, -1), padToQuad(shape.at(-1)!)];
 
 const DIRECT = CONV3X3_RUNGS.filter((rung) => !isWinograd(rung));
-/** Pixels and channels that a workgroup owns. */
-const tileOf = (rung: Conv3x3Rung): [BM: number, BN: number] =>
-  rung === '03_register_blocked' ? [64, 64] : rung === '04_vec4' ? [128, 4] : [16, 16];
-describe.each(withStorages(DIRECT))(
-  'conv3x3/$rung, weights as $weights',
-  ({ rung, weights, dtype, without }) => {
-    const gpu = useGpu({ adapter: 'null', without });
-    const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
-    it.each(convs)('$name, with and without ReLU', async ({ name: label, inputShape, shape }) => {
-      const O = shape[2]!;
-      const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
-      const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O], dtype);
-      expect(weightStorage(k)).toBe(weights);
-      const b = await Tensor.create(gpu(), 'b', [O]);
-      const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
-      for (const relu of [true, false]) {
-        const { dispatches } = await conv3x3(gpu(), { label, x, k, b, y, relu, rung });
-        const [dispatch] = dispatches;
-        const [columns, rows, more] = dispatch!.workgroups;
-        const [BM, BN] = tileOf(rung);
-        expect(columns * BN).toBeGreaterThanOrEqual(O);
-        expect(rows * more * BM).toBeGreaterThanOrEqual(shape[0]! * shape[1]!);
-      }
-      for (const tensor of [x, k, b, y]) tensor.dispose();
-    });
-
-    it('spreads more rows than one dimension of workgroups reaches', async () => {
-      // Rungs 01 and 02 own 16 rows a workgroup: 65535 of them end at a picture of 1024 x 1023 pixels. 04 owns 32 strips, and
-      // five pixels are two of them; of square pictures, none that can be bound would be large enough.
-      const [BM] = tileOf(rung);
-      const [H, W] = { 16: [1030, 1030], 64: [2049, 2049], 128: [2 ** 20, 5] }[BM] as [number, number];
-      const x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
-      const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4], dtype);
-      const b = await Tensor.create(gpu(), 'b', [4]);
-      const { dispatches } = await conv3x3(gpu(), {
-        label: 'wide',
-        x,
-        k,
-        b,
-        y: x.view('y', x.shape),
-        relu: true,
-        rung,
-      });
-      const [, rows, more] = dispatches[0]!.workgroups;
-      expect(more).toBe(2);
-      expect(rows * more * BM).toBeGreaterThanOrEqual(H * W);
-      for (const tensor of [x, k, b]) tensor.dispose();
-    });
-  },
+/** Pixels and channels that a workgroup owns; 16 x 16 where nothing is said. */
+const TILES: Partial<Record<Conv3x3Rung, [BM: number, BN: number]>> = {
+  '03_register_blocked': [64, 64],
+  '04_vec4': [128, 4],
+  '07_subgroup_matrix': [128, 64],
+};
+const tileOf = (rung: Conv3x3Rung) => TILES[rung] ?? [16, 16];
+/** 07 has no use for weights that are not f16. */
+const DIRECT_STORAGES = withStorages(DIRECT).filter(
+  ({ rung, weights }) => rung !== '07_subgroup_matrix' || weights === 'f16',
 );
+describe.each(DIRECT_STORAGES)('conv3x3/$rung, weights as $weights', ({ rung, weights, dtype, without }) => {
+  const gpu = useGpu({ adapter: 'null', without });
+  const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
+  it.each(convs)('$name, with and without ReLU', async ({ name: label, inputShape, shape }) => {
+    const O = shape[2]!;
+    const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
+    const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O], dtype);
+    expect(weightStorage(k)).toBe(weights);
+    const b = await Tensor.create(gpu(), 'b', [O]);
+    const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
+    for (const relu of [true, false]) {
+      const { dispatches } = await conv3x3(gpu(), { label, x, k, b, y, relu, rung });
+      const [dispatch] = dispatches;
+      const [columns, rows, more] = dispatch!.workgroups;
+      const [BM, BN] = tileOf(rung);
+      expect(columns * BN).toBeGreaterThanOrEqual(O);
+      expect(rows * more * BM).toBeGreaterThanOrEqual(shape[0]! * shape[1]!);
+    }
+    for (const tensor of [x, k, b, y]) tensor.dispose();
+  });
+
+  it('spreads more rows than one dimension of workgroups reaches', async () => {
+    // Rungs 01 and 02 own 16 rows a workgroup: 65535 of them end at a picture of 1024 x 1023 pixels. 07 owns 128, and one
+    // workgroup more than that many is all that can be bound; 04 owns 32 strips, of which that picture has two a row.
+    const [BM] = tileOf(rung);
+    const [H, W] = { 16: [1030, 1030], 64: [2049, 2049], 128: [2 ** 20, 8] }[BM] as [number, number];
+    const x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
+    const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4], dtype);
+    const b = await Tensor.create(gpu(), 'b', [4]);
+    const { dispatches } = await conv3x3(gpu(), {
+      label: 'wide',
+      x,
+      k,
+      b,
+      y: x.view('y', x.shape),
+      relu: true,
+      rung,
+    });
+    const [, rows, more] = dispatches[0]!.workgroups;
+    expect(more).toBe(2);
+    expect(rows * more * BM).toBeGreaterThanOrEqual(H * W);
+    for (const tensor of [x, k, b]) tensor.dispose();
+  });
+});
+
+describe.each([
+  { product: '16x16x16', maxSubgroup: 32 },
+  { product: '16x16x16', maxSubgroup: 64 },
+  { product: '16x8x16', maxSubgroup: 32 },
+  { product: '8x16x16', maxSubgroup: 32 },
+  { product: '16x8x8', maxSubgroup: 32 },
+  { product: '8x8x8', maxSubgroup: 32 },
+])('conv3x3/07_subgroup_matrix of $product, subgroups of $maxSubgroup', ({ product, maxSubgroup }) => {
+  const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
+  it.each(convs)('$name', async ({ name: label, inputShape, shape }) => {
+    const [M, N, K] = product.split('x').map(Number) as [number, number, number];
+    const config = { componentType: 'f16', resultComponentType: 'f32', M, N, K };
+    const card = { info: { ...gpu().info, isSoftware: false, maxSubgroup }, limits: gpu().limits };
+    const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
+    const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), shape[2]!], 'f16');
+    const b = await Tensor.create(gpu(), 'b', [shape[2]!]);
+    const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
+    const args = { label, x, k, b, y, relu: true, rung: '07_subgroup_matrix' } as const;
+    const { dispatches } = await conv3x3(gpu(), { ...args, tiling: matrixTiling(card, config) });
+    expect(dispatches[0]!.workgroups).toEqual([shape[2]! / 64, Math.ceil((shape[0]! * shape[1]!) / 128), 1]);
+    for (const tensor of [x, k, b, y]) tensor.dispose();
+  });
+});
 
 describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
   const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');

@@ -2,13 +2,14 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { GpuError } from '../../src/errors.js';
 import type { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
-import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
 import {
-  MIN_SUBGROUP,
-  pointsOf,
-  WINOGRAD_RUNGS,
-  winogradScratch,
-} from '../../src/kernels/conv3x3/winograd.js';
+  CONV3X3_RUNGS,
+  type Conv3x3Rung,
+  canRun,
+  conv3x3,
+  isWinograd,
+} from '../../src/kernels/conv3x3/conv3x3.js';
+import { pointsOf, WINOGRAD_RUNGS, winogradScratch } from '../../src/kernels/conv3x3/winograd.js';
 import { conv3x3 as reference } from '../../src/reference/conv3x3.js';
 import { maxPool2x2 } from '../../src/reference/maxpool2x2.js';
 import { expectClose } from '../support/allclose.js';
@@ -24,50 +25,49 @@ const TOLERANCE = { atol: 2e-5, rtol: 1e-5 };
 // large as x and y up to 9 products of points; with 4x4, 26 times, and weights of up to 55. Errors grow by far less, since
 // rounding errors cancel as well: the worst here are 1.2e-5 and 5.3e-5, and what is wrong is off by about 1.
 const WINOGRAD_TOLERANCE = { 2: { atol: 4e-5, rtol: 1e-5 }, 4: { atol: 2e-4, rtol: 1e-5 } };
-const lacks = (gpu: Gpu, rung: Conv3x3Rung) => rung === '06_subgroup' && gpu.info.minSubgroup < MIN_SUBGROUP;
+const lacks = (gpu: Gpu, rung: Conv3x3Rung) => !canRun(gpu, rung, 'f32');
+/** Those that compute in f32 throughout; the other has its own tests. */
+const RUNGS = CONV3X3_RUNGS.filter((rung) => rung !== '07_subgroup_matrix');
 const toleranceOf = (rung: Conv3x3Rung) =>
   isWinograd(rung) ? WINOGRAD_TOLERANCE[WINOGRAD_RUNGS[rung].side] : TOLERANCE;
 
-describe.each(withStorages(CONV3X3_RUNGS))(
-  'conv3x3/$rung, weights as $weights',
-  ({ rung, dtype, without }) => {
-    const gpu = useGpu({ without });
-    beforeEach(({ skip }) => {
-      skip(lacks(gpu(), rung), 'no subgroups of 8 threads here');
-    });
+describe.each(withStorages(RUNGS))('conv3x3/$rung, weights as $weights', ({ rung, dtype, without }) => {
+  const gpu = useGpu({ without });
+  beforeEach(({ skip }) => {
+    skip(lacks(gpu(), rung), 'no subgroups of 8 threads here');
+  });
 
-    it.each(casesFor(CONV3X3_CASES, dtype))(
-      '$N x $H x $W x $C -> $O: $why',
-      async ({ N, H, W, C, O, relu }) => {
-        const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
-        const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, dtype });
-        const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
-        const y = await poisoned(gpu(), 'y', [N, H, W, O]);
-        const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
-        await runConv3x3(gpu(), args);
-        const expected = reference(x.values, k.values, b.values, { N, H, W, C, O }, relu);
-        expectClose(await y.read(), expected, toleranceOf(rung));
-        for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
-      },
-    );
-
-    it('holds for outliers 20 times as large', async () => {
-      const [N, H, W, C, O] = [1, 7, 6, 12, 16];
-      const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 4, outliers: 20 });
-      const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 5, outliers: 20, dtype });
-      const b = await randomTensor(gpu(), 'b', [O], { seed: 6 });
+  it.each(casesFor(CONV3X3_CASES, dtype))(
+    '$N x $H x $W x $C -> $O: $why',
+    async ({ N, H, W, C, O, relu }) => {
+      const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
+      const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, dtype });
+      const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
       const y = await poisoned(gpu(), 'y', [N, H, W, O]);
-      const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: false, rung };
+      const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
       await runConv3x3(gpu(), args);
-      // Products of outliers reach 400 times the usual and cancel each other.
-      expectClose(await y.read(), reference(x.values, k.values, b.values, { N, H, W, C, O }, false), {
-        atol: isWinograd(rung) ? 1e-2 : 4e-3,
-        rtol: 1e-5,
-      });
+      const expected = reference(x.values, k.values, b.values, { N, H, W, C, O }, relu);
+      expectClose(await y.read(), expected, toleranceOf(rung));
       for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
+    },
+  );
+
+  it('holds for outliers 20 times as large', async () => {
+    const [N, H, W, C, O] = [1, 7, 6, 12, 16];
+    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 4, outliers: 20 });
+    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 5, outliers: 20, dtype });
+    const b = await randomTensor(gpu(), 'b', [O], { seed: 6 });
+    const y = await poisoned(gpu(), 'y', [N, H, W, O]);
+    const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu: false, rung };
+    await runConv3x3(gpu(), args);
+    // Products of outliers reach 400 times the usual and cancel each other.
+    expectClose(await y.read(), reference(x.values, k.values, b.values, { N, H, W, C, O }, false), {
+      atol: isWinograd(rung) ? 1e-2 : 4e-3,
+      rtol: 1e-5,
     });
-  },
-);
+    for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
+  });
+});
 
 describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
   const gpu = useGpu();

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError, WeightsError } from '../../src/errors.js';
 import { Gpu } from '../../src/gpu/gpu.js';
+import { canRun } from '../../src/kernels/conv3x3/conv3x3.js';
 import { layersOf, PAPER_WIDTHS } from '../../src/model/architecture.js';
 import { columnsPerPiece } from '../../src/model/network.js';
 import { VGG16 } from '../../src/model/vgg16.js';
@@ -105,6 +106,41 @@ describe('f16', () => {
     const model = await VGG16.load({ weights: path, gpu: gpu(), dtype: 'f16', rungs });
     await expectSame(model, await withRoundedKernels(path), [noise(64, 64, 3)], ALL);
     model.dispose();
+  });
+
+  it('multiplies matrices of f16 where that is asked for, and rounds what each layer reads', async ({
+    skip,
+  }) => {
+    skip(!canRun(gpu(), '07_subgroup_matrix', 'f16'), 'no subgroup matrices here');
+    const path = await written('matrices');
+    const picture = noise(64, 64, 6);
+    const rungs = { conv3x3: '07_subgroup_matrix' } as const;
+    const model = await VGG16.load({ weights: path, gpu: gpu(), dtype: 'f16', rungs });
+    const features = (await model.forward([picture], ['block5_pool'])).get('block5_pool')!;
+    const error = nmse(
+      features,
+      (await expected(await withRoundedKernels(path), [picture])).get('block5_pool')!,
+    );
+    // As above, of what thirteen convolutions read; more cancels, since rounded numbers of one sign meet weights of both.
+    expect(error).toBeLessThan(100 * 13 * 2 ** -25.6);
+    expect(error).toBeGreaterThan(2 ** -25.6 / 10);
+    model.dispose();
+    expect(gpu().liveBuffers).toBe(0);
+  });
+
+  it('is needed for that', async () => {
+    const path = await written('no matrices');
+    const nothing = await Gpu.open({ adapter: 'null' });
+    const model = await VGG16.load({
+      weights: path,
+      gpu: nothing,
+      rungs: { conv3x3: '07_subgroup_matrix' },
+    });
+    await expect(model.forward([noise(64, 64, 6)], ['block1_pool'])).rejects.toThrow(
+      "block1_conv1: 07_subgroup_matrix needs kernels kept as f16, not f32: load the network with dtype 'f16'",
+    );
+    model.dispose();
+    nothing.dispose();
   });
 
   it('takes half of the memory, but for biases', async () => {

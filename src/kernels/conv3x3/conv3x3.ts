@@ -11,7 +11,12 @@ import naive from './01_naive.wgsl';
 import tiled from './02_tiled.wgsl';
 import registerBlocked from './03_register_blocked.wgsl';
 import vec4 from './04_vec4.wgsl';
-import { launchWinograd, MIN_SUBGROUP, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from './winograd.js';
+import subgroupMatrix from './07_subgroup_matrix.wgsl';
+import { canRun, whyNot } from './requirements.js';
+import { matrixOf, matrixTiling } from './subgroup_matrix.js';
+import { launchWinograd, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from './winograd.js';
+
+export { canRun, whyNot } from './requirements.js';
 
 /** One pass, over pixels and channels. */
 const DIRECT_RUNGS = {
@@ -19,16 +24,17 @@ const DIRECT_RUNGS = {
   '02_tiled': tiled,
   '03_register_blocked': registerBlocked,
   '04_vec4': vec4,
+  '07_subgroup_matrix': subgroupMatrix,
 } as const;
 
 type DirectRung = keyof typeof DIRECT_RUNGS;
 export type Conv3x3Rung = DirectRung | WinogradRung;
 
-/** The ladder, slowest first. */
+/** The ladder, in the order of its numbers. Not every device can run all of it: see `canRun`. */
 export const CONV3X3_RUNGS = [
   ...(Object.keys(DIRECT_RUNGS) as DirectRung[]),
   ...(Object.keys(WINOGRAD_RUNGS) as WinogradRung[]),
-];
+].sort();
 
 /** Winograd's rungs read a kernel that was transformed before, and can take the largest of each 2x2 of what they compute. */
 export function isWinograd(rung: Conv3x3Rung): rung is WinogradRung {
@@ -38,10 +44,13 @@ export function isWinograd(rung: Conv3x3Rung): rung is WinogradRung {
 /** Fewer output channels than this, and there is too little to multiply for what the input's transform costs. */
 const MIN_WINOGRAD_CHANNELS = 16;
 
-/** The fastest rung for that many output channels on this adapter. */
+/**
+ * The fastest rung for that many output channels on this adapter, of those that compute in f32 throughout: `07_subgroup_matrix`,
+ * which rounds what it reads, is for those who ask for it.
+ */
 export function bestRung(gpu: Gpu, O: number): Conv3x3Rung {
   if (O < MIN_WINOGRAD_CHANNELS) return '04_vec4';
-  return gpu.info.minSubgroup >= MIN_SUBGROUP ? '06_subgroup' : '05_winograd_4x4';
+  return canRun(gpu, '06_subgroup', 'f32') ? '06_subgroup' : '05_winograd_4x4';
 }
 
 export interface Conv3x3Sizes {
@@ -63,7 +72,7 @@ export interface Conv3x3Arguments {
   readonly label: string;
   /** (N,H,W,C), C a multiple of 4. */
   readonly x: Tensor;
-  /** (3,3,C,O), O a multiple of 4, f32 or f16; for Winograd's rungs, what `winogradFilter` made of it. */
+  /** (3,3,C,O), O a multiple of 4, f32 or f16; for `07_subgroup_matrix` f16; for Winograd's rungs, what `winogradFilter` made of it. */
   readonly k: Tensor;
   /** (O) */
   readonly b: Tensor;
@@ -91,6 +100,8 @@ export interface Conv3x3Launch {
  */
 export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Conv3x3Launch> {
   const { label, x, k, b, y, relu, pool = false, rung, tiling = {} } = args;
+  const reason = whyNot(gpu, rung, k.dtype);
+  if (reason) throw new GpuError(`${label}: ${rung} ${reason}`);
   const [N, H, W, C] = expectSides(label, x, 4);
   const [, , , O] = expectSides(label, y, 4);
   expectShape(label, b, [O]);
@@ -105,9 +116,11 @@ export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Conv3x3
   const kernel: Kernel = {
     name: `conv3x3/${rung}`,
     wgsl: DIRECT_RUNGS[rung],
-    tiling,
     constants: { H, W, C, O, RELU: Number(relu) },
-    weights: weightStorage(k),
+    // 07 multiplies weights as they are stored, and widens none.
+    ...(rung === '07_subgroup_matrix'
+      ? { tiling: { ...matrixTiling(gpu, matrixOf(gpu)!), ...tiling } }
+      : { tiling, weights: weightStorage(k) }),
   };
   const columns = Math.ceil(O / tilingOf(kernel, 'BN'));
   // 04 owns whole strips of TM pixels, none of which goes on in the next row.

@@ -1,7 +1,6 @@
 // Launches the rungs of conv3x3 that are Winograd's: a kernel transformed once, then three passes over the tiles of y, in chunks
 // of as many tiles as memory is given for.
 
-import { GpuError } from '../../errors.js';
 import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
@@ -26,9 +25,6 @@ export const WINOGRAD_RUNGS = {
 } as const;
 
 export type WinogradRung = keyof typeof WINOGRAD_RUNGS;
-
-/** Threads of a subgroup that `06_subgroup` needs: a workgroup's rows of tiles. */
-export const MIN_SUBGROUP = 8;
 
 /**
  * What v and m are given each, in bytes. Larger gains nothing: at 224x224, 8 MiB are a fourth of the tiles of block1_conv2 and
@@ -88,11 +84,6 @@ export async function launchWinograd(
   sizes: Conv3x3Sizes,
 ): Promise<Conv3x3Launch> {
   const { label, rung } = args;
-  if (rung === '06_subgroup' && gpu.info.minSubgroup < MIN_SUBGROUP) {
-    throw new GpuError(
-      `${label}: ${rung} needs subgroups of at least ${MIN_SUBGROUP} threads, the adapter has ${gpu.info.minSubgroup || 'none'}`,
-    );
-  }
   const owned: Tensor[] = [];
   const own = (tensor: Tensor) => {
     owned.push(tensor);
