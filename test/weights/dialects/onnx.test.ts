@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { NodeToWrite } from '../../../src/bench/peers/onnx_writer.js';
 import { WeightsError } from '../../../src/errors.js';
 import { openWeights } from '../../../src/weights/open.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
-import { modelBytes, type NodeToWrite, tensorBytes } from '../protobuf_writer.js';
+import { modelBytes, tensorBytes } from '../onnx_writer.js';
 
 const folder = temporaryFolder();
 

@@ -1,11 +1,12 @@
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { field, varint } from '../../../src/bench/protobuf_writer.js';
 import { WeightsError } from '../../../src/errors.js';
 import { openOnnx } from '../../../src/weights/formats/onnx.js';
 import { openWeights } from '../../../src/weights/open.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
-import { field, modelBytes, tensorBytes, varint } from '../protobuf_writer.js';
+import { modelBytes, tensorBytes } from '../onnx_writer.js';
 
 const root = temporaryFolder();
 const folder = join(root, 'model');

@@ -1,0 +1,87 @@
+// The messages of an ONNX model as bytes: nodes, tensors, inputs and outputs, and the model around them.
+//
+//   ModelProto    ir_version 1   graph 7   opset_import 8
+//   GraphProto    node 1   name 2   initializer 5   input 11   output 12
+//   NodeProto     input 1   output 2   name 3   op_type 4   attribute 5
+//   Attribute     name 1   i 3   s 4   ints 8   type 20
+//   TensorProto   dims 1   data_type 2   name 8   raw_data 9
+//   ValueInfo     name 1   type 2 > tensor_type 1 > elem_type 1   shape 2 > dim 1 > dim_value 1   dim_param 2
+//
+// Source   https://github.com/onnx/onnx, onnx/onnx.proto
+
+import { field, fieldInPieces } from '../protobuf_writer.js';
+
+/** Both understood by every runtime since 2021. */
+const IR_VERSION = 8;
+const OPSET = 13;
+
+const FLOAT = 1;
+const ATTRIBUTE_TYPES = { int: 2, string: 3, ints: 7 } as const;
+
+export interface NodeToWrite {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes?: Readonly<Record<string, number | readonly number[] | string>>;
+}
+
+/** An input or output of singles; a size that is only known when the model runs has a name instead. */
+export interface ValueToWrite {
+  readonly name: string;
+  readonly shape: readonly (number | string)[];
+}
+
+export interface GraphToWrite {
+  readonly name: string;
+  readonly nodes: readonly NodeToWrite[];
+  readonly tensors: readonly (readonly Uint8Array[])[];
+  readonly input: ValueToWrite;
+  readonly output: ValueToWrite;
+}
+
+export function nodeBytes({ op, inputs, output, attributes = {} }: NodeToWrite): Buffer {
+  return Buffer.concat([
+    ...inputs.map((name) => field(1, name)),
+    field(2, output),
+    field(3, `${output}_node`),
+    field(4, op),
+    ...Object.entries(attributes).map(([name, value]) => field(5, attributeBytes(name, value))),
+  ]);
+}
+
+function attributeBytes(name: string, value: number | readonly number[] | string): Buffer {
+  const typed = (type: number, ...values: Buffer[]) =>
+    Buffer.concat([field(1, name), ...values, field(20, type)]);
+  if (typeof value === 'string') return typed(ATTRIBUTE_TYPES.string, field(4, value));
+  if (typeof value === 'number') return typed(ATTRIBUTE_TYPES.int, field(3, value));
+  return typed(ATTRIBUTE_TYPES.ints, ...value.map((number) => field(8, number)));
+}
+
+/** A TensorProto of singles: its numbers are a view of `values`, not a copy. */
+export function tensorInPieces(name: string, dims: readonly number[], values: Float32Array): Uint8Array[] {
+  return [
+    ...dims.map((size) => field(1, size)),
+    field(2, FLOAT),
+    field(8, name),
+    ...fieldInPieces(9, [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]),
+  ];
+}
+
+function valueBytes({ name, shape }: ValueToWrite): Buffer {
+  const dims = shape.map((size) => field(1, typeof size === 'string' ? field(2, size) : field(1, size)));
+  const tensorType = Buffer.concat([field(1, FLOAT), field(2, Buffer.concat(dims))]);
+  return Buffer.concat([field(1, name), field(2, field(1, tensorType))]);
+}
+
+/** The whole model; here its weights are copied, for the only time. */
+export function modelBytes({ name, nodes, tensors, input, output }: GraphToWrite): Uint8Array {
+  const graph = [
+    ...nodes.map((node) => field(1, nodeBytes(node))),
+    field(2, name),
+    ...tensors.flatMap((tensor) => fieldInPieces(5, tensor)),
+    field(11, valueBytes(input)),
+    field(12, valueBytes(output)),
+  ];
+  const opset = Buffer.concat([field(1, ''), field(2, OPSET)]);
+  return Buffer.concat([field(1, IR_VERSION), ...fieldInPieces(7, graph), field(8, opset)]);
+}
