@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { cacheFolder } from '../cache.js';
 import { EXIT_CODES, type ExitCode, VggError } from '../errors.js';
 import { Gpu, type GpuInfo } from '../gpu/gpu.js';
-import { verifyEmbeddedBase } from '../weights/embedded.js';
+import { isWithoutWeights, verifyEmbeddedBase } from '../weights/embedded.js';
 import {
   adviceFor,
   describeFeatures,
@@ -99,6 +99,7 @@ function versions(): Versions {
 }
 
 async function checkEmbeddedBase(): Promise<BaseFindings> {
+  if (isWithoutWeights()) return { ok: true, message: 'left out of this bundle, which is for benchmarks' };
   try {
     return { ok: true, message: await verifyEmbeddedBase() };
   } catch (error) {

@@ -23,16 +23,19 @@ export const EMBEDDED_BASE_SHA256 = 'da17aa8037a4c53c43f72ccf88dc7c646934e70709d
  */
 export function embeddedBasePath(module: string = import.meta.url): string {
   const start = dirname(fileURLToPath(module));
-  for (let folder = start; ; folder = dirname(folder)) {
-    if (packageName(folder) === PACKAGE) {
-      const path = join(folder, FILE);
-      if (existsSync(path)) return path;
-      throw new WeightsError(`${path}: no such file; install ${PACKAGE} again, or name a weights file`);
-    }
-    if (folder === dirname(folder)) {
-      throw new WeightsError(`no ${FILE}: the package ${PACKAGE} is not above ${start}; name a weights file`);
-    }
+  const found = packageAbove(start);
+  if (!found) {
+    throw new WeightsError(`no ${FILE}: the package ${PACKAGE} is not above ${start}; name a weights file`);
   }
+  const path = join(found.folder, FILE);
+  if (existsSync(path)) return path;
+  const again = found.isWithoutWeights ? 'this bundle leaves it out;' : `install ${PACKAGE} again, or`;
+  throw new WeightsError(`${path}: no such file; ${again} name a weights file`);
+}
+
+/** Whether this program is a bundle that leaves the base out on purpose: benchmarks make weights of their own. */
+export function isWithoutWeights(module: string = import.meta.url): boolean {
+  return packageAbove(dirname(fileURLToPath(module)))?.isWithoutWeights === true;
 }
 
 /**
@@ -50,10 +53,24 @@ export async function verifyEmbeddedBase(): Promise<string> {
   );
 }
 
-/** The name in a folder's package.json; undefined where it has none or nothing that can be read. */
-function packageName(folder: string): unknown {
+interface FoundPackage {
+  readonly folder: string;
+  readonly isWithoutWeights: boolean;
+}
+
+/** This package, where `start` is in it. */
+function packageAbove(start: string): FoundPackage | undefined {
+  for (let folder = start; ; folder = dirname(folder)) {
+    const manifest = readManifest(folder);
+    if (manifest?.name === PACKAGE) return { folder, isWithoutWeights: manifest.isWithoutWeights === true };
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+/** A folder's package.json; undefined where it has none or nothing that can be read. */
+function readManifest(folder: string): { name?: unknown; isWithoutWeights?: unknown } | undefined {
   try {
-    return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))?.name;
+    return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) ?? undefined;
   } catch {
     return undefined;
   }

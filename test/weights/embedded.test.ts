@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
-import { embeddedBasePath } from '../../src/weights/embedded.js';
+import { embeddedBasePath, isWithoutWeights } from '../../src/weights/embedded.js';
 import { decodeFloats, encodeFloats, findNonFinite, readFloats } from '../../src/weights/floats.js';
 import { openSafetensors } from '../../src/weights/safetensors.js';
 import type { WeightsSource } from '../../src/weights/source.js';
@@ -59,6 +59,16 @@ describe('the path of the embedded base', () => {
     const bundled = await thrownBy(() => embeddedBasePath(pathToFileURL(join(folder, 'app.js')).href));
     expect(bundled).toBeInstanceOf(WeightsError);
     expect(bundled.message).toContain(`the package vgg16-webgpu is not above ${folder}`);
+  });
+
+  test('is not looked for in a bundle that leaves it out', async () => {
+    mkdirSync(join(folder, 'bundle'));
+    write(join(folder, 'bundle'), 'package.json', '{"name":"vgg16-webgpu","isWithoutWeights":true}');
+    const module = pathToFileURL(join(folder, 'bundle', 'vgg16.js')).href;
+    expect([isWithoutWeights(module), isWithoutWeights()]).toEqual([true, false]);
+    expect((await thrownBy(() => embeddedBasePath(module))).message).toMatch(
+      /this bundle leaves it out; name a/,
+    );
   });
 });
 

@@ -114,24 +114,6 @@ export function loadTfjs(): Tfjs & { findBackend(name: 'wasm'): WasmBackend } {
   return installed('@tensorflow/tfjs-core');
 }
 
-/**
- * TensorFlow.js' own gradients, which its bundle for Node leaves out: bundled here from the modules it comes with. Their copy of
- * the operators runs on the same engine, which is one a process.
- */
-export async function loadGradients(): Promise<void> {
-  const { build } = await import('esbuild').catch(() => {
-    throw new UsageError("TensorFlow.js' gradients have to be bundled, by esbuild: npm install esbuild");
-  });
-  const { outputFiles } = await build({
-    entryPoints: [require.resolve('@tensorflow/tfjs-core/dist/register_all_gradients.js')],
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    write: false,
-  });
-  new Function('require', outputFiles[0]!.text)(require);
-}
-
 export function loadCpuKernels(): void {
   installed('@tensorflow/tfjs-backend-cpu');
 }

@@ -3,7 +3,8 @@
 import { GpuError } from '../../errors.js';
 import type { PeerDevice } from './tfjs.js';
 import { openWebgpu, type PeerBackend } from './tfjs_backends.js';
-import { loadGradients, type Optimizer, type Tensor, type Variable } from './tfjs_library.js';
+import { loadGradients } from './tfjs_gradients.js';
+import type { Optimizer, Tensor, Variable } from './tfjs_library.js';
 
 /** A dense layer to begin with: kernel (inputs, outputs), bias (outputs). ReLU follows all but the last. */
 export interface HeadLayer {
