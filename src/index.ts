@@ -30,6 +30,7 @@ export {
 } from './model/architecture.js';
 export type { Features } from './model/features.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
+export type { Rungs } from './model/launches.js';
 export type { LoadOptions } from './model/network.js';
 export type {
   ClassifyOptions,
@@ -38,7 +39,7 @@ export type {
   RunOptions,
   Vgg16Options,
 } from './model/options.js';
-export type { Rungs } from './model/plan.js';
+
 export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
 export { VGG16 } from './model/vgg16.js';

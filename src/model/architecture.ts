@@ -31,6 +31,12 @@ export const BASE_LAYERS = [
   { name: 'block5_pool', operation: 'maxpool2x2' },
 ] as const satisfies readonly { name: string; operation: Operation }[];
 
+/** Whether a pooling layer follows. */
+export function isPooled(name: string): boolean {
+  const next = BASE_LAYERS[1 + BASE_LAYERS.findIndex((layer) => layer.name === name)];
+  return next?.operation === 'maxpool2x2';
+}
+
 /** A layer of the base, or of the head: fc1 to fcN are its dense layers, `avgpool` comes before them where it averages. */
 export type LayerName = (typeof BASE_LAYERS)[number]['name'] | 'avgpool' | DenseName | 'softmax';
 

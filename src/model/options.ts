@@ -3,8 +3,9 @@
 import type { PictureError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { Framing } from '../image/framing.js';
+import type { Choices } from './choices.js';
+import type { Rungs } from './launches.js';
 import type { LoadOptions } from './network.js';
-import type { Rungs } from './plan.js';
 
 export interface Vgg16Options extends LoadOptions {
   /** A VGG16 in any format that `openWeights` reads, or a trained head or its run's folder. Without it, the embedded ImageNet base, which has no top. */
@@ -15,8 +16,13 @@ export interface Vgg16Options extends LoadOptions {
   readonly gpu?: Gpu | undefined;
   /** Which adapter to open, where none is shared: see `AdapterOptions`. */
   readonly adapter?: string | undefined;
-  /** Which rungs of the kernels' ladders to use; the best by default. */
+  /** Which rungs of the kernels' ladders to use, whatever was chosen. */
   readonly rungs?: Rungs | undefined;
+  /**
+   * Whether to use the kernels that `vgg16 tune` chose for this adapter, where it has, or which ones. By default it does, unless
+   * the environment has VGG16_TUNED=0.
+   */
+  readonly tuned?: boolean | Choices | undefined;
 }
 
 export interface RunOptions {

@@ -5,31 +5,13 @@ import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { type Shape, sizeOf, Tensor } from '../gpu/tensor.js';
 import { Timer } from '../gpu/timer.js';
-import { avgPool } from '../kernels/avgpool/avgpool.js';
-import {
-  bestRung,
-  type Conv3x3Rung,
-  type Conv3x3Scratch,
-  type Conv3x3Sizes,
-  conv3x3,
-  isWinograd,
-} from '../kernels/conv3x3/conv3x3.js';
-import { winogradScratch } from '../kernels/conv3x3/winograd.js';
-import { type LinearRung, linear } from '../kernels/linear/linear.js';
-import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { type Normalisation, normalise } from '../kernels/normalise/normalise.js';
 import { padToQuad } from '../kernels/shapes.js';
-import { softmax } from '../kernels/softmax/softmax.js';
 import { type LayerName, layersOf, type PlannedLayer, planLayers, type Widths } from './architecture.js';
+import { createScratch, type KernelWishes, launchLayer, paddedShape, planLaunches } from './launches.js';
 import type { Network } from './network.js';
 
-/** Which rung of each ladder a plan climbs to; the best by default. */
-export interface Rungs {
-  readonly conv3x3?: Conv3x3Rung;
-  readonly linear?: LinearRung;
-}
-
-export interface PlanRequest {
+export interface PlanRequest extends KernelWishes {
   /** Pictures in a pass. */
   readonly batch: number;
   readonly height: number;
@@ -38,7 +20,6 @@ export interface PlanRequest {
   readonly outputs: readonly LayerName[];
   /** Take the time of each layer. */
   readonly timed?: boolean;
-  readonly rungs?: Rungs;
 }
 
 /** Of each layer that was asked for, (batch, ...its shape), row-major. */
@@ -113,7 +94,7 @@ export class ForwardPlan {
 
       const compiling = launches.map(async (launch, i) => {
         const x = i === 0 ? input : outputs[i - 1]!;
-        const launched = await launchLayer(gpu, network, launch, x, outputs[i]!, request, scratch);
+        const launched = await launchLayer(gpu, network, launch, x, outputs[i]!, scratch);
         owned.push(...launched.scratch);
         return launched.dispatches;
       });
@@ -229,93 +210,6 @@ function lastOf(widths: Widths, outputs: readonly LayerName[]): LayerName {
     .map(({ name }) => name)
     .filter((name) => outputs.includes(name))
     .at(-1)!;
-}
-
-/** Of a batch, with channels padded to quads. */
-function paddedShape(batch: number, shape: readonly number[]): number[] {
-  return [batch, ...shape.slice(0, -1), padToQuad(shape[shape.length - 1]!)];
-}
-
-/** One layer, or a convolution and the pooling behind it. */
-interface LayerLaunch {
-  readonly first: PlannedLayer;
-  readonly last: PlannedLayer;
-  /** Of a convolution. */
-  readonly conv?: { readonly rung: Conv3x3Rung; readonly sizes: Conv3x3Sizes };
-}
-
-/**
- * Layers in order, as they are launched. Winograd's rungs pool what they compute, unless the convolution's own result is
- * asked for, or its own time.
- */
-function planLaunches(
-  gpu: Gpu,
-  layers: readonly PlannedLayer[],
-  { batch, outputs, timed, rungs = {} }: PlanRequest,
-): LayerLaunch[] {
-  const launches: LayerLaunch[] = [];
-  for (const layer of layers) {
-    const before = launches.at(-1);
-    const isFused = layer.operation === 'maxpool2x2' && before?.conv && isWinograd(before.conv.rung);
-    if (isFused && !timed && !outputs.includes(before.first.name)) {
-      launches[launches.length - 1] = { ...before, last: layer };
-    } else if (layer.operation === 'conv3x3') {
-      const [[H, W, C], O] = [layer.inputShape as [number, number, number], layer.shape[2]!];
-      const sizes = { N: batch, H, W, C: padToQuad(C), O: padToQuad(O) };
-      const rung = rungs.conv3x3 ?? bestRung(gpu, sizes.O);
-      launches.push({ first: layer, last: layer, conv: { rung, sizes } });
-    } else {
-      launches.push({ first: layer, last: layer });
-    }
-  }
-  return launches;
-}
-
-/** As much as the launch needs that needs most: they run one after another. */
-async function createScratch(
-  create: (label: string, shape: Shape) => Promise<Tensor>,
-  launches: readonly LayerLaunch[],
-): Promise<Conv3x3Scratch | undefined> {
-  const wanted = launches.flatMap(({ conv }) =>
-    conv && isWinograd(conv.rung) ? [winogradScratch(conv.rung, conv.sizes)] : [],
-  );
-  if (wanted.length === 0) return undefined;
-  return {
-    v: await create('transformed input', [Math.max(...wanted.map(({ v }) => v))]),
-    m: await create('products', [Math.max(...wanted.map(({ m }) => m))]),
-  };
-}
-
-async function launchLayer(
-  gpu: Gpu,
-  network: Network,
-  { first: { name, operation, shape, relu }, last, conv }: LayerLaunch,
-  x: Tensor,
-  y: Tensor,
-  { batch, rungs = {} }: PlanRequest,
-  scratch: Conv3x3Scratch | undefined,
-): Promise<{ dispatches: Dispatch[]; scratch: Tensor[] }> {
-  const label = name;
-  switch (operation) {
-    case 'conv3x3': {
-      const { rung } = conv!;
-      const { b } = network.layers.get(name)!;
-      const k = await network.convKernel(gpu, name, rung);
-      return conv3x3(gpu, { label, x, k, b, y, relu, pool: last.name !== name, rung, scratch });
-    }
-    case 'maxpool2x2':
-      return { dispatches: await maxPool2x2(gpu, { label, x, y }), scratch: [] };
-    case 'avgpool':
-      return { dispatches: await avgPool(gpu, { label, x, y }), scratch: [] };
-    case 'linear': {
-      const { pieces, b } = network.layers.get(name)!;
-      const flat = x.view(`${name} input`, [batch, x.size / batch]);
-      const rung = rungs.linear && { rung: rungs.linear };
-      return linear(gpu, { label, x: flat, pieces, b, y, relu, ...rung });
-    }
-    case 'softmax':
-      return { dispatches: await softmax(gpu, { label, x, y, classes: shape[0]! }), scratch: [] };
-  }
 }
 
 /** WebGPU copies whole words. */

@@ -4,8 +4,9 @@
 import { UsageError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { Normalisation } from '../kernels/normalise/normalise.js';
+import type { KernelWishes } from './launches.js';
 import type { Network } from './network.js';
-import { ForwardPlan, type PassResults, type PlanRequest, type Rungs } from './plan.js';
+import { ForwardPlan, type PassResults, type PlanRequest } from './plan.js';
 
 /** One computes, one waits for it to end. */
 const MOST_PASSES = 2;
@@ -30,7 +31,7 @@ export class Runner {
     private readonly gpu: Gpu,
     private readonly network: Network,
     private readonly normalisation: Normalisation,
-    private readonly rungs: Rungs,
+    private readonly wishes: KernelWishes,
   ) {}
 
   /**
@@ -94,8 +95,8 @@ export class Runner {
     this.#plan?.plan.dispose();
     this.#plan = undefined;
     const plan = await ForwardPlan.create(this.gpu, this.network, this.normalisation, {
+      ...this.wishes,
       ...request,
-      rungs: this.rungs,
     });
     this.#plan = { key, plan };
     return plan;

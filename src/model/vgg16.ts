@@ -17,12 +17,14 @@ import {
   type Widths,
 } from './architecture.js';
 import { checkCount, concatenated } from './batches.js';
+import { Choices } from './choices.js';
+import { type FoundChoices, readChoices } from './choices_file.js';
 import { type Answer, eachResult } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
+import { deviationsOf, type Rungs } from './launches.js';
 import { Network } from './network.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions, RunOptions, Vgg16Options } from './options.js';
-import type { Rungs } from './plan.js';
 import { type Prediction, topPredictions } from './predictions.js';
 import { NORMALISATIONS } from './preprocess.js';
 import { type LayerTiming, profile } from './profile.js';
@@ -40,12 +42,14 @@ export class VGG16 {
   readonly preprocess: Preprocess;
   /** One for each class; empty without a classifier. */
   readonly labels: readonly Label[];
-  /** What was taken for granted of a weights file that does not say it, a line each. */
+  /** What was taken for granted of a weights file that does not say it, and choices that are left aside: a line each. */
   readonly notes: readonly string[];
   /** How wide each layer is. */
   readonly widths: Widths;
-  /** The rungs that were asked for; the best for others. */
+  /** The rungs that were asked for. */
   readonly rungs: Rungs;
+  /** What was chosen by measuring; it counts where no rung was asked for. */
+  readonly choices: Choices;
   readonly #runner: Runner;
   readonly #ownsGpu: boolean;
 
@@ -55,6 +59,7 @@ export class VGG16 {
     { path, base, notes }: OpenedWeights,
     { dense, classes, preprocess }: Vgg16Weights,
     options: Vgg16Options,
+    { choices, fault }: FoundChoices,
   ) {
     const outputs = dense.at(-1)?.outputs;
     this.path = path;
@@ -62,10 +67,11 @@ export class VGG16 {
     this.dtype = network.dtype;
     this.preprocess = preprocess;
     this.labels = outputs === undefined ? [] : labelsFor(outputs, classes);
-    this.notes = notes;
+    this.notes = fault === undefined ? notes : [...notes, fault];
     this.widths = network.widths;
     this.rungs = options.rungs ?? {};
-    this.#runner = new Runner(gpu, network, NORMALISATIONS[preprocess], this.rungs);
+    this.choices = choices;
+    this.#runner = new Runner(gpu, network, NORMALISATIONS[preprocess], { rungs: this.rungs, choices });
     this.#ownsGpu = options.gpu === undefined;
   }
 
@@ -81,7 +87,7 @@ export class VGG16 {
       options.signal?.throwIfAborted();
       gpu = options.gpu ?? (await Gpu.open({ adapter: options.adapter }));
       const network = await Network.load(gpu, weights, options);
-      return new VGG16(gpu, network, source, weights, options);
+      return new VGG16(gpu, network, source, weights, options, await choicesFor(gpu, network.dtype, options));
     } catch (error) {
       if (!options.gpu) gpu?.dispose();
       throw error;
@@ -181,16 +187,24 @@ export class VGG16 {
     return planLayers(this.widths, height, width, until);
   }
 
+  /** Which layers up to `until` tuned kernels compute, and how, as a text; undefined where they make no difference. @throws UsageError */
+  deviations(batch: number, height: number, width: number, until: LayerName): string | undefined {
+    const { gpu, rungs, choices } = this;
+    return deviationsOf(gpu, this.layers(height, width, until), { batch, rungs, choices });
+  }
+
   /**
    * The results of several layers for pictures that already have the network's size, in one forward pass.
    *
    * @param pictures  all of one size
+   * @param choicesFor  the batch whose tuned kernels are taken: the last batch of many may be short, and must round as the others
    * @returns for each output, (N, ...its shape), row-major
    * @throws UsageError, GpuError, DeviceLostError
    */
   async forward(
     pictures: readonly Picture[],
     outputs: readonly LayerName[],
+    { choicesFor = pictures.length }: { choicesFor?: number } = {},
   ): Promise<Map<LayerName, Float32Array>> {
     const first = pictures[0];
     if (!first || outputs.length === 0) throw new UsageError('forward() needs a picture and a layer');
@@ -203,7 +217,7 @@ export class VGG16 {
     }
     const named = outputs.map((name) => layerNamed(name, this.widths));
     return this.#runner.run(
-      { batch: pictures.length, height, width, outputs: named },
+      { batch: pictures.length, height, width, outputs: named, choicesFor },
       concatenated(pictures),
     );
   }
@@ -254,6 +268,12 @@ export class VGG16 {
       if (gpu.info.source !== 'null') checkFinite(output, results);
     });
   }
+}
+
+async function choicesFor(gpu: Gpu, dtype: TensorDtype, { tuned }: Vgg16Options): Promise<FoundChoices> {
+  if (tuned instanceof Choices) return { choices: tuned, fault: undefined };
+  const isWanted = tuned ?? process.env.VGG16_TUNED !== '0';
+  return isWanted ? readChoices(gpu, dtype) : { choices: Choices.NONE, fault: undefined };
 }
 
 function many(input: PictureInput | readonly PictureInput[]): readonly PictureInput[] {

@@ -83,6 +83,8 @@ export interface Conv3x3Arguments {
   readonly pool?: boolean;
   readonly rung: Conv3x3Rung;
   readonly tiling?: Readonly<Record<string, number>>;
+  /** What v and m of Winograd's passes may take each, in bytes; `SCRATCH_BYTES` by default. */
+  readonly scratchBytes?: number | undefined;
   /** As large as `winogradScratch` says, or larger; without it, the launch has its own. */
   readonly scratch?: Conv3x3Scratch | undefined;
 }

@@ -27,10 +27,10 @@ export const WINOGRAD_RUNGS = {
 export type WinogradRung = keyof typeof WINOGRAD_RUNGS;
 
 /**
- * What v and m are given each, in bytes. Larger gains nothing: at 224x224, 8 MiB are a fourth of the tiles of block1_conv2 and
- * all those of the layers from block3 on; and a CPU's cache holds little more.
+ * What v and m are given each, in bytes, unless a launch says otherwise. At 224x224, 8 MiB are a fourth of the tiles of
+ * block1_conv2 and all those of the layers from block3 on; a CPU's cache holds little more.
  */
-const SCRATCH_BYTES = 8 * 2 ** 20;
+export const SCRATCH_BYTES = 8 * 2 ** 20;
 
 /** Chunks are whole numbers of what a workgroup of any product owns, so that none but the last has a rest. */
 const TILES_STEP = 32;
@@ -41,18 +41,26 @@ export function pointsOf(rung: WinogradRung): number {
 }
 
 /** Tiles of y, and how many of them go through the passes at a time. */
-function chunksOf(rung: WinogradRung, { N, H, W, C, O }: Conv3x3Sizes): { tiles: number; chunk: number } {
+export function chunksOf(
+  rung: WinogradRung,
+  { N, H, W, C, O }: Conv3x3Sizes,
+  scratchBytes = SCRATCH_BYTES,
+): { tiles: number; chunk: number } {
   const { side } = WINOGRAD_RUNGS[rung];
   const tiles = N * Math.ceil(H / side) * Math.ceil(W / side);
-  const most = Math.floor(SCRATCH_BYTES / (4 * pointsOf(rung) * Math.max(C, O) * TILES_STEP));
+  const most = Math.floor(scratchBytes / (4 * pointsOf(rung) * Math.max(C, O) * TILES_STEP));
   const chunks = Math.ceil(tiles / (TILES_STEP * Math.max(1, most)));
   const even = Math.ceil(tiles / chunks / TILES_STEP) * TILES_STEP;
   return { tiles, chunk: Math.min(tiles, even) };
 }
 
 /** How many numbers the transformed input and the products of a launch have. */
-export function winogradScratch(rung: WinogradRung, sizes: Conv3x3Sizes): { v: number; m: number } {
-  const { chunk } = chunksOf(rung, sizes);
+export function winogradScratch(
+  rung: WinogradRung,
+  sizes: Conv3x3Sizes,
+  scratchBytes?: number,
+): { v: number; m: number } {
+  const { chunk } = chunksOf(rung, sizes, scratchBytes);
   return { v: pointsOf(rung) * chunk * sizes.C, m: pointsOf(rung) * chunk * sizes.O };
 }
 
@@ -83,19 +91,19 @@ export async function launchWinograd(
   args: Conv3x3Arguments & { readonly rung: WinogradRung },
   sizes: Conv3x3Sizes,
 ): Promise<Conv3x3Launch> {
-  const { label, rung } = args;
+  const { label, rung, scratchBytes } = args;
   const owned: Tensor[] = [];
   const own = (tensor: Tensor) => {
     owned.push(tensor);
     return tensor;
   };
   try {
-    const wanted = winogradScratch(rung, sizes);
+    const wanted = winogradScratch(rung, sizes, scratchBytes);
     const scratch = args.scratch ?? {
       v: own(await Tensor.create(gpu, `${label} transformed input`, [wanted.v])),
       m: own(await Tensor.create(gpu, `${label} products`, [wanted.m])),
     };
-    const { tiles, chunk } = chunksOf(rung, sizes);
+    const { tiles, chunk } = chunksOf(rung, sizes, scratchBytes);
     const passes: Promise<Dispatch[]>[] = [];
     for (let start = 0; start < tiles; start += chunk) {
       const where = new Uint32Array([start, sizes.H, sizes.W, sizes.C, sizes.O]);

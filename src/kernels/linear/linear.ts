@@ -29,6 +29,11 @@ export type LinearRung = keyof typeof LINEAR_RUNGS;
 /** Up to this batch a fully connected layer is a matrix times a few vectors. */
 export const GEMV_MAX_BATCH = 8;
 
+/** The fastest rung for that many rows of x. */
+export function bestLinearRung(N: number): LinearRung {
+  return N <= GEMV_MAX_BATCH ? '03_gemv' : '04_register_blocked';
+}
+
 export interface LinearArguments {
   /** The layer's name; errors begin with it. */
   readonly label: string;
@@ -42,6 +47,8 @@ export interface LinearArguments {
   readonly y: Tensor;
   readonly relu: boolean;
   readonly rung?: LinearRung;
+  /** About how many workgroups `03_gemv` or `04_register_blocked` spreads its products over. */
+  readonly workgroups?: number | undefined;
 }
 
 /**
@@ -57,7 +64,7 @@ export async function linear(gpu: Gpu, args: LinearArguments): Promise<LinearLau
   expectShape(label, b, [O]);
   expectPieces(label, pieces, [D, O], WEIGHT_DTYPES);
 
-  const rung = args.rung ?? (N <= GEMV_MAX_BATCH ? '03_gemv' : '04_register_blocked');
+  const rung = args.rung ?? bestLinearRung(N);
   const tensors: Tensor[] = [];
   try {
     const dispatches = await launch(gpu, args, rung, [N, D, O], async (name, shape) => {
@@ -135,9 +142,9 @@ async function launchGemv(
   [N, D, O]: Sizes,
   scratch: Scratch,
 ): Promise<Promise<Dispatch>[]> {
-  const { label, x, pieces } = args;
+  const { label, x, pieces, workgroups = GEMV_WORKGROUPS } = args;
   const columns = 4 * tilingOf({ name: 'linear/03_gemv', wgsl: gemv }, 'THREADS');
-  const { DEPTH, SLICES } = sliced(D, GEMV_WORKGROUPS, Math.ceil(O / columns));
+  const { DEPTH, SLICES } = sliced(D, workgroups, Math.ceil(O / columns));
   const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
   const products = pieces.map((piece) => {
     const kernel: Kernel = {
@@ -169,7 +176,7 @@ async function launchBlocked(
   const [name, wgsl] = ['linear/04_register_blocked', registerBlocked];
   const columns = tilingOf({ name, wgsl }, 'BN');
   const rows = Math.ceil(N / tilingOf({ name, wgsl }, 'BM'));
-  const workgroups = BLOCKED_WORKGROUPS[gpu.info.isSoftware ? 'software' : 'hardware'];
+  const workgroups = args.workgroups ?? BLOCKED_WORKGROUPS[gpu.info.isSoftware ? 'software' : 'hardware'];
   const { DEPTH, SLICES } = sliced(D, workgroups, rows * Math.ceil(O / columns));
   const xt = await scratch(`${label} input, turned`, [D, padToQuad(N)]);
   const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);

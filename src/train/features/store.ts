@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { makeFolders, refusing } from '../../disk.js';
 import { OutputError } from '../../errors.js';
-import type { Rungs } from '../../model/plan.js';
+import type { Rungs } from '../../model/launches.js';
 import { atMost } from './ahead.js';
 import { decodeEntry, encodeEntry } from './entry.js';
 

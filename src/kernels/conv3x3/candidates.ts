@@ -1,0 +1,78 @@
+// Which rungs and tilings may be the fastest, on one adapter or another: what a tuner tries, and all that it may have chosen.
+
+import type { Gpu } from '../../gpu/gpu.js';
+import { bestRung, type Conv3x3Rung, type Conv3x3Sizes, isWinograd } from './conv3x3.js';
+import { chunksOf, MIN_SUBGROUP, SCRATCH_BYTES } from './winograd.js';
+
+/** How a convolution is computed: all that decides its time, and how it rounds. */
+export interface Conv3x3Choice {
+  readonly rung: Conv3x3Rung;
+  /** As `Conv3x3Arguments.tiling`. */
+  readonly tiling?: Readonly<Record<string, number>>;
+  readonly scratchBytes?: number;
+}
+
+interface Candidate {
+  readonly rung: Conv3x3Rung;
+  /** In the order in which they are tried. */
+  readonly tilings: readonly Readonly<Record<string, number>>[];
+  readonly runsOn?: (gpu: Gpu) => boolean;
+}
+
+/** Not 01 and 02, which are there to be read. */
+const CANDIDATES: readonly Candidate[] = [
+  {
+    rung: '06_subgroup',
+    tilings: [{}, { BN: 64 }, { BN: 256 }],
+    runsOn: ({ info }) => info.minSubgroup >= MIN_SUBGROUP,
+  },
+  { rung: '05_winograd_4x4', tilings: [{}, { BM: 64 }, { BM: 32, BN: 32 }] },
+  { rung: '05_winograd_2x2', tilings: [{}, { BM: 64 }] },
+  { rung: '04_vec4', tilings: [{}, { BN: 16 }, { BM: 32, BN: 32 }] },
+  { rung: '03_register_blocked', tilings: [{}, { BM: 128 }, { BM: 32, BN: 32 }] },
+];
+
+/** Of Winograd's v and m each; tried on the tiling that is best with `SCRATCH_BYTES`. A graphics card may want it all at once. */
+const SCRATCH_SIZES = [2, 32, 64].map((mebibytes) => mebibytes * 2 ** 20);
+
+/** What is chosen without a tuner. */
+export function defaultConv3x3(gpu: Gpu, { O }: Pick<Conv3x3Sizes, 'O'>): Conv3x3Choice {
+  return { rung: bestRung(gpu, O) };
+}
+
+/** The default first. */
+export function conv3x3Candidates(gpu: Gpu, sizes: Conv3x3Sizes): Conv3x3Choice[] {
+  const first = defaultConv3x3(gpu, sizes);
+  const all = CANDIDATES.filter(({ runsOn }) => runsOn?.(gpu) ?? true).flatMap(({ rung, tilings }) =>
+    tilings.map((tiling) => (Object.keys(tiling).length === 0 ? { rung } : { rung, tiling })),
+  );
+  // Of a tile that is mostly empty nothing is to be hoped.
+  const others = all.filter(({ tiling }) => (tiling?.BN ?? 0) < 2 * sizes.O);
+  return [first, ...others.filter((choice) => !isSame(choice, first))];
+}
+
+/** The same with other amounts of scratch, as far as these make other chunks. */
+export function conv3x3Variants(choice: Conv3x3Choice, sizes: Conv3x3Sizes): Conv3x3Choice[] {
+  const { rung } = choice;
+  if (!isWinograd(rung)) return [];
+  const chunk = (bytes: number) => chunksOf(rung, sizes, bytes).chunk;
+  const tried = new Set([chunk(SCRATCH_BYTES)]);
+  return SCRATCH_SIZES.flatMap((scratchBytes) => {
+    if (tried.has(chunk(scratchBytes))) return [];
+    tried.add(chunk(scratchBytes));
+    return [{ ...choice, scratchBytes }];
+  });
+}
+
+/** Whether a tuner may choose this here; of what is read from a file, nothing else is believed. */
+export function isConv3x3Candidate(gpu: Gpu, sizes: Conv3x3Sizes, choice: Conv3x3Choice): boolean {
+  return conv3x3Candidates(gpu, sizes).some((candidate) =>
+    [candidate, ...conv3x3Variants(candidate, sizes)].some((variant) => isSame(variant, choice)),
+  );
+}
+
+function isSame(a: Conv3x3Choice, b: Conv3x3Choice): boolean {
+  const text = ({ rung, tiling = {}, scratchBytes = SCRATCH_BYTES }: Conv3x3Choice) =>
+    JSON.stringify([rung, Object.entries(tiling).sort(), scratchBytes]);
+  return text(a) === text(b);
+}

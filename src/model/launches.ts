@@ -1,0 +1,171 @@
+// A plan's layers as they are launched: which kernels each takes, which of them are one, what memory they share.
+
+import type { Dispatch } from '../gpu/dispatch.js';
+import type { Gpu } from '../gpu/gpu.js';
+import type { Shape, Tensor } from '../gpu/tensor.js';
+import { avgPool } from '../kernels/avgpool/avgpool.js';
+import { type Conv3x3Choice, defaultConv3x3 } from '../kernels/conv3x3/candidates.js';
+import {
+  type Conv3x3Rung,
+  type Conv3x3Scratch,
+  type Conv3x3Sizes,
+  conv3x3,
+  isWinograd,
+} from '../kernels/conv3x3/conv3x3.js';
+import { winogradScratch } from '../kernels/conv3x3/winograd.js';
+import { defaultLinear, type LinearChoice } from '../kernels/linear/candidates.js';
+import { type LinearRung, linear } from '../kernels/linear/linear.js';
+import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
+import { padToQuad } from '../kernels/shapes.js';
+import { softmax } from '../kernels/softmax/softmax.js';
+import { isPooled, type LayerName, type PlannedLayer } from './architecture.js';
+import { Choices, type ConvShape, type DenseShape } from './choices.js';
+import type { Network } from './network.js';
+
+/** Which rung of each ladder a plan climbs to, for all layers alike. */
+export interface Rungs {
+  readonly conv3x3?: Conv3x3Rung;
+  readonly linear?: LinearRung;
+}
+
+/** Which kernels are taken: the rungs that are named; else what was chosen for a shape; else the default. */
+export interface KernelWishes {
+  readonly rungs?: Rungs;
+  readonly choices?: Choices;
+  /** The batch whose choices count, where it is not the plan's own. */
+  readonly choicesFor?: number;
+}
+
+interface LaunchRequest extends KernelWishes {
+  readonly batch: number;
+  readonly outputs: readonly LayerName[];
+  readonly timed?: boolean;
+}
+
+/** One layer, or a convolution and the pooling behind it. */
+export interface LayerLaunch {
+  readonly first: PlannedLayer;
+  readonly last: PlannedLayer;
+  readonly conv?: { readonly choice: Conv3x3Choice; readonly sizes: Conv3x3Sizes };
+  readonly dense?: { readonly choice: LinearChoice; readonly shape: DenseShape };
+}
+
+export function convShapeOf({ name, inputShape, shape }: PlannedLayer, N: number): ConvShape {
+  const [H, W, C] = inputShape as [number, number, number];
+  return { N, H, W, C: padToQuad(C), O: padToQuad(shape[2]!), pooled: isPooled(name) };
+}
+
+/** @param before  the layer before this one, whose channels may be padded */
+export function denseShapeOf({ shape }: PlannedLayer, before: PlannedLayer, N: number): DenseShape {
+  const [, D] = paddedShape(1, [paddedShape(1, before.shape).reduce((product, side) => product * side, 1)]);
+  return { N, D: D!, O: padToQuad(shape[0]!) };
+}
+
+/**
+ * Layers in order, as they are launched. Winograd's rungs pool what they compute, unless the convolution's own result is
+ * asked for, or its own time.
+ */
+export function planLaunches(
+  gpu: Gpu,
+  layers: readonly PlannedLayer[],
+  { batch, outputs, timed, rungs = {}, choices = Choices.NONE, choicesFor = batch }: LaunchRequest,
+): LayerLaunch[] {
+  const launches: LayerLaunch[] = [];
+  for (const [i, layer] of layers.entries()) {
+    const before = launches.at(-1);
+    const isFused = layer.operation === 'maxpool2x2' && before?.conv && isWinograd(before.conv.choice.rung);
+    if (isFused && !timed && !outputs.includes(before.first.name)) {
+      launches[launches.length - 1] = { ...before, last: layer };
+    } else if (layer.operation === 'conv3x3') {
+      const shape = convShapeOf(layer, choicesFor);
+      const chosen = choices.forConv3x3(shape) ?? defaultConv3x3(gpu, shape);
+      const choice = rungs.conv3x3 ? { rung: rungs.conv3x3 } : chosen;
+      launches.push({ first: layer, last: layer, conv: { choice, sizes: { ...shape, N: batch } } });
+    } else if (layer.operation === 'linear') {
+      const shape = denseShapeOf(layer, layers[i - 1]!, choicesFor);
+      const chosen = choices.forLinear(shape) ?? defaultLinear({ N: batch });
+      const choice = rungs.linear ? { rung: rungs.linear } : chosen;
+      launches.push({ first: layer, last: layer, dense: { choice, shape: { ...shape, N: batch } } });
+    } else {
+      launches.push({ first: layer, last: layer });
+    }
+  }
+  return launches;
+}
+
+/**
+ * What choices make of these layers that may round differently than it would without them, as a text that is the same for the
+ * same kernels; undefined where nothing does.
+ */
+export function deviationsOf(
+  gpu: Gpu,
+  layers: readonly PlannedLayer[],
+  request: Omit<LaunchRequest, 'outputs'>,
+): string | undefined {
+  // Timed plans fuse nothing, so that layers can be held against each other one by one.
+  const kernelsWith = (choices: Choices | undefined) =>
+    planLaunches(gpu, layers, { ...request, outputs: [], timed: true, ...(choices && { choices }) }).map(
+      kernelOf,
+    );
+  const plain = kernelsWith(Choices.NONE);
+  const deviations = kernelsWith(request.choices).filter((kernel, i) => kernel !== plain[i]);
+  return deviations.length === 0 ? undefined : deviations.join(' ');
+}
+
+/** The amount of scratch is left out: it decides what is computed when, not how. */
+function kernelOf({ first: { name }, conv, dense }: LayerLaunch): string {
+  const { rung, tiling = {} }: Partial<Conv3x3Choice> = conv?.choice ?? {};
+  return JSON.stringify([name, rung, Object.entries(tiling).sort(), dense?.choice]);
+}
+
+/** Of a batch, with channels padded to quads. */
+export function paddedShape(batch: number, shape: readonly number[]): number[] {
+  return [batch, ...shape.slice(0, -1), padToQuad(shape[shape.length - 1]!)];
+}
+
+/** As much as the launch needs that needs most: they run one after another. */
+export async function createScratch(
+  create: (label: string, shape: Shape) => Promise<Tensor>,
+  launches: readonly LayerLaunch[],
+): Promise<Conv3x3Scratch | undefined> {
+  const wanted = launches.flatMap(({ conv }) => {
+    if (!conv || !isWinograd(conv.choice.rung)) return [];
+    return [winogradScratch(conv.choice.rung, conv.sizes, conv.choice.scratchBytes)];
+  });
+  if (wanted.length === 0) return undefined;
+  return {
+    v: await create('transformed input', [Math.max(...wanted.map(({ v }) => v))]),
+    m: await create('products', [Math.max(...wanted.map(({ m }) => m))]),
+  };
+}
+
+export async function launchLayer(
+  gpu: Gpu,
+  network: Network,
+  { first: { name, operation, shape, relu }, last, conv, dense }: LayerLaunch,
+  x: Tensor,
+  y: Tensor,
+  scratch: Conv3x3Scratch | undefined,
+): Promise<{ dispatches: Dispatch[]; scratch: Tensor[] }> {
+  const label = name;
+  switch (operation) {
+    case 'conv3x3': {
+      const { choice } = conv!;
+      const { b } = network.layers.get(name)!;
+      const k = await network.convKernel(gpu, name, choice.rung);
+      return conv3x3(gpu, { label, x, k, b, y, relu, pool: last.name !== name, ...choice, scratch });
+    }
+    case 'maxpool2x2':
+      return { dispatches: await maxPool2x2(gpu, { label, x, y }), scratch: [] };
+    case 'avgpool':
+      return { dispatches: await avgPool(gpu, { label, x, y }), scratch: [] };
+    case 'linear': {
+      const { pieces, b } = network.layers.get(name)!;
+      const { choice, shape } = dense!;
+      const flat = x.view(`${name} input`, [shape.N, x.size / shape.N]);
+      return linear(gpu, { label, x: flat, pieces, b, y, relu, ...choice });
+    }
+    case 'softmax':
+      return { dispatches: await softmax(gpu, { label, x, y, classes: shape[0]! }), scratch: [] };
+  }
+}
