@@ -9,6 +9,11 @@ export function count(text: string): number {
   throw new InvalidArgumentError('It must be a whole number of at least 1.');
 }
 
+/** `1,8`: whole numbers of at least 1. */
+export function counts(text: string): number[] {
+  return text.split(',').map(count);
+}
+
 /** A length in pixels. */
 export function pixels(text: string): number {
   const value = Number(text);

@@ -1,6 +1,7 @@
 // Weights known and a model opened, as the flags say.
 
 import { type Command, Option } from 'commander';
+import type { GpuInfo } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { VGG16 } from '../model/vgg16.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
@@ -61,12 +62,16 @@ export async function openModel(flags: ModelFlags, terminal: Terminal): Promise<
     VGG16.load({ weights, base, adapter, dtype, signal, onProgress }),
   );
   for (const note of model.notes) terminal.note(note);
-  const { isSoftware, source, description } = model.gpu.info;
+  noteSoftware(model.gpu.info, terminal);
+  return model;
+}
+
+/** Says so where no GPU computes. */
+export function noteSoftware({ isSoftware, source, description }: GpuInfo, terminal: Terminal): void {
   if (source === 'null') terminal.note('the null backend computes nothing: what it gives means nothing');
   else if (isSoftware) {
     terminal.note(
       `NO GPU: ${description} computes in software, correct but slow; \`vgg16 doctor\` says what to install`,
     );
   }
-  return model;
 }

@@ -16,12 +16,13 @@ import { addSummary } from './summary.js';
 import { alignedRows } from './table.js';
 import type { Terminal } from './terminal.js';
 import { addTrain } from './train.js';
+import { addTune } from './tune.js';
 import { addWeights } from './weights/weights.js';
 
 /** In the order in which help shows them. */
 const COMMANDS = [
   ...[addTrain, addClassify, addEval, addRuns, addLrFind, addData, addExport],
-  ...[addFeatures, addWeights, addSummary, addBench, addDoctor],
+  ...[addFeatures, addWeights, addSummary, addBench, addTune, addDoctor],
 ];
 
 /**
@@ -90,6 +91,7 @@ Environment:
   VGG16_CACHE        where weights, drivers and the like are kept
   VGG16_OFFLINE=1    downloads nothing
   VGG16_WEIGHTS_URL  a folder on the web to download weights from
+  VGG16_TUNED=0      leaves aside what \`vgg16 tune\` chose
   VGG16_DEBUG=1      shows where an error comes from
   NO_COLOR           no colours`;
 }

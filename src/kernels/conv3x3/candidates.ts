@@ -2,7 +2,8 @@
 
 import type { Gpu } from '../../gpu/gpu.js';
 import { bestRung, type Conv3x3Rung, type Conv3x3Sizes, isWinograd } from './conv3x3.js';
-import { chunksOf, MIN_SUBGROUP, SCRATCH_BYTES } from './winograd.js';
+import { MIN_SUBGROUP } from './requirements.js';
+import { chunksOf, SCRATCH_BYTES } from './winograd.js';
 
 /** How a convolution is computed: all that decides its time, and how it rounds. */
 export interface Conv3x3Choice {

@@ -1,0 +1,62 @@
+// A whole VGG16 tuned: all its shapes at a size and for some batches, each saved as it is found.
+
+import { UsageError } from '../errors.js';
+import type { Gpu } from '../gpu/gpu.js';
+import { type LayerName, planLayers, type Widths } from '../model/architecture.js';
+import { checkCount, largestBatch } from '../model/batches.js';
+import { choicesKeyOf, choicesPath } from '../model/choices_file.js';
+import { addChoices } from './save.js';
+import { shapesOf } from './shapes.js';
+import { type TunedShape, type TuneOptions, tune } from './tune.js';
+
+export interface TuneNetworkOptions extends TuneOptions {
+  /** Of the pictures. */
+  readonly height: number;
+  readonly width: number;
+  /** The last layer that is tuned. */
+  readonly until: LayerName;
+  readonly batches: readonly number[];
+  /** Where choices are kept; by default where `VGG16.load` looks for them. */
+  readonly path?: string | undefined;
+}
+
+export interface TunedNetwork {
+  readonly path: string;
+  readonly shapes: readonly TunedShape[];
+}
+
+/**
+ * Chooses kernels for all layers that there is something to choose for. What is done is on the disk, whenever it is stopped.
+ *
+ * @throws UsageError for a size or batch that cannot be; OutputError; otherwise as `tune`
+ */
+export async function tuneNetwork(
+  gpu: Gpu,
+  widths: Widths,
+  { height, width, until, batches, path, ...options }: TuneNetworkOptions,
+): Promise<TunedNetwork> {
+  const { dtype, onTuned } = options;
+  const layers = planLayers(widths, height, width, until);
+  const most = largestBatch(gpu.limits, layers, height, width);
+  for (const batch of batches) {
+    checkCount('batch', batch);
+    if (batch > most) {
+      throw new UsageError(
+        `a batch of ${batch} pictures of ${width} x ${height} px: the adapter can hold ${most}`,
+      );
+    }
+  }
+  const file = path ?? choicesPath(choicesKeyOf(gpu, dtype));
+  const shapes = await tune(
+    gpu,
+    [...new Set(batches)].flatMap((batch) => shapesOf(layers, batch)),
+    {
+      ...options,
+      onTuned: async (tuned, chosen) => {
+        if (!chosen.isEmpty) await addChoices(file, gpu, dtype, chosen);
+        await onTuned?.(tuned, chosen);
+      },
+    },
+  );
+  return { path: file, shapes };
+}

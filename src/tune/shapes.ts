@@ -1,0 +1,26 @@
+// The shapes of a VGG16 that there is something to choose for, each once.
+
+import type { LayerName, PlannedLayer } from '../model/architecture.js';
+import type { ConvShape, DenseShape } from '../model/choices.js';
+import { convShapeOf, denseShapeOf } from '../model/launches.js';
+
+export type TunableShape =
+  | { readonly operation: 'conv3x3'; readonly shape: ConvShape; readonly layers: readonly LayerName[] }
+  | { readonly operation: 'linear'; readonly shape: DenseShape; readonly layers: readonly LayerName[] };
+
+/** In the order of their first layers. */
+export function shapesOf(layers: readonly PlannedLayer[], batch: number): TunableShape[] {
+  const found = new Map<string, TunableShape>();
+  layers.forEach((layer, i) => {
+    const { name, operation } = layer;
+    let tunable: TunableShape;
+    if (operation === 'conv3x3') tunable = { operation, shape: convShapeOf(layer, batch), layers: [name] };
+    else if (operation === 'linear') {
+      tunable = { operation, shape: denseShapeOf(layer, layers[i - 1]!, batch), layers: [name] };
+    } else return;
+    const key = JSON.stringify(tunable.shape);
+    const same = found.get(key);
+    found.set(key, same ? { ...same, layers: [...same.layers, name] } : tunable);
+  });
+  return [...found.values()];
+}

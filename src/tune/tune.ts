@@ -1,0 +1,112 @@
+// Chooses, for each shape, the fastest kernel that computes rightly on this adapter.
+
+import { UsageError } from '../errors.js';
+import type { Gpu } from '../gpu/gpu.js';
+import type { TensorDtype } from '../gpu/tensor.js';
+import { type Conv3x3Choice, conv3x3Candidates, conv3x3Variants } from '../kernels/conv3x3/candidates.js';
+import { type LinearChoice, linearCandidates } from '../kernels/linear/candidates.js';
+import { Choices } from '../model/choices.js';
+import { type Contest, hold, type Outcome } from './contest.js';
+import { conv3x3Trial } from './conv3x3_trial.js';
+import { linearTrial } from './linear_trial.js';
+import type { TunableShape } from './shapes.js';
+import type { Trial } from './trial.js';
+import { createWorkbench, type Workbench } from './workbench.js';
+
+/** A shape, and what became of it. */
+export type TunedShape = TunableShape & { readonly outcome: Outcome<Conv3x3Choice | LinearChoice> };
+
+export interface TuneOptions {
+  /** How weights are kept on the GPU. */
+  readonly dtype: TensorDtype;
+  /** Told of each shape that is done, with what was chosen for it; waited for. */
+  readonly onTuned?: ((tuned: TunedShape, chosen: Choices) => Promise<void> | void) | undefined;
+  /** Told of the choices that have been tried, of how many. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Times the candidates of each shape and holds them against float64.
+ *
+ * @throws UsageError on the null backend; GpuError where not even a shape's own tensors find room; DeviceLostError; the
+ *   signal's reason
+ */
+export async function tune(
+  gpu: Gpu,
+  shapes: readonly TunableShape[],
+  { dtype, onTuned, onProgress, signal }: TuneOptions,
+): Promise<TunedShape[]> {
+  if (gpu.info.source === 'null') {
+    throw new UsageError('the null backend computes nothing: there is nothing to choose by');
+  }
+  const total = shapes.reduce((sum, shape) => sum + candidatesOf(gpu, shape), 0);
+  let done = 0;
+  const onTried = () => onProgress?.(++done, total);
+  onProgress?.(0, total);
+  const bench = await createWorkbench(gpu, dtype);
+  try {
+    const tuned: TunedShape[] = [];
+    for (const shape of shapes) {
+      signal?.throwIfAborted();
+      const one = await tuneShape(bench, shape, { onTried, signal });
+      tuned.push(one);
+      await onTuned?.(one, chosenIn(one));
+    }
+    return tuned;
+  } finally {
+    bench.dispose();
+  }
+}
+
+function candidatesOf(gpu: Gpu, tunable: TunableShape): number {
+  return tunable.operation === 'conv3x3'
+    ? conv3x3Candidates(gpu, tunable.shape).length
+    : linearCandidates(tunable.shape).length;
+}
+
+async function tuneShape(
+  bench: Workbench,
+  tunable: TunableShape,
+  running: Pick<Contest<unknown>, 'onTried' | 'signal'>,
+): Promise<TunedShape> {
+  if (tunable.operation === 'conv3x3') {
+    const { shape } = tunable;
+    return withTrial(await conv3x3Trial(bench, shape), async ({ makeReady }) => {
+      const choices = conv3x3Candidates(bench.gpu, shape);
+      const variantsOf = (best: Conv3x3Choice) => conv3x3Variants(best, shape);
+      return { ...tunable, outcome: await hold({ choices, kindOf, variantsOf, makeReady, ...running }) };
+    });
+  }
+  const { shape } = tunable;
+  return withTrial(await linearTrial(bench, shape), async ({ makeReady }) => {
+    const choices = linearCandidates(shape);
+    return {
+      ...tunable,
+      outcome: await hold({ choices, kindOf, variantsOf: () => [], makeReady, ...running }),
+    };
+  });
+}
+
+async function withTrial<Choice, T>(
+  trial: Trial<Choice>,
+  work: (trial: Trial<Choice>) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(trial);
+  } finally {
+    trial.dispose();
+  }
+}
+
+const kindOf = ({ rung }: Conv3x3Choice | LinearChoice) => rung;
+
+/** None where nothing computes rightly. */
+function chosenIn({ operation, shape, outcome }: TunedShape): Choices {
+  const { winner } = outcome;
+  if (!winner) return Choices.NONE;
+  const entry = { shape, ...winner };
+  return operation === 'conv3x3'
+    ? new Choices([entry as Choices['conv3x3'][number]], [])
+    : new Choices([], [entry as Choices['linear'][number]]);
+}
