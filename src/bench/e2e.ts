@@ -4,6 +4,7 @@ import { VggError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import type { Conv3x3Rung } from '../kernels/conv3x3/conv3x3.js';
+import type { Choices } from '../model/choices.js';
 import { nmse } from '../reference/compare.js';
 import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.js';
 import { makeInput } from './input.js';
@@ -23,7 +24,9 @@ export interface E2eOptions {
   readonly peers: readonly PeerEngineName[];
   /** Of our own weights: an engine for each. */
   readonly dtypes: readonly TensorDtype[];
-  /** Besides the default, an engine for each of these. */
+  /** What was chosen for this adapter, by dtype, where that is to be used. */
+  readonly choices?: ReadonlyMap<TensorDtype, Choices> | undefined;
+  /** Besides, an engine for each of these. */
   readonly rungs: readonly Conv3x3Rung[];
   readonly rounds: number;
   /** An engine's turns take no longer than this together, and a pass that would alone is left out. */
@@ -68,14 +71,14 @@ export async function benchE2e(gpu: Gpu, options: E2eOptions): Promise<Measured>
 async function openEngines(
   gpu: Gpu,
   network: PeerNetwork,
-  { scopes, batches, dtypes, rungs, peers, onStep }: E2eOptions,
+  { scopes, batches, dtypes, choices, rungs, peers, onStep }: E2eOptions,
   { leftOut }: Measured,
 ): Promise<Engine[]> {
   const source = sourceOf(network);
   const engines: Engine[] = [];
   for (const dtype of dtypes) {
     const name: EngineName = dtype === 'f16' ? 'vgg16-webgpu-f16' : 'vgg16-webgpu';
-    engines.push(await createOurs(gpu, source, { name, dtype }));
+    engines.push(await createOurs(gpu, source, { name, dtype, choices: choices?.get(dtype) }));
   }
   for (const rung of rungs) {
     engines.push(await createOurs(gpu, source, { name: `vgg16-webgpu/${rung}`, rungs: { conv3x3: rung } }));

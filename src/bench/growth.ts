@@ -2,6 +2,7 @@
 
 import { VggError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
+import type { Choices } from '../model/choices.js';
 import type { Measured } from './e2e.js';
 import type { Engine, PassInput } from './engine.js';
 import { makeInput } from './input.js';
@@ -16,6 +17,8 @@ export interface GrowthOptions {
   /** One picture at a time, height and width in px. */
   readonly sides: readonly number[];
   readonly peers: readonly PeerEngineName[];
+  /** What was chosen for this adapter, where that is to be used. */
+  readonly choices?: Choices | undefined;
   readonly rounds: number;
   readonly maxSeconds: number;
   readonly signal?: AbortSignal | undefined;
@@ -35,7 +38,7 @@ export async function benchGrowth(gpu: Gpu, options: GrowthOptions): Promise<Mea
   onStep?.('random weights');
   const network = randomNetwork(PAPER_SIZES, { seed: 1, top: false });
   const openers: (() => Promise<Engine>)[] = [
-    () => createOurs(gpu, sourceOf(network)),
+    () => createOurs(gpu, sourceOf(network), { choices: options.choices }),
     ...peers.map((name) => () => openPeer(name, gpu, network)),
   ];
   const inputs = [

@@ -32,7 +32,7 @@ export function benchLadder(
   return layerByLayer(gpu, { ...options, layers }, (task) =>
     rungs
       .filter((rung) => suitsBatch(rung, options.batch))
-      .map((rung) => [rung, () => ourLayer(gpu, task, { [ladder]: rung as never })]),
+      .map((rung) => [rung, () => ourLayer(gpu, task, { rungs: { [ladder]: rung } })]),
   );
 }
 

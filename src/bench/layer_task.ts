@@ -1,6 +1,12 @@
 // One layer of VGG16 to be computed alone: input, weights, and what must come out.
 
-import { type Operation, PAPER_WIDTHS, type PlannedLayer, planLayers } from '../model/architecture.js';
+import {
+  type LayerName,
+  type Operation,
+  PAPER_WIDTHS,
+  type PlannedLayer,
+  planLayers,
+} from '../model/architecture.js';
 import { nmse } from '../reference/compare.js';
 import { linear } from '../reference/linear.js';
 import { maxPool2x2 } from '../reference/maxpool2x2.js';
@@ -9,7 +15,7 @@ import { outputsLast, type PeerNetwork } from './peers/tfjs_weights.js';
 import { type Random, seededRandom } from './random.js';
 
 export interface LayerTask {
-  readonly name: string;
+  readonly name: LayerName;
   readonly operation: Operation;
   readonly batch: number;
   /** (H,W,C), or (D) behind the feature map: of one picture, without padding. */

@@ -2,6 +2,7 @@
 
 import { VggError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
+import type { Choices } from '../model/choices.js';
 import type { Measured } from './e2e.js';
 import { layerTask, plannedLayers } from './layer_task.js';
 import { type LayerEngine, layerTurns } from './layer_turns.js';
@@ -18,6 +19,8 @@ export interface LayersOptions {
   /** Names of layers; all of them by default. */
   readonly layers?: readonly string[] | undefined;
   readonly peers: readonly TfjsName[];
+  /** What was chosen for this adapter, where that is to be used. */
+  readonly choices?: Choices | undefined;
   readonly rounds: number;
   readonly maxSeconds: number;
   readonly signal?: AbortSignal | undefined;
@@ -29,7 +32,9 @@ export type OurEngines = (task: ReturnType<typeof layerTask>) => readonly LayerE
 
 /** Pooling is a layer of its own here, as the peers have it; in the whole network it is a part of the convolution. */
 export function benchLayers(gpu: Gpu, options: LayersOptions): Promise<Measured> {
-  return layerByLayer(gpu, options, (task) => [['vgg16-webgpu', () => ourLayer(gpu, task)]]);
+  return layerByLayer(gpu, options, (task) => [
+    ['vgg16-webgpu', () => ourLayer(gpu, task, { choices: options.choices })],
+  ]);
 }
 
 /** @throws as `layerTurns`; UsageError for a size that VGG16 does not take */

@@ -4,12 +4,16 @@ import { UsageError } from '../errors.js';
 import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { Tensor } from '../gpu/tensor.js';
-import { bestRung, type Conv3x3Rung, conv3x3, isWinograd } from '../kernels/conv3x3/conv3x3.js';
+import { type Conv3x3Choice, defaultConv3x3 } from '../kernels/conv3x3/candidates.js';
+import { conv3x3, isWinograd } from '../kernels/conv3x3/conv3x3.js';
 import { pointsOf, winogradFilter } from '../kernels/conv3x3/winograd.js';
-import { type LinearRung, linear } from '../kernels/linear/linear.js';
+import { defaultLinear, type LinearChoice } from '../kernels/linear/candidates.js';
+import { linear } from '../kernels/linear/linear.js';
 import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
+import { Choices } from '../model/choices.js';
+import { convShapeOf, type KernelWishes } from '../model/launches.js';
 import { columnsPerPiece } from '../model/network.js';
 import type { LayerTask } from './layer_task.js';
 
@@ -22,13 +26,8 @@ export interface ReadyLayer {
   dispose(): void;
 }
 
-export interface LayerRungs {
-  readonly conv3x3?: Conv3x3Rung | undefined;
-  readonly linear?: LinearRung | undefined;
-}
-
 /** @throws GpuError where the rung or the adapter cannot do it */
-export async function ourLayer(gpu: Gpu, task: LayerTask, rungs: LayerRungs = {}): Promise<ReadyLayer> {
+export async function ourLayer(gpu: Gpu, task: LayerTask, wishes: KernelWishes = {}): Promise<ReadyLayer> {
   const owned: Tensor[] = [];
   const own = <T extends Tensor>(tensor: T) => {
     owned.push(tensor);
@@ -41,7 +40,7 @@ export async function ourLayer(gpu: Gpu, task: LayerTask, rungs: LayerRungs = {}
     const { name: label, batch, shape } = task;
     const y = own(await Tensor.create(gpu, 'y', [batch, ...inQuads(shape)]));
     const poison = new Float32Array(y.size).fill(Number.NaN);
-    const dispatches = await launch(gpu, task, rungs, y, own);
+    const dispatches = await launch(gpu, task, wishes, y, own);
     const compute = async (times: number) => {
       const encoder = gpu.device.createCommandEncoder({ label });
       for (let i = 0; i < times; i++) record(encoder, label, dispatches);
@@ -67,7 +66,7 @@ type Own = (tensor: Tensor) => Tensor;
 async function launch(
   gpu: Gpu,
   task: LayerTask,
-  rungs: LayerRungs,
+  { rungs = {}, choices = Choices.NONE }: KernelWishes,
   y: Tensor,
   own: Own,
 ): Promise<readonly Dispatch[]> {
@@ -75,10 +74,16 @@ async function launch(
   const C = inputShape.at(-1)!;
   const input = own(await Tensor.from(gpu, 'x', [batch, ...inQuads(inputShape)], withPadding(x, C)));
   switch (operation) {
-    case 'conv3x3':
-      return launchConv3x3(gpu, task, rungs.conv3x3 ?? bestRung(gpu, shape[2]!), input, y, own);
-    case 'linear':
-      return launchLinear(gpu, task, rungs.linear, input, y, own);
+    case 'conv3x3': {
+      const sizes = convShapeOf({ name: label, inputShape, shape }, batch);
+      const chosen = choices.forConv3x3(sizes) ?? defaultConv3x3(gpu, sizes);
+      return launchConv3x3(gpu, task, rungs.conv3x3 ? { rung: rungs.conv3x3 } : chosen, input, y, own);
+    }
+    case 'linear': {
+      const chosen = choices.forLinear({ N: batch, D: x.length / batch, O: shape[0]! });
+      const choice = chosen ?? defaultLinear({ N: batch });
+      return launchLinear(gpu, task, rungs.linear ? { rung: rungs.linear } : choice, input, y, own);
+    }
     case 'maxpool2x2':
       return maxPool2x2(gpu, { label, x: input, y });
     case 'softmax':
@@ -91,11 +96,12 @@ async function launch(
 async function launchConv3x3(
   gpu: Gpu,
   { name: label, inputShape, shape, relu, k, b }: LayerTask,
-  rung: Conv3x3Rung,
+  choice: Conv3x3Choice,
   x: Tensor,
   y: Tensor,
   own: Own,
 ): Promise<readonly Dispatch[]> {
+  const { rung } = choice;
   const [C, O] = [inputShape[2]!, shape[2]!];
   const padded = padToQuad(C);
   const values = new Float32Array(9 * padded * O);
@@ -109,7 +115,7 @@ async function launchConv3x3(
     await gpu.submit(label, encoder.finish());
     kernel = u;
   }
-  const { dispatches, scratch } = await conv3x3(gpu, { label, x, k: kernel, b: bias, y, relu, rung });
+  const { dispatches, scratch } = await conv3x3(gpu, { label, x, k: kernel, b: bias, y, relu, ...choice });
   for (const tensor of scratch) own(tensor);
   return dispatches;
 }
@@ -117,7 +123,7 @@ async function launchConv3x3(
 async function launchLinear(
   gpu: Gpu,
   { name: label, batch, shape, relu, k, b }: LayerTask,
-  rung: LinearRung | undefined,
+  choice: LinearChoice,
   x: Tensor,
   y: Tensor,
   own: Own,
@@ -133,7 +139,7 @@ async function launchLinear(
   }
   const bias = own(await Tensor.from(gpu, 'b', [O], Float32Array.from(b)));
   const flat = x.view('x', [batch, D]);
-  const launched = await linear(gpu, { label, x: flat, pieces, b: bias, y, relu, ...(rung && { rung }) });
+  const launched = await linear(gpu, { label, x: flat, pieces, b: bias, y, relu, ...choice });
   for (const tensor of launched.scratch) own(tensor);
   return launched.dispatches;
 }

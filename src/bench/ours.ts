@@ -3,12 +3,14 @@
 import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { Tensor, type TensorDtype } from '../gpu/tensor.js';
+import { defaultLinear } from '../kernels/linear/candidates.js';
 import { linear } from '../kernels/linear/linear.js';
 import type { Normalisation } from '../kernels/normalise/normalise.js';
 import { softmax } from '../kernels/softmax/softmax.js';
 import { type LayerName, planLayers } from '../model/architecture.js';
 import { evenBatch, largestBatch } from '../model/batches.js';
-import type { Rungs } from '../model/launches.js';
+import { Choices } from '../model/choices.js';
+import type { KernelWishes, Rungs } from '../model/launches.js';
 import { Network } from '../model/network.js';
 import { ForwardPlan } from '../model/plan.js';
 import { NORMALISATIONS } from '../model/preprocess.js';
@@ -19,8 +21,9 @@ import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.j
 export interface OursOptions {
   readonly name?: EngineName;
   readonly dtype?: TensorDtype;
-  /** The best, where they are left out. */
+  /** For all layers alike; else what was chosen for a shape, else the default. */
   readonly rungs?: Rungs;
+  readonly choices?: Choices | undefined;
 }
 
 /** @throws GpuError where the adapter cannot hold the weights */
@@ -29,14 +32,15 @@ export async function createOurs(
   source: WeightsSource,
   options: OursOptions = {},
 ): Promise<Engine> {
-  const { name = 'vgg16-webgpu', dtype = 'f32', rungs = {} } = options;
+  const { name = 'vgg16-webgpu', dtype = 'f32', rungs = {}, choices = Choices.NONE } = options;
+  const wishes = { rungs, choices };
   const weights = describeVgg16(source);
   const network = await Network.load(gpu, weights, { dtype });
   return {
     name,
     async prepare(scope, input) {
-      if (scope === 'dense') return prepareDense(gpu, network, input, rungs);
-      return preparePictures(gpu, network, NORMALISATIONS[weights.preprocess], scope, input, rungs);
+      if (scope === 'dense') return prepareDense(gpu, network, input, wishes);
+      return preparePictures(gpu, network, NORMALISATIONS[weights.preprocess], scope, input, wishes);
     },
     deviceBytes: () => gpu.liveBytes,
     async dispose() {
@@ -52,12 +56,12 @@ async function preparePictures(
   normalisation: Normalisation,
   scope: Exclude<Scope, 'dense'>,
   { batch: pictures, side, pixels }: PassInput,
-  rungs: Rungs,
+  wishes: KernelWishes,
 ): Promise<ReadyPass> {
   const output: LayerName = scope === 'convs' ? 'block5_pool' : 'softmax';
   const layers = planLayers(network.widths, side, side, output);
   const batch = evenBatch(pictures, largestBatch(gpu.limits, layers, side, side));
-  const request = { batch, height: side, width: side, outputs: [output], rungs };
+  const request = { batch, height: side, width: side, outputs: [output], ...wishes };
   const plan = await ForwardPlan.create(gpu, network, normalisation, request);
   const size = layers.at(-1)!.shape.reduce((product, length) => product * length, 1);
   return {
@@ -87,7 +91,7 @@ async function prepareDense(
   gpu: Gpu,
   network: Network,
   { batch, x }: PassInput,
-  rungs: Rungs,
+  { rungs = {}, choices = Choices.NONE }: KernelWishes,
 ): Promise<ReadyPass> {
   const owned: Tensor[] = [];
   const own = (tensor: Tensor) => {
@@ -103,8 +107,10 @@ async function prepareDense(
       const { pieces, b } = network.layers.get(label)!;
       const next = own(await Tensor.create(gpu, `${label} output`, [batch, b.size]));
       const relu = label !== names.at(-1);
-      const rung = rungs.linear && { rung: rungs.linear };
-      const launch = await linear(gpu, { label, x: y, pieces, b, y: next, relu, ...rung });
+      const [N, D] = y.shape as [number, number];
+      const chosen = choices.forLinear({ N, D, O: b.size }) ?? defaultLinear({ N });
+      const choice = rungs.linear ? { rung: rungs.linear } : chosen;
+      const launch = await linear(gpu, { label, x: y, pieces, b, y: next, relu, ...choice });
       dispatches.push(...launch.dispatches);
       owned.push(...launch.scratch);
       y = next;

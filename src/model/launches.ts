@@ -31,7 +31,7 @@ export interface Rungs {
 /** Which kernels are taken: the rungs that are named; else what was chosen for a shape; else the default. */
 export interface KernelWishes {
   readonly rungs?: Rungs;
-  readonly choices?: Choices;
+  readonly choices?: Choices | undefined;
   /** The batch whose choices count, where it is not the plan's own. */
   readonly choicesFor?: number;
 }
@@ -50,7 +50,10 @@ export interface LayerLaunch {
   readonly dense?: { readonly choice: LinearChoice; readonly shape: DenseShape };
 }
 
-export function convShapeOf({ name, inputShape, shape }: PlannedLayer, N: number): ConvShape {
+export function convShapeOf(
+  { name, inputShape, shape }: Pick<PlannedLayer, 'name' | 'inputShape' | 'shape'>,
+  N: number,
+): ConvShape {
   const [H, W, C] = inputShape as [number, number, number];
   return { N, H, W, C: padToQuad(C), O: padToQuad(shape[2]!), pooled: isPooled(name) };
 }

@@ -2,6 +2,7 @@
 
 import type { Gpu } from '../../gpu/gpu.js';
 import type { Engine, EngineName, PassInput, Scope } from '../engine.js';
+import { createOnnxruntime } from './onnxruntime.js';
 import { createTfjsPeer, type Part, type TfjsPeer } from './tfjs.js';
 import type { PeerNetwork } from './tfjs_weights.js';
 
@@ -11,7 +12,11 @@ export const TFJS_NAMES = ['tfjs-webgpu', 'tfjs-wasm', 'tfjs-cpu'] as const sati
 export type TfjsName = (typeof TFJS_NAMES)[number];
 
 /** Those that there are, in the order in which tables show them. */
-export const PEER_NAMES = [...TFJS_NAMES] as const satisfies readonly EngineName[];
+export const PEER_NAMES = [
+  ...TFJS_NAMES,
+  'onnxruntime-cpu',
+  'onnxruntime-webgpu',
+] as const satisfies readonly EngineName[];
 
 export type PeerEngineName = (typeof PEER_NAMES)[number];
 
@@ -24,6 +29,7 @@ export const PEERS_BY_DEFAULT: readonly TfjsName[] = ['tfjs-webgpu', 'tfjs-wasm'
  * @throws UsageError where its packages are not installed; GpuError where the device refuses
  */
 export async function openPeer(name: PeerEngineName, gpu: Gpu, network: PeerNetwork): Promise<Engine> {
+  if (name === 'onnxruntime-cpu' || name === 'onnxruntime-webgpu') return createOnnxruntime(name, network);
   return tfjsEngine(await openTfjs(name, gpu, network));
 }
 

@@ -68,13 +68,7 @@ async function prepare(
     ort.InferenceSession.create(onnxModel(network, scope, side), OPTIONS[name]),
   );
   const run = () => guard(name, scope, async () => (await session.run(feeds))[OUTPUT]!.data);
-  const pass = { run, dispose: () => release(session) };
-  // It compiles shaders and takes memory when it first runs.
-  await run().catch((error: unknown) => {
-    pass.dispose();
-    throw error;
-  });
-  return pass;
+  return { run, dispose: () => release(session) };
 }
 
 /** It frees a session before it returns the promise that says so. */

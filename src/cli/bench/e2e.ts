@@ -68,17 +68,17 @@ export function addE2e(bench: Command, terminal: Terminal, finish: (code: ExitCo
 function e2e(flags: E2eFlags, terminal: Terminal): Promise<ExitCode> {
   const { adapter, batch: batches, side, scope: scopes, dtype: dtypes, rungs, peers, cold, svg } = flags;
   const { rounds, maxSeconds } = flags;
-  const { signal } = terminal;
-  const common = { side, scopes, rounds, maxSeconds, signal };
+  const common = { side, scopes, rounds, maxSeconds };
   const benchmark: Benchmark = {
     name: 'e2e',
     settings: { side, dtype: dtypes.join(',') },
-    async measure(gpu, onStep) {
-      const warm = await benchE2e(gpu, { ...common, batches, peers, dtypes, rungs, onStep });
+    tuned: dtypes,
+    async measure(gpu, context) {
+      const warm = await benchE2e(gpu, { ...common, ...context, batches, peers, dtypes, rungs });
       if (!cold) return warm;
       const starting = TFJS_NAMES.filter((name) => peers.includes(name));
-      const options = { ...common, adapter, peers: starting, command: firstPassCommand, onStep };
-      const started = await benchCold(options);
+      const how = { adapter, peers: starting, command: firstPassCommand };
+      const started = await benchCold({ ...common, ...context, ...how });
       return {
         results: [...warm.results, ...started.results],
         leftOut: [...warm.leftOut, ...started.leftOut],

@@ -41,7 +41,7 @@ export function addLadder(bench: Command, terminal: Terminal, finish: (code: Exi
     .option('--side <px>', 'height and width of the pictures', parseCount, 224)
     .option('--rungs <names>', 'only these', (text: string) => text.split(','))
     .option('--roofline <file>', "draw the rungs' layers under the adapter's roofline");
-  addBenchOptions(command, TFJS_NAMES, { rounds: 3 })
+  addBenchOptions(command, TFJS_NAMES, { rounds: 3, tuned: false })
     .addHelpText('after', EXAMPLES)
     .action(async (ladder: Ladder) => finish(await climb(ladder, command.optsWithGlobals(), terminal)));
 }
@@ -49,12 +49,11 @@ export function addLadder(bench: Command, terminal: Terminal, finish: (code: Exi
 function climb(ladder: Ladder, flags: LadderFlags, terminal: Terminal): Promise<ExitCode> {
   const { batch, side, svg, roofline } = flags;
   const rungs = rungsOf(ladder, flags.rungs);
-  const { signal } = terminal;
   const benchmark: Benchmark = {
     name: `ladder ${ladder}`,
     settings: { batch, side },
     peak: true,
-    measure: (gpu, onStep) => benchLadder(gpu, ladder, rungs, { ...flags, signal, onStep }),
+    measure: (gpu, { onStep, signal }) => benchLadder(gpu, ladder, rungs, { ...flags, signal, onStep }),
     text: (report) => textOf(report, terminal),
     drawings: [
       [svg, ladderBars],

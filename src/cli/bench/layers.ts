@@ -51,12 +51,13 @@ export function addLayers(bench: Command, terminal: Terminal, finish: (code: Exi
 function layers(flags: LayersFlags, terminal: Terminal): Promise<ExitCode> {
   const { batch, side, svg, roofline } = flags;
   checkLayers(flags.layers, side);
-  const { signal } = terminal;
   const benchmark: Benchmark = {
     name: 'layers',
     settings: { batch, side },
     peak: true,
-    measure: (gpu, onStep) => benchLayers(gpu, { ...flags, signal, onStep }),
+    tuned: ['f32'],
+    measure: (gpu, { choices, ...context }) =>
+      benchLayers(gpu, { ...flags, ...context, choices: choices.get('f32') }),
     text: (report) => textOf(report, terminal),
     drawings: [
       [svg, layersBars],

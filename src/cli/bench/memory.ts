@@ -52,11 +52,12 @@ export function addMemory(bench: Command, terminal: Terminal, finish: (code: Exi
 
 function grow(flags: MemoryFlags, terminal: Terminal): Promise<ExitCode> {
   const { batch: batches, side: sides } = flags;
-  const { signal } = terminal;
   const benchmark: Benchmark = {
     name: 'memory',
     settings: {},
-    measure: (gpu, onStep) => benchGrowth(gpu, { ...flags, batches, sides, signal, onStep }),
+    tuned: ['f32'],
+    measure: (gpu, { choices, ...context }) =>
+      benchGrowth(gpu, { ...flags, batches, sides, ...context, choices: choices.get('f32') }),
     text: textOf,
     drawings: [],
   };

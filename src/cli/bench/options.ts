@@ -11,6 +11,7 @@ export interface BenchFlags<Peer extends PeerEngineName = PeerEngineName> {
   readonly peers: readonly Peer[];
   readonly rounds: number;
   readonly maxSeconds: number;
+  readonly untuned?: true;
   readonly json?: true;
   readonly out?: string;
   readonly svg?: string;
@@ -21,13 +22,15 @@ export interface BenchDefaults {
   readonly peers?: readonly PeerEngineName[];
   /** Whether there is a drawing. */
   readonly drawn?: boolean;
+  /** Whether it matters what `vgg16 tune` chose. */
+  readonly tuned?: boolean;
 }
 
 /** @param peers  that there are to choose from */
 export function addBenchOptions(
   command: Command,
   peers: readonly PeerEngineName[],
-  { rounds = 5, peers: usual = PEERS_BY_DEFAULT, drawn = true }: BenchDefaults = {},
+  { rounds = 5, peers: usual = PEERS_BY_DEFAULT, drawn = true, tuned = true }: BenchDefaults = {},
 ): Command {
   command
     .addOption(
@@ -37,6 +40,7 @@ export function addBenchOptions(
     )
     .option('--rounds <n>', 'turns of each engine; their median counts', parseCount, rounds)
     .option('--max-seconds <n>', 'what takes an engine longer is cut short or left out', parseCount, 60);
+  if (tuned) command.option('--untuned', 'leave aside what `vgg16 tune` chose');
   if (drawn) command.option('--svg <file>', 'draw the results as bars');
   return command
     .option('--out <file>', 'write the results as JSON as well')

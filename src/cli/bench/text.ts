@@ -4,7 +4,7 @@ import type { BenchReport, BenchResult } from '../../bench/report.js';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { alignedRows, wrapped } from '../table.js';
 import type { Colours } from '../terminal.js';
-import { byteText } from '../units.js';
+import { byteText, grouped } from '../units.js';
 
 /** Above this NMSE against float64 a result is not another rounding but another result. f16 rounds at about 1e-7. */
 export const WRONG_NMSE = 1e-5;
@@ -33,6 +33,11 @@ export function msText(ms: number): string {
   return ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms >= 1 ? ms.toFixed(2) : ms.toFixed(3);
 }
 
+/** Pictures a second with three digits that count. */
+function rateText(rate: number): string {
+  return rate >= 999.5 ? grouped(Math.round(rate)) : rate.toPrecision(3);
+}
+
 export function timesText(factor: number): string {
   return `${factor >= 10 ? factor.toFixed(1) : factor.toFixed(2)}x`;
 }
@@ -51,7 +56,7 @@ export function enginesTable(results: readonly BenchResult[], base: string, colo
   const rows = results.map(({ engine, batch, medianMs, minMs, maxMs, nmse }) => [
     engine,
     ...[medianMs, minMs, maxMs].map(msText),
-    ((1000 * batch) / medianMs).toPrecision(3),
+    rateText((1000 * batch) / medianMs),
     compared ? timesText(compared.medianMs / medianMs) : '',
     nmseText(nmse, colours),
   ]);

@@ -37,19 +37,19 @@ export function addTrainStep(bench: Command, terminal: Terminal, finish: (code: 
     .option('--classes <n>', 'classes', parseCount, 10)
     .option('--batch <n>', 'pictures in a step', parseCount, 32)
     .option('--steps <n>', 'steps in a turn', parseCount, 4);
-  addBenchOptions(command, ['tfjs-webgpu'], { peers: ['tfjs-webgpu'] })
+  addBenchOptions(command, ['tfjs-webgpu'], { peers: ['tfjs-webgpu'], tuned: false })
     .addHelpText('after', EXAMPLES)
     .action(async () => finish(await trainStep(command.optsWithGlobals(), terminal)));
 }
 
 function trainStep(flags: TrainStepFlags, terminal: Terminal): Promise<ExitCode> {
   const { inputs, hidden, classes, batch, steps, peers, svg } = flags;
-  const { colours, signal } = terminal;
+  const { colours } = terminal;
   const peer = peers.includes('tfjs-webgpu');
   const benchmark: Benchmark = {
     name: 'train-step',
     settings: { inputs, hidden, classes, batch, steps },
-    measure: (gpu, onStep) => benchTrainStep(gpu, { ...flags, peer, signal, onStep }),
+    measure: (gpu, { onStep, signal }) => benchTrainStep(gpu, { ...flags, peer, signal, onStep }),
     text: (report: BenchReport) =>
       [
         ...headingOf(report),
