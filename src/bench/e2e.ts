@@ -11,7 +11,7 @@ import { makeInput } from './input.js';
 import { createOurs } from './ours.js';
 import { openPeer, type PeerEngineName } from './peers/engines.js';
 import type { PeerNetwork } from './peers/tfjs_weights.js';
-import { PAPER_SIZES, randomNetwork, sourceOf } from './random_network.js';
+import { type NetworkSizes, PAPER_SIZES, randomNetwork, sourceOf } from './random_network.js';
 import { referencePass } from './reference_network.js';
 import type { BenchResult, LeftOut } from './report.js';
 import { takeTurns, timed } from './turns.js';
@@ -28,6 +28,8 @@ export interface E2eOptions {
   readonly choices?: ReadonlyMap<TensorDtype, Choices> | undefined;
   /** Besides, an engine for each of these. */
   readonly rungs: readonly Conv3x3Rung[];
+  /** Of the network; the paper's by default. */
+  readonly sizes?: Omit<NetworkSizes, 'featureSide'>;
   readonly rounds: number;
   /** An engine's turns take no longer than this together, and a pass that would alone is left out. */
   readonly maxSeconds: number;
@@ -47,7 +49,7 @@ export async function benchE2e(gpu: Gpu, options: E2eOptions): Promise<Measured>
   const { scopes, batches, side, signal, onStep } = options;
   const measured: Measured = { results: [], leftOut: [] };
   onStep?.('random weights');
-  const sizes = { ...PAPER_SIZES, featureSide: Math.floor(side / 32) };
+  const sizes = { ...(options.sizes ?? PAPER_SIZES), featureSide: Math.floor(side / 32) };
   const network = randomNetwork(sizes, { seed: 1, top: scopes.some((scope) => scope !== 'convs') });
   const engines = await openEngines(gpu, network, options, measured);
   try {

@@ -8,7 +8,7 @@ import type { Engine, PassInput } from './engine.js';
 import { makeInput } from './input.js';
 import { createOurs } from './ours.js';
 import { openPeer, type PeerEngineName } from './peers/engines.js';
-import { PAPER_SIZES, randomNetwork, sourceOf } from './random_network.js';
+import { type NetworkSizes, PAPER_SIZES, randomNetwork, sourceOf } from './random_network.js';
 import { takeTurns, timed } from './turns.js';
 
 export interface GrowthOptions {
@@ -19,6 +19,8 @@ export interface GrowthOptions {
   readonly peers: readonly PeerEngineName[];
   /** What was chosen for this adapter, where that is to be used. */
   readonly choices?: Choices | undefined;
+  /** Of the network; the paper's by default. */
+  readonly sizes?: Omit<NetworkSizes, 'featureSide'>;
   readonly rounds: number;
   readonly maxSeconds: number;
   readonly signal?: AbortSignal | undefined;
@@ -36,7 +38,7 @@ export async function benchGrowth(gpu: Gpu, options: GrowthOptions): Promise<Mea
   const { batches, sides, peers, signal, onStep } = options;
   const measured: Measured = { results: [], leftOut: [] };
   onStep?.('random weights');
-  const network = randomNetwork(PAPER_SIZES, { seed: 1, top: false });
+  const network = randomNetwork({ ...PAPER_SIZES, ...options.sizes }, { seed: 1, top: false });
   const openers: (() => Promise<Engine>)[] = [
     () => createOurs(gpu, sourceOf(network), { choices: options.choices }),
     ...peers.map((name) => () => openPeer(name, gpu, network)),

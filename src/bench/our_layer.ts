@@ -51,7 +51,7 @@ export async function ourLayer(gpu: Gpu, task: LayerTask, wishes: KernelWishes =
       async run() {
         await gpu.write(label, y.buffer, poison);
         await compute(1);
-        return withoutPadding(await y.read(), shape.at(-1)!);
+        return rowsOf(await y.read(), padToQuad(shape.at(-1)!), shape.at(-1)!);
       },
       dispose,
     };
@@ -72,7 +72,7 @@ async function launch(
 ): Promise<readonly Dispatch[]> {
   const { name: label, operation, batch, inputShape, shape, x } = task;
   const C = inputShape.at(-1)!;
-  const input = own(await Tensor.from(gpu, 'x', [batch, ...inQuads(inputShape)], withPadding(x, C)));
+  const input = own(await Tensor.from(gpu, 'x', [batch, ...inQuads(inputShape)], rowsOf(x, C, padToQuad(C))));
   switch (operation) {
     case 'conv3x3': {
       const sizes = convShapeOf({ name: label, inputShape, shape }, batch);
@@ -80,7 +80,7 @@ async function launch(
       return launchConv3x3(gpu, task, rungs.conv3x3 ? { rung: rungs.conv3x3 } : chosen, input, y, own);
     }
     case 'linear': {
-      const chosen = choices.forLinear({ N: batch, D: x.length / batch, O: shape[0]! });
+      const chosen = choices.forLinear({ N: batch, D: input.size / batch, O: padToQuad(shape[0]!) });
       const choice = chosen ?? defaultLinear({ N: batch });
       return launchLinear(gpu, task, rungs.linear ? { rung: rungs.linear } : choice, input, y, own);
     }
@@ -129,15 +129,17 @@ async function launchLinear(
   own: Own,
 ): Promise<readonly Dispatch[]> {
   const [D, O] = [x.size / batch, shape[0]!];
-  const width = columnsPerPiece(gpu.limits, D, O);
+  const padded = padToQuad(O);
+  const width = columnsPerPiece(gpu.limits, D, padded);
   const pieces = [];
-  for (let first = 0; first < O; first += width) {
-    const columns = Math.min(width, O - first);
+  for (let first = 0; first < padded; first += width) {
+    const columns = Math.min(width, padded - first);
+    const last = Math.min(first + columns, O);
     const values = new Float32Array(D * columns);
-    for (let d = 0; d < D; d++) values.set(k.subarray(d * O + first, d * O + first + columns), d * columns);
+    for (let d = 0; d < D; d++) values.set(k.subarray(d * O + first, d * O + last), d * columns);
     pieces.push({ first, k: own(await Tensor.from(gpu, 'k', [D, columns], values)) });
   }
-  const bias = own(await Tensor.from(gpu, 'b', [O], Float32Array.from(b)));
+  const bias = own(await Tensor.from(gpu, 'b', [padded], rowsOf(b, O, padded)));
   const flat = x.view('x', [batch, D]);
   const launched = await linear(gpu, { label, x: flat, pieces, b: bias, y, relu, ...choice });
   for (const tensor of launched.scratch) own(tensor);
@@ -148,17 +150,8 @@ function inQuads(shape: readonly number[]): number[] {
   return [...shape.slice(0, -1), padToQuad(shape.at(-1)!)];
 }
 
-/** Rows of `channels` numbers, padded with zeros to quads. */
-function withPadding(values: Float32Array, channels: number): Float32Array {
-  return rowsOf(values, channels, padToQuad(channels));
-}
-
-/** Rows of quads, cut to `channels`. */
-function withoutPadding(values: Float32Array, channels: number): Float32Array {
-  return rowsOf(values, padToQuad(channels), channels);
-}
-
-function rowsOf(values: Float32Array, from: number, to: number): Float32Array {
+/** Rows of `from` numbers, cut to `to`, or padded with zeros to as many. */
+export function rowsOf(values: Float32Array, from: number, to: number): Float32Array {
   if (from === to) return values;
   const rows = values.length / from;
   const result = new Float32Array(rows * to);

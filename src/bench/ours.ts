@@ -6,6 +6,7 @@ import { Tensor, type TensorDtype } from '../gpu/tensor.js';
 import { defaultLinear } from '../kernels/linear/candidates.js';
 import { linear } from '../kernels/linear/linear.js';
 import type { Normalisation } from '../kernels/normalise/normalise.js';
+import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
 import { type LayerName, planLayers } from '../model/architecture.js';
 import { evenBatch, largestBatch } from '../model/batches.js';
@@ -17,6 +18,7 @@ import { NORMALISATIONS } from '../model/preprocess.js';
 import type { WeightsSource } from '../weights/source.js';
 import { describeVgg16 } from '../weights/vgg16.js';
 import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.js';
+import { rowsOf } from './our_layer.js';
 
 export interface OursOptions {
   readonly name?: EngineName;
@@ -124,7 +126,7 @@ async function prepareDense(
         const encoder = gpu.device.createCommandEncoder({ label: 'dense layers' });
         record(encoder, 'dense layers', dispatches);
         await gpu.checked('dense layers', () => gpu.device.queue.submit([encoder.finish()]));
-        return result.read();
+        return rowsOf(await result.read(), padToQuad(classes), classes);
       },
       dispose: () => {
         for (const tensor of owned) tensor.dispose();
