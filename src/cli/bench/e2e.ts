@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { benchCold } from '../../bench/cold.js';
 import { benchE2e } from '../../bench/e2e.js';
 import { SCOPES, type Scope } from '../../bench/engine.js';
+import { plannedLayers } from '../../bench/layer_task.js';
 import { PEER_NAMES, TFJS_NAMES } from '../../bench/peers/engines.js';
 import type { BenchReport } from '../../bench/report.js';
 import { enginesBars } from '../../bench/svg/bars.js';
@@ -68,6 +69,8 @@ export function addE2e(bench: Command, terminal: Terminal, finish: (code: ExitCo
 function e2e(flags: E2eFlags, terminal: Terminal): Promise<ExitCode> {
   const { adapter, batch: batches, side, scope: scopes, dtype: dtypes, rungs, peers, cold, svg } = flags;
   const { rounds, maxSeconds } = flags;
+  // Refuses sizes that no engine takes.
+  plannedLayers(side);
   const common = { side, scopes, rounds, maxSeconds };
   const benchmark: Benchmark = {
     name: 'e2e',

@@ -1,9 +1,12 @@
 // What the commands under `vgg16 bench` have in common: which peers, how long, and where results go.
 
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { writeAtomically } from '../../atomic_file.js';
 import { PEERS_BY_DEFAULT, type PeerEngineName } from '../../bench/peers/engines.js';
 import { type BenchReport, reportJson } from '../../bench/report.js';
+import { refusing } from '../../disk.js';
 import { printable, type Terminal } from '../terminal.js';
 
 export interface BenchFlags<Peer extends PeerEngineName = PeerEngineName> {
@@ -68,6 +71,19 @@ export function parseCount(text: string): number {
 /** Whole numbers of at least 1, with commas between them. */
 export function parseCounts(text: string): number[] {
   return text.split(',').map(parseCount);
+}
+
+/** @throws OutputError for a file that cannot be written, before anything is measured for it */
+export async function checkFiles(paths: readonly (string | undefined)[]): Promise<void> {
+  for (const path of paths) {
+    if (path === undefined) continue;
+    const isThere = await stat(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) await refusing(path, () => access(path, constants.W_OK));
+    else await refusing(path, () => access(dirname(path), constants.W_OK));
+  }
 }
 
 /** Prints the results, as JSON or as `text`, and writes the files that were asked for. @throws OutputError */

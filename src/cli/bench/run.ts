@@ -10,7 +10,7 @@ import type { Choices } from '../../model/choices.js';
 import { readChoices } from '../../model/choices_file.js';
 import { heedingInterrupts } from '../stopping.js';
 import type { Terminal } from '../terminal.js';
-import { type BenchFlags, deliver } from './options.js';
+import { type BenchFlags, checkFiles, deliver } from './options.js';
 import { createSteps } from './steps.js';
 import { exitCodeOf } from './text.js';
 
@@ -40,6 +40,7 @@ export async function runBenchmark(
   flags: Pick<BenchFlags, 'adapter' | 'json' | 'out' | 'rounds' | 'maxSeconds' | 'untuned'>,
   terminal: Terminal,
 ): Promise<ExitCode> {
+  await checkFiles([flags.out, ...drawings.map(([path]) => path)]);
   const gpu = await Gpu.open({ adapter: flags.adapter });
   const steps = createSteps(terminal);
   try {

@@ -21,11 +21,11 @@ export function peakLine({ peak }: BenchReport): string {
   return `Peak     ${peak!.gflops.toPrecision(3)} GFLOP/s in registers, ${peak!.gbps.toPrecision(3)} GB/s from memory`;
 }
 
-/** That something of ours is wrong is a failure; that of a peer's is a result. */
+/** That something of ours is wrong, or that there is nothing of ours, is a failure; that of a peer's is a result. */
 export function exitCodeOf({ results }: Pick<BenchReport, 'results'>): ExitCode {
   const ours = results.filter(({ engine }) => !/^(tfjs|onnxruntime)-/.test(engine));
   const isRight = ours.every(({ nmse }) => nmse === undefined || (nmse !== null && nmse <= WRONG_NMSE));
-  return isRight ? EXIT_CODES.ok : EXIT_CODES.gpu;
+  return isRight && ours.length > 0 ? EXIT_CODES.ok : EXIT_CODES.gpu;
 }
 
 /** Milliseconds with three digits that count. */

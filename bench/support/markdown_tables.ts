@@ -1,0 +1,170 @@
+// Tables in Markdown out of results of `vgg16 bench`.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LADDERS, ladderRows } from '../../src/bench/ladder.js';
+import type { BenchReport, BenchResult } from '../../src/bench/report.js';
+
+const OURS = 'vgg16-webgpu';
+
+/** How a reader is told of an engine. */
+const ENGINES: Readonly<Record<string, string>> = {
+  [OURS]: '**vgg16-webgpu**',
+  'tfjs-webgpu': 'tfjs, webgpu',
+  'tfjs-wasm': 'tfjs, wasm (SIMD, one thread)',
+  'onnxruntime-cpu': 'ONNX Runtime, CPU',
+};
+
+const SCOPES: Readonly<Record<string, string>> = {
+  convs: 'thirteen convolutions, five poolings',
+  dense: 'fc1 to fc3, softmax',
+  all: 'all of it',
+};
+
+/** By the names that the Markdown files have for them; each is told how its file reaches the repository's root. */
+export const TABLES: Readonly<Record<string, (root: string) => Promise<string>>> = {
+  'e2e-lavapipe': (root) => of(root, 'e2e-lavapipe', enginesTable),
+  'e2e-swiftshader': (root) => of(root, 'e2e-swiftshader', enginesTable),
+  'dense-lavapipe': (root) => of(root, 'dense-lavapipe', layersTable),
+  'dense-swiftshader': (root) => of(root, 'dense-swiftshader', layersTable),
+  'train-step-lavapipe': (root) => of(root, 'train-step-lavapipe', trainStepTable),
+  'memory-lavapipe': (root) => of(root, 'memory-lavapipe', growthTable),
+  'ladder-conv3x3-lavapipe': (root) => of(root, 'ladder-conv3x3-lavapipe', ladderTable),
+  'ladder-linear-lavapipe': (root) => of(root, 'ladder-linear-lavapipe', ladderTable),
+};
+
+async function of(root: string, name: string, table: (report: BenchReport) => string): Promise<string> {
+  const report = JSON.parse(await readFile(join('bench', 'results', `${name}.json`), 'utf8')) as BenchReport;
+  return `${table(report)}\n\n${source(`${root}bench/results/${name}.json`, report)}`;
+}
+
+/** On what, from which commit, and where all of it stands. */
+function source(path: string, { driver, host, settings, commit }: BenchReport): string {
+  const side = settings.side === undefined ? '' : `${settings.side} px, `;
+  const tuned = settings.tuned === true ? ', tuned' : '';
+  return (
+    `<sub>${driver}, ${host.cores} cores of ${host.cpu}; ${side}medians of up to ${settings.rounds}${tuned}; ` +
+    `commit ${commit.replace('-dirty', '')}. [All numbers](${path}).</sub>`
+  );
+}
+
+function markdown(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = heading.map((_, i) => (i === 0 ? '---' : '---:'));
+  return [heading, rule, ...rows].map(line).join('\n');
+}
+
+function ms(value: number): string {
+  if (value >= 99.95) return Math.round(value).toLocaleString('en');
+  return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function times(factor: number): string {
+  return `${factor >= 9.95 ? factor.toFixed(1) : factor.toFixed(2)}x`;
+}
+
+/** A row for each scope and batch, a column for each engine; what others take is said in times of ours as well. */
+function enginesTable({ results, leftOut }: BenchReport): string {
+  const engines = [...new Set([...results, ...leftOut].map(({ engine }) => engine))].filter(
+    (engine) => engine in ENGINES,
+  );
+  const keyOf = ({ scope, batch, start }: Pick<BenchResult, 'scope' | 'batch' | 'start'>) =>
+    `${SCOPES[scope]}, ${start === 'cold' ? 'from the start of a process' : `batch ${batch}`}`;
+  const keys = [...new Set(results.map(keyOf))];
+  const rows = keys.map((key) => {
+    const found = (engine: string) =>
+      results.find((result) => result.engine === engine && keyOf(result) === key);
+    const ours = found(OURS);
+    return [
+      key,
+      ...engines.map((engine) => {
+        const result = found(engine);
+        if (!result)
+          return leftOut.some((one) => one.engine === engine && keyOf(one) === key) ? 'cannot' : '';
+        if (result === ours) return `**${ms(result.medianMs)}**`;
+        const compared = ours ? ` (${times(result.medianMs / ours.medianMs)})` : '';
+        return `${ms(result.medianMs)}${compared}`;
+      }),
+    ];
+  });
+  return markdown(['ms (in times of ours)', ...engines.map((engine) => ENGINES[engine]!)], rows);
+}
+
+function layersTable({ results, leftOut }: BenchReport): string {
+  const layers = [...new Set(results.map(({ scope }) => scope))];
+  const engines = [...new Set(results.map(({ engine }) => engine))];
+  const rows = layers.map((layer) => {
+    const found = (engine: string) => results.find((r) => r.scope === layer && r.engine === engine);
+    const ours = found(OURS)!;
+    return [
+      layer,
+      ...engines.map((engine) => {
+        const result = found(engine);
+        if (!result)
+          return leftOut.some((one) => one.engine === engine && one.scope === layer) ? 'cannot' : '';
+        if (result === ours) return `**${ms(ours.medianMs)}**`;
+        return `${ms(result.medianMs)} (${times(result.medianMs / ours.medianMs)})`;
+      }),
+      ours.nmse!.toExponential(1),
+    ];
+  });
+  const heading = ['ms (in times of ours)', ...engines.map((engine) => ENGINES[engine]!), 'NMSE of ours'];
+  return markdown(heading, rows);
+}
+
+function trainStepTable({ results }: BenchReport): string {
+  const theirs = results.find(({ engine }) => engine !== OURS)!;
+  return markdown(
+    ['a training step of a head', 'ms', 'times as fast'],
+    results.map(({ engine, medianMs }) => [
+      ENGINES[engine]!,
+      ms(medianMs),
+      times(theirs.medianMs / medianMs),
+    ]),
+  );
+}
+
+/** Ours beside the peer on the same adapter, configuration by configuration. */
+function growthTable({ results, leftOut }: BenchReport): string {
+  const theirs = 'tfjs-webgpu';
+  const rows = results
+    .filter(({ engine }) => engine === OURS)
+    .map(({ batch, side, medianMs, deviceBytes }) => {
+      const isSame = (other: { batch: number; side?: number; engine: string }) =>
+        other.engine === theirs && other.batch === batch && other.side === side;
+      const peer = results.find(isSame);
+      const cannot = leftOut.some((one) => isSame(one) && !one.reason.startsWith('a pass would take'));
+      return [
+        `${side} px, batch ${batch}`,
+        ms(medianMs),
+        ms(medianMs / batch),
+        ((1e6 * medianMs) / (batch * side! ** 2)).toFixed(0),
+        `${Math.round(deviceBytes! / 1e6)} MB`,
+        peer ? ms(peer.medianMs) : cannot ? 'cannot' : '',
+        peer?.deviceBytes ? `${Math.round(peer.deviceBytes / 1e6)} MB` : '',
+      ];
+    });
+  const heading = ['', 'ms', 'ms a picture', 'ns a pixel', 'memory', 'tfjs-webgpu: ms', 'memory'];
+  return markdown(heading, rows);
+}
+
+function ladderTable(report: BenchReport): string {
+  const { peak, benchmark } = report;
+  const rungs = LADDERS[benchmark.replace('ladder ', '') as keyof typeof LADDERS];
+  const rows = ladderRows(report);
+  const tfjs = rows.find(({ engine }) => engine === 'tfjs-webgpu');
+  const cells = rows.map(({ engine, ms: taken, gflops, nmse }, i) => {
+    const isRung = rungs.includes(engine);
+    return [
+      isRung ? `\`${engine}\`` : (ENGINES[engine] ?? engine),
+      ms(taken),
+      gflops.toPrecision(3),
+      isRung || engine === 'tfjs-webgpu' ? `${((100 * gflops) / peak!.gflops).toFixed(0)} %` : '',
+      isRung && i > 0 ? times(rows[i - 1]!.ms / taken) : '',
+      tfjs ? times(tfjs.ms / taken) : '',
+      nmse?.toExponential(1) ?? '',
+    ];
+  });
+  const heading = ['', 'ms', 'GFLOP/s', 'of the peak', 'gain', 'tfjs-webgpu is 1x', 'NMSE'];
+  return markdown(heading, cells);
+}
