@@ -81,7 +81,7 @@ async function launch(
     }
     case 'linear': {
       const chosen = choices.forLinear({ N: batch, D: input.size / batch, O: padToQuad(shape[0]!) });
-      const choice = chosen ?? defaultLinear({ N: batch });
+      const choice = chosen ?? defaultLinear(gpu, { N: batch });
       return launchLinear(gpu, task, rungs.linear ? { rung: rungs.linear } : choice, input, y, own);
     }
     case 'maxpool2x2':

@@ -110,7 +110,7 @@ async function prepareDense(
       const next = own(await Tensor.create(gpu, `${label} output`, [batch, b.size]));
       const relu = label !== names.at(-1);
       const [N, D] = y.shape as [number, number];
-      const chosen = choices.forLinear({ N, D, O: b.size }) ?? defaultLinear({ N });
+      const chosen = choices.forLinear({ N, D, O: b.size }) ?? defaultLinear(gpu, { N });
       const choice = rungs.linear ? { rung: rungs.linear } : chosen;
       const launch = await linear(gpu, { label, x: y, pieces, b, y: next, relu, ...choice });
       dispatches.push(...launch.dispatches);

@@ -86,7 +86,7 @@ export function choicesOf(gpu: Gpu, key: ChoicesKey, value: unknown): FoundChoic
   if (!isOwn || dtype !== key.dtype) return none('is of another adapter or dtype');
   const choices = new Choices(
     conv3x3.filter(({ shape, choice }) => isConv3x3Candidate(gpu, shape, choice)),
-    linear.filter(({ shape, choice }) => isLinearCandidate(shape, choice)),
+    linear.filter(({ shape, choice }) => isLinearCandidate(gpu, shape, choice)),
   );
   return { choices, fault: undefined };
 }

@@ -86,7 +86,7 @@ export function planLaunches(
       launches.push({ first: layer, last: layer, conv: { choice, sizes: { ...shape, N: batch } } });
     } else if (layer.operation === 'linear') {
       const shape = denseShapeOf(layer, layers[i - 1]!, choicesFor);
-      const chosen = choices.forLinear(shape) ?? defaultLinear({ N: batch });
+      const chosen = choices.forLinear(shape) ?? defaultLinear(gpu, { N: batch });
       const choice = rungs.linear ? { rung: rungs.linear } : chosen;
       launches.push({ first: layer, last: layer, dense: { choice, shape: { ...shape, N: batch } } });
     } else {

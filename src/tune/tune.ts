@@ -62,7 +62,7 @@ export async function tune(
 function candidatesOf(gpu: Gpu, tunable: TunableShape): number {
   return tunable.operation === 'conv3x3'
     ? conv3x3Candidates(gpu, tunable.shape).length
-    : linearCandidates(tunable.shape).length;
+    : linearCandidates(gpu, tunable.shape).length;
 }
 
 async function tuneShape(
@@ -80,7 +80,7 @@ async function tuneShape(
   }
   const { shape } = tunable;
   return withTrial(await linearTrial(bench, shape), async ({ makeReady }) => {
-    const choices = linearCandidates(shape);
+    const choices = linearCandidates(gpu, shape);
     return {
       ...tunable,
       outcome: await hold({ choices, kindOf, variantsOf: () => [], makeReady, ...running }),

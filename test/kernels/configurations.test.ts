@@ -162,6 +162,7 @@ const LINEAR_BATCHES: Readonly<Record<LinearRung, readonly number[]>> = {
   '02_tiled': [1, 16],
   '03_gemv': [1, 2, 3, 4, 5, 6, 7, 8],
   '04_register_blocked': [9, 32, 256],
+  '05_subgroup': [9, 32, 256],
 };
 const LINEAR = withStorages(Object.keys(LINEAR_RUNGS) as LinearRung[]);
 describe.each(LINEAR)('linear/$rung, weights as $weights', ({ rung, weights, dtype, without }) => {

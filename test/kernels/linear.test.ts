@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
-import { LINEAR_RUNGS, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
+import {
+  bestLinearRung,
+  canRunLinear,
+  LINEAR_RUNGS,
+  type LinearRung,
+  linear,
+} from '../../src/kernels/linear/linear.js';
 import { linear as reference } from '../../src/reference/linear.js';
 import { decodeFloats } from '../../src/weights/floats.js';
 import { expectClose } from '../support/allclose.js';
@@ -16,6 +23,9 @@ const RUNGS = Object.keys(LINEAR_RUNGS) as LinearRung[];
 
 describe.each(withStorages(RUNGS))('linear/$rung, weights as $weights', ({ rung, dtype, without }) => {
   const gpu = useGpu({ without });
+  beforeEach(({ skip }) => {
+    skip(!canRunLinear(gpu(), rung), 'no subgroups of 8 threads here');
+  });
 
   const cases = casesFor(LINEAR_CASES, dtype).filter(({ N }) => rung !== '03_gemv' || N <= GEMV_MAX_CASE);
   it.each(cases)('$N x $D -> $O: $why', async ({ N, D, O, relu }) => {
@@ -58,46 +68,55 @@ describe('linear', () => {
   const gpu = useGpu();
   const packing = useGpu({ without: ['shader-f16'] });
 
-  it.each(RUNGS)('%s: widens every finite f16 exactly, but may take subnormals for zero', async (rung) => {
-    const halves = Uint16Array.from({ length: 65536 }, (_, i) => i).filter(
-      (half) => (half & 0x7c00) !== 0x7c00,
-    );
-    const [D, O] = [4, halves.length];
-    const expected = decodeFloats(new Uint8Array(halves.buffer), 'F16');
-    for (const device of [gpu(), packing()]) {
-      const bits = new Uint16Array(D * O);
-      bits.set(halves, 2 * O);
-      const x = await Tensor.from(device, 'x', [1, D], new Float32Array([0, 0, 1, 0]));
-      const k = await Tensor.from(device, 'k', [D, O], bits);
-      const b = await Tensor.create(device, 'b', [O]);
-      const y = await poisoned(device, 'y', [1, O]);
-      const pieces = [{ first: 0, k }];
-      const { dispatches, scratch } = await linear(device, {
-        label: 'fc',
-        x,
-        pieces,
-        b,
-        y,
-        relu: false,
-        rung,
-      });
-      await runDispatches(device, dispatches);
-      const values = await y.read();
-      const flushed = values.map((value, i) =>
-        Math.abs(expected[i]!) < 2 ** -14 && value === 0 ? expected[i]! : value,
+  it.for(RUNGS)(
+    '%s: widens every finite f16 exactly, but may take subnormals for zero',
+    async (rung, { skip }) => {
+      skip(!canRunLinear(gpu(), rung), 'no subgroups of 8 threads here');
+      const halves = Uint16Array.from({ length: 65536 }, (_, i) => i).filter(
+        (half) => (half & 0x7c00) !== 0x7c00,
       );
-      expectClose(flushed, expected, { atol: 0, rtol: 0 });
-      for (const tensor of [x, k, b, y, ...scratch]) tensor.dispose();
-    }
-  });
+      const [D, O] = [4, halves.length];
+      const expected = decodeFloats(new Uint8Array(halves.buffer), 'F16');
+      for (const device of [gpu(), packing()]) {
+        const bits = new Uint16Array(D * O);
+        bits.set(halves, 2 * O);
+        const x = await Tensor.from(device, 'x', [1, D], new Float32Array([0, 0, 1, 0]));
+        const k = await Tensor.from(device, 'k', [D, O], bits);
+        const b = await Tensor.create(device, 'b', [O]);
+        const y = await poisoned(device, 'y', [1, O]);
+        const pieces = [{ first: 0, k }];
+        const { dispatches, scratch } = await linear(device, {
+          label: 'fc',
+          x,
+          pieces,
+          b,
+          y,
+          relu: false,
+          rung,
+        });
+        await runDispatches(device, dispatches);
+        const values = await y.read();
+        const flushed = values.map((value, i) =>
+          Math.abs(expected[i]!) < 2 ** -14 && value === 0 ? expected[i]! : value,
+        );
+        expectClose(flushed, expected, { atol: 0, rtol: 0 });
+        for (const tensor of [x, k, b, y, ...scratch]) tensor.dispose();
+      }
+    },
+  );
 
+  const LINEAR_KERNELS = {
+    '04_register_blocked': ['linear/04_transpose', 'linear/04_register_blocked', 'linear/03_gemv_sum'],
+    '05_subgroup': ['linear/05_subgroup', 'linear/03_gemv_sum'],
+  };
   const GEMV = ['linear/03_gemv', 'linear/03_gemv_sum'];
-  const BLOCKED = ['linear/04_transpose', 'linear/04_register_blocked', 'linear/03_gemv_sum'];
   it.each([
-    { N: 8, kernels: GEMV },
-    { N: 9, kernels: BLOCKED },
-    { N: 300, kernels: BLOCKED },
-  ])('takes $kernels for a batch of $N unless told otherwise', async ({ N, kernels }) => {
+    { N: 8, isForMany: false },
+    { N: 9, isForMany: true },
+    { N: 300, isForMany: true },
+  ])('takes what is best for a batch of $N unless told otherwise', async ({ N, isForMany }) => {
+    const many = LINEAR_KERNELS[bestLinearRung(gpu(), N) as keyof typeof LINEAR_KERNELS];
+    const kernels = isForMany ? many : GEMV;
     const x = await Tensor.create(gpu(), 'x', [N, 8]);
     const k = await Tensor.create(gpu(), 'k', [8, 4]);
     const b = await Tensor.create(gpu(), 'b', [4]);
@@ -106,6 +125,35 @@ describe('linear', () => {
     const { dispatches, scratch } = await linear(gpu(), args);
     expect(dispatches.map(({ kernel }) => kernel)).toEqual(kernels);
     for (const tensor of [x, k, b, y, ...scratch]) tensor.dispose();
+  });
+
+  it.each([
+    { isSoftware: true, minSubgroup: 8, best: '05_subgroup' },
+    { isSoftware: true, minSubgroup: 4, best: '04_register_blocked' },
+    { isSoftware: false, minSubgroup: 32, best: '04_register_blocked' },
+  ])('with subgroups of $minSubgroup, software $isSoftware, that is $best', ({ best, ...info }) => {
+    expect(bestLinearRung({ info: { ...gpu().info, ...info } } as unknown as Gpu, 9)).toBe(best);
+  });
+
+  it('refuses 05 where there are no subgroups, naming the layer', async () => {
+    const lesser = await Gpu.open({ adapter: 'null', without: ['subgroups'] });
+    const x = await Tensor.create(lesser, 'x', [9, 8]);
+    const k = await Tensor.create(lesser, 'k', [8, 4]);
+    const b = await Tensor.create(lesser, 'b', [4]);
+    const y = await Tensor.create(lesser, 'y', [9, 4]);
+    const args = {
+      label: 'fc1',
+      x,
+      pieces: [{ first: 0, k }],
+      b,
+      y,
+      relu: true,
+      rung: '05_subgroup',
+    } as const;
+    await expect(linear(lesser, args)).rejects.toThrow(
+      'fc1: 05_subgroup needs subgroups of at least 8 threads, the adapter has none',
+    );
+    lesser.dispose();
   });
 
   it('refuses pieces that leave a gap, naming the layer', async () => {

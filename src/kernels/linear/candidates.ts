@@ -1,6 +1,7 @@
 // Which rungs, and over how many workgroups, may be the fastest: what a tuner tries, and all that it may have chosen.
 
-import { bestLinearRung, GEMV_MAX_BATCH, type LinearRung } from './linear.js';
+import type { Gpu } from '../../gpu/gpu.js';
+import { bestLinearRung, canRunLinear, GEMV_MAX_BATCH, type LinearRung } from './linear.js';
 
 /** How a fully connected layer is computed: all that decides its time, and how it rounds. */
 export interface LinearChoice {
@@ -21,26 +22,31 @@ const CANDIDATES: readonly Candidate[] = [
     workgroups: [undefined, 128, 256, 512, 2048, 4096],
     suits: (N) => N <= GEMV_MAX_BATCH,
   },
+  { rung: '05_subgroup', workgroups: [undefined, 64, 256, 1024], suits: (N) => N >= 4 },
   { rung: '04_register_blocked', workgroups: [undefined, 64, 256, 1024], suits: (N) => N >= 4 },
 ];
 
 /** What is chosen without a tuner. */
-export function defaultLinear({ N }: { readonly N: number }): LinearChoice {
-  return { rung: bestLinearRung(N) };
+export function defaultLinear(gpu: Gpu, { N }: { readonly N: number }): LinearChoice {
+  return { rung: bestLinearRung(gpu, N) };
 }
 
 /** The default first. */
-export function linearCandidates({ N }: { readonly N: number }): LinearChoice[] {
-  const first = defaultLinear({ N });
-  const all = CANDIDATES.filter(({ suits }) => suits(N)).flatMap(({ rung, workgroups }) =>
+export function linearCandidates(gpu: Gpu, { N }: { readonly N: number }): LinearChoice[] {
+  const first = defaultLinear(gpu, { N });
+  const all = CANDIDATES.filter(({ rung, suits }) => suits(N) && canRunLinear(gpu, rung)).flatMap(({ rung, workgroups }) =>
     workgroups.map((count) => (count === undefined ? { rung } : { rung, workgroups: count })),
   );
   return [first, ...all.filter((choice) => !isSame(choice, first))];
 }
 
 /** Whether a tuner may choose this; of what is read from a file, nothing else is believed. */
-export function isLinearCandidate(sizes: { readonly N: number }, choice: LinearChoice): boolean {
-  return linearCandidates(sizes).some((candidate) => isSame(candidate, choice));
+export function isLinearCandidate(
+  gpu: Gpu,
+  sizes: { readonly N: number },
+  choice: LinearChoice,
+): boolean {
+  return linearCandidates(gpu, sizes).some((candidate) => isSame(candidate, choice));
 }
 
 function isSame(a: LinearChoice, b: LinearChoice): boolean {

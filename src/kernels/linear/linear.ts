@@ -1,5 +1,6 @@
 // Launches linear: which rung, how the kernel's pieces and the depth are spread over workgroups.
 
+import { GpuError } from '../../errors.js';
 import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
@@ -12,16 +13,18 @@ import gemv from './03_gemv.wgsl';
 import gemvSum from './03_gemv_sum.wgsl';
 import registerBlocked from './04_register_blocked.wgsl';
 import transpose from './04_transpose.wgsl';
+import subgroup from './05_subgroup.wgsl';
 import { expectPieces, type LinearLaunch, type LinearPiece, pieceConstants } from './pieces.js';
 
 export type { LinearLaunch, LinearPiece } from './pieces.js';
 
-/** The ladder; `03_gemv`, for a few rows, is two passes, `04_register_blocked`, for more, three. */
+/** The ladder; `03_gemv`, for a few rows, is two passes, as is `05_subgroup`, for more; `04_register_blocked` three. */
 export const LINEAR_RUNGS = {
   '01_naive': [naive],
   '02_tiled': [tiled],
   '03_gemv': [gemv, gemvSum],
   '04_register_blocked': [transpose, registerBlocked, gemvSum],
+  '05_subgroup': [subgroup, gemvSum],
 } as const;
 
 export type LinearRung = keyof typeof LINEAR_RUNGS;
@@ -29,9 +32,27 @@ export type LinearRung = keyof typeof LINEAR_RUNGS;
 /** Up to this batch a fully connected layer is a matrix times a few vectors. */
 export const GEMV_MAX_BATCH = 8;
 
-/** The fastest rung for that many rows of x. */
-export function bestLinearRung(N: number): LinearRung {
-  return N <= GEMV_MAX_BATCH ? '03_gemv' : '04_register_blocked';
+/** Threads of a subgroup that `05_subgroup` needs: a workgroup's rows. */
+const MIN_SUBGROUP = 8;
+
+/** Why `rung` cannot run here, as the end of a sentence; or undefined. */
+export function whyNotLinear({ info }: Gpu, rung: LinearRung): string | undefined {
+  if (rung !== '05_subgroup' || info.minSubgroup >= MIN_SUBGROUP) return undefined;
+  return `needs subgroups of at least ${MIN_SUBGROUP} threads, the adapter has ${info.minSubgroup || 'none'}`;
+}
+
+/** Whether `rung` can run here. */
+export function canRunLinear(gpu: Gpu, rung: LinearRung): boolean {
+  return whyNotLinear(gpu, rung) === undefined;
+}
+
+/**
+ * The fastest rung for a batch of that many rows on this adapter. `05_subgroup` was timed where CPUs compute, and is for them;
+ * graphics cards keep `04_register_blocked`, which reads a kernel from memory a fourth as often.
+ */
+export function bestLinearRung(gpu: Gpu, N: number): LinearRung {
+  if (N <= GEMV_MAX_BATCH) return '03_gemv';
+  return gpu.info.isSoftware && canRunLinear(gpu, '05_subgroup') ? '05_subgroup' : '04_register_blocked';
 }
 
 export interface LinearArguments {
@@ -47,7 +68,7 @@ export interface LinearArguments {
   readonly y: Tensor;
   readonly relu: boolean;
   readonly rung?: LinearRung;
-  /** About how many workgroups `03_gemv` or `04_register_blocked` spreads its products over. */
+  /** About how many workgroups the products are spread over, from `03_gemv` on. */
   readonly workgroups?: number | undefined;
 }
 
@@ -64,7 +85,9 @@ export async function linear(gpu: Gpu, args: LinearArguments): Promise<LinearLau
   expectShape(label, b, [O]);
   expectPieces(label, pieces, [D, O], WEIGHT_DTYPES);
 
-  const rung = args.rung ?? bestLinearRung(N);
+  const rung = args.rung ?? bestLinearRung(gpu, N);
+  const reason = whyNotLinear(gpu, rung);
+  if (reason) throw new GpuError(`${label}: ${rung} ${reason}`);
   const tensors: Tensor[] = [];
   try {
     const dispatches = await launch(gpu, args, rung, [N, D, O], async (name, shape) => {
@@ -96,6 +119,8 @@ function launch(
       return launchGemv(gpu, args, sizes, scratch);
     case '04_register_blocked':
       return launchBlocked(gpu, args, sizes, scratch);
+    case '05_subgroup':
+      return launchSubgroup(gpu, args, sizes, scratch);
     default:
       return launchTiles(gpu, args, rung, sizes);
   }
@@ -196,7 +221,29 @@ async function launchBlocked(
   ];
 }
 
-/** The last pass of both: partial sums (SLICES,N,O) into y. */
+async function launchSubgroup(
+  gpu: Gpu,
+  args: LinearArguments,
+  [N, D, O]: Sizes,
+  scratch: Scratch,
+): Promise<Promise<Dispatch>[]> {
+  const { label, x, pieces } = args;
+  const [name, wgsl] = ['linear/05_subgroup', subgroup];
+  const columns = tilingOf({ name, wgsl }, 'BN');
+  const rows = Math.ceil(N / tilingOf({ name, wgsl }, 'BM'));
+  const workgroups = args.workgroups ?? BLOCKED_WORKGROUPS[gpu.info.isSoftware ? 'software' : 'hardware'];
+  const { DEPTH, SLICES } = sliced(D, workgroups, rows * Math.ceil(O / columns));
+  const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
+  const products = pieces.map((piece) => {
+    const constants = { N, D, O, ...pieceConstants(piece), DEPTH };
+    const kernel: Kernel = { name, wgsl, constants, weights: weightStorage(piece.k) };
+    const groups = [rows, Math.ceil(piece.k.shape[1]! / columns), SLICES] as const;
+    return prepare(gpu, label, kernel, [x, piece.k, partial], groups);
+  });
+  return [...products, prepareSum(gpu, args, partial)];
+}
+
+/** The last pass of all three: partial sums (SLICES,N,O) into y. */
 function prepareSum(gpu: Gpu, { label, b, y, relu }: LinearArguments, partial: Tensor): Promise<Dispatch> {
   const [SLICES, N, O] = partial.shape as [number, number, number];
   const kernel: Kernel = {
