@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { ExitCode } from '../errors.js';
 import type { AdapterSource } from '../gpu/adapter.js';
 import { type AdapterFindings, examine, type Findings } from './doctor_findings.js';
+import { describeSubgroups } from './doctor_meaning.js';
 import { duration } from './progress.js';
 import { alignedRows, wrapped } from './table.js';
 import { printable, type Terminal } from './terminal.js';
@@ -93,6 +94,7 @@ function adapterSections(
           ['device', [adapter.vendor, adapter.architecture, adapter.device].filter(Boolean).join(' / ')],
           ['from', SOURCES[adapter.source]],
           ['kind', kindOf(adapter)],
+          ['subgroups', describeSubgroups(adapter)],
         ],
         [{}, {}],
       ),

@@ -1,7 +1,7 @@
 // What an adapter's features and limits mean for VGG16, and what would make things better.
 
 import { installAdvice } from '../gpu/adapter.js';
-import { type Gpu, mebibytes } from '../gpu/gpu.js';
+import { type Gpu, type GpuInfo, mebibytes, SUBGROUP_MATRIX } from '../gpu/gpu.js';
 import { PAPER_WIDTHS, planLayers } from '../model/architecture.js';
 import { largestActivation, largestBatch, MAX_BATCH } from '../model/batches.js';
 import { columnsPerPiece } from '../model/network.js';
@@ -16,11 +16,24 @@ export interface Feature {
 const USES: Readonly<Record<string, string>> = {
   'timestamp-query': "the time of each layer, by the GPU's own clock",
   'shader-f16': 'weights kept as f16 (--dtype f16) are widened by the hardware',
-  subgroups: 'threads that exchange registers, for faster kernels (not used yet)',
+  subgroups: 'threads read for each other, in subgroups of 8 or more',
+  [SUBGROUP_MATRIX]: 'matrices multiplied by hardware: conv3x3/07, if asked for',
 };
 
 export function describeFeatures(features: ReadonlySet<string>): Feature[] {
   return Object.entries(USES).map(([name, use]) => ({ name, present: features.has(name), use }));
+}
+
+/** Sizes of subgroups, and the matrices of f16 with sums in f32 that they multiply. */
+export function describeSubgroups({ minSubgroup, maxSubgroup, subgroupMatrixConfigs }: GpuInfo): string {
+  if (maxSubgroup === 0) return 'none';
+  const threads = minSubgroup === maxSubgroup ? `${maxSubgroup}` : `${minSubgroup} to ${maxSubgroup}`;
+  const matrices = subgroupMatrixConfigs
+    .filter(
+      ({ componentType, resultComponentType }) => `${componentType} ${resultComponentType}` === 'f16 f32',
+    )
+    .map(({ M, N, K }) => `${M}x${N}x${K}`);
+  return `${threads} threads${matrices.length > 0 ? `, matrices of ${matrices.join(', ')}` : ''}`;
 }
 
 export interface Limit {

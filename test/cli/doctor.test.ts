@@ -2,6 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Findings } from '../../src/cli/doctor_findings.js';
+import { describeSubgroups } from '../../src/cli/doctor_meaning.js';
+import type { GpuInfo } from '../../src/gpu/gpu.js';
 import { embeddedBasePath } from '../../src/weights/embedded.js';
 import { NULL, useFolder, vgg16, writeNarrow } from './support.js';
 
@@ -24,7 +26,15 @@ describe('doctor', () => {
     const { selfTest, features, limits, largestBatch } = findings.adapter!;
     expect(selfTest.passed).toBe(true);
     expect(Number(/NMSE (\S+)\)$/.exec(selfTest.message)![1])).toBeLessThan(1e-12);
-    expect(features.map(({ name }) => name)).toEqual(['timestamp-query', 'shader-f16', 'subgroups']);
+    expect(features.map(({ name }) => name)).toEqual([
+      'timestamp-query',
+      'shader-f16',
+      'subgroups',
+      'chromium-experimental-subgroup-matrix',
+    ]);
+    const { minSubgroup, maxSubgroup, subgroupMatrixConfigs } = findings.adapter!;
+    expect(maxSubgroup).toBeGreaterThanOrEqual(minSubgroup);
+    for (const { M, N, K } of subgroupMatrixConfigs) expect(M * N * K).toBeGreaterThan(0);
     const binding = limits.find(({ name }) => name === 'maxStorageBufferBindingSize')!.value;
     // block1_conv1's output of a picture of 224 px.
     expect(largestBatch).toBe(Math.min(64, Math.floor(binding / (224 * 224 * 64 * 4))));
@@ -33,7 +43,11 @@ describe('doctor', () => {
   it('tells what the limits mean, and fails an adapter that computes nothing', async () => {
     const { code, stdout } = await vgg16(['doctor', '--adapter', 'null']);
     expect(code).toBe(6);
-    expect(stdout).toContain('kind    NOTHING: programs are checked and not run');
+    expect(stdout).toMatch(/^ {2}kind +NOTHING: programs are checked and not run$/m);
+    expect(stdout).toMatch(/^ {2}subgroups +128 threads, matrices of 16x16x16$/m);
+    expect(stdout).toMatch(
+      /^ {2}chromium-experimental-subgroup-matrix +yes {2}matrices multiplied by hardware/m,
+    );
     expect(stdout).toMatch(
       /^ {2}binding +128 MiB {2}what a kernel sees of a buffer: fc1 \(411 MB\) is bound in 4 pieces$/m,
     );
@@ -50,6 +64,24 @@ describe('doctor', () => {
     expect(JSON.parse(byOption.stdout)).toMatchObject({ code: 5, adapter: null, fault: line.slice(7) });
     const byEnvironment = await vgg16(['doctor'], { env: { VGG16_ADAPTER: 'nosuch' } });
     expect([byEnvironment.code, byEnvironment.stderr]).toEqual([5, [line]]);
+  });
+});
+
+describe('subgroups', () => {
+  const of = (componentType: string, resultComponentType: string, M: number) => ({
+    ...{ componentType, resultComponentType, M, N: 16, K: 8 },
+  });
+  it.each([
+    { min: 0, max: 0, configs: [], text: 'none' },
+    { min: 8, max: 8, configs: [], text: '8 threads' },
+    { min: 8, max: 32, configs: [of('f16', 'f16', 8)], text: '8 to 32 threads' },
+    {
+      ...{ min: 32, max: 32, configs: [of('f16', 'f32', 16), of('u8', 'u32', 4), of('f16', 'f32', 8)] },
+      text: '32 threads, matrices of 16x16x8, 8x16x8',
+    },
+  ])('are told as $text', ({ min, max, configs, text }) => {
+    const info = { minSubgroup: min, maxSubgroup: max, subgroupMatrixConfigs: configs };
+    expect(describeSubgroups(info as unknown as GpuInfo)).toBe(text);
   });
 });
 
