@@ -80,7 +80,7 @@ async function tuneShape(
   }
   const { shape } = tunable;
   return withTrial(await linearTrial(bench, shape), async ({ makeReady }) => {
-    const choices = linearCandidates(gpu, shape);
+    const choices = linearCandidates(bench.gpu, shape);
     return {
       ...tunable,
       outcome: await hold({ choices, kindOf, variantsOf: () => [], makeReady, ...running }),
