@@ -59,6 +59,12 @@ export class Choices {
     return choice?.rung === '03_gemv' && shape.N > GEMV_MAX_BATCH ? undefined : choice;
   }
 
+  /** Those for these convolutions, whatever the batch. */
+  forConvs(shapes: readonly ConvShape[]): Choices {
+    const isAmong = ({ shape }: ConvEntry) => shapes.some((other) => isSameButBatch(other, shape));
+    return new Choices(this.conv3x3.filter(isAmong), []);
+  }
+
   /** These and others; of two for the same shape, the other one. */
   with({ conv3x3, linear }: Choices): Choices {
     return new Choices(merged(this.conv3x3, conv3x3), merged(this.linear, linear));

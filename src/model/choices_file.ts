@@ -76,7 +76,7 @@ function choicesIn(gpu: Gpu, key: ChoicesKey, text: string): FoundChoices {
 /** What a record holds for this key, and that the adapter, as it was opened, can do. */
 export function choicesOf(gpu: Gpu, key: ChoicesKey, value: unknown): FoundChoices {
   const none = (fault: string) => ({ choices: Choices.NONE, fault });
-  if (!isRecord(value)) return none('is damaged');
+  if (!isChoicesRecord(value)) return none('is damaged');
   const { conv3x3, linear, version, driver, adapter, dtype } = value;
   if (version !== key.version) return none(`is of vgg16-webgpu ${version}, this is ${key.version}`);
   if (driver !== key.driver) return none(`is of the driver "${driver}", this is "${key.driver}"`);
@@ -91,7 +91,7 @@ export function choicesOf(gpu: Gpu, key: ChoicesKey, value: unknown): FoundChoic
   return { choices, fault: undefined };
 }
 
-function isRecord(value: unknown): value is ChoicesRecord {
+export function isChoicesRecord(value: unknown): value is ChoicesRecord {
   if (!isObject(value) || !isObject(value.adapter)) return false;
   const texts = [value.driver, value.version, value.dtype];
   return (

@@ -3,7 +3,7 @@
 import type { PictureError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { Framing } from '../image/framing.js';
-import type { Choices } from './choices.js';
+import type { ChoicesRecord } from './choices_file.js';
 import type { Rungs } from './launches.js';
 import type { LoadOptions } from './network.js';
 
@@ -19,10 +19,10 @@ export interface Vgg16Options extends LoadOptions {
   /** Which rungs of the kernels' ladders to use, whatever was chosen. */
   readonly rungs?: Rungs | undefined;
   /**
-   * Whether to use the kernels that `vgg16 tune` chose for this adapter, where it has, or which ones. By default it does, unless
-   * the environment has VGG16_TUNED=0.
+   * Whether to use the kernels that `vgg16 tune` chose for this adapter, where it has; by default, unless the environment has
+   * VGG16_TUNED=0. Or kernels that were chosen before, as far as they are for this adapter, driver, version and dtype.
    */
-  readonly tuned?: boolean | Choices | undefined;
+  readonly tuned?: boolean | ChoicesRecord | undefined;
 }
 
 export interface RunOptions {

@@ -18,7 +18,7 @@ import {
 } from './architecture.js';
 import { checkCount, concatenated } from './batches.js';
 import { Choices } from './choices.js';
-import { type FoundChoices, readChoices } from './choices_file.js';
+import { choicesKeyOf, choicesOf, type FoundChoices, readChoices } from './choices_file.js';
 import { type Answer, eachResult } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
@@ -271,7 +271,10 @@ export class VGG16 {
 }
 
 async function choicesFor(gpu: Gpu, dtype: TensorDtype, { tuned }: Vgg16Options): Promise<FoundChoices> {
-  if (tuned instanceof Choices) return { choices: tuned, fault: undefined };
+  if (typeof tuned === 'object') {
+    const { choices, fault } = choicesOf(gpu, choicesKeyOf(gpu, dtype), tuned);
+    return { choices, fault: fault && `what was chosen before ${fault}; it is left aside` };
+  }
   const isWanted = tuned ?? process.env.VGG16_TUNED !== '0';
   return isWanted ? readChoices(gpu, dtype) : { choices: Choices.NONE, fault: undefined };
 }

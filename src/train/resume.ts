@@ -9,6 +9,7 @@ import type { RunOptions } from './options.js';
 import { type RunArguments, readArguments, resumedOptions } from './run/args.js';
 import { readCheckpoint } from './run/checkpoint.js';
 import { runFile } from './run/folder.js';
+import { areSameKernels, tunedKernelsOf } from './run/kernels.js';
 import { readSplit } from './run/split.js';
 import type { Dataset } from './samples.js';
 import { openSession, type SessionOptions } from './session.js';
@@ -49,6 +50,10 @@ export async function resumeRun(folder: string, resuming: ResumeOptions = {}): P
     if (checkpoint && checkpoint.fingerprint !== session.fingerprint) {
       throw new UsageError(`${folder} was trained on another base than ${model.basePath} is now`);
     }
+    if (!areSameKernels(args.kernels, tunedKernelsOf(session))) {
+      const text = `${folder} began with other kernels than can be had now: what follows will differ by how these round`;
+      session.onEvent({ type: 'note', text });
+    }
     return await carryOut({ session, folder, args, isResumed: true, checkpoint });
   } finally {
     if (!resuming.model) model.dispose();
@@ -57,13 +62,15 @@ export async function resumeRun(folder: string, resuming: ResumeOptions = {}): P
 
 async function loadModel(
   folder: string,
-  { weights, base, dtype }: RunArguments,
+  { weights, base, dtype, kernels }: RunArguments,
   { gpu, adapter, onProgress, signal }: ResumeOptions,
 ): Promise<VGG16> {
   const find = (ref: string) => pathOfRef(ref, `${folder}: the weights`, folder);
   return VGG16.load({
     weights: await find(weights),
     ...(base !== null && { base: await find(base) }),
+    // What was tuned since would round in other ways.
+    tuned: kernels ?? false,
     ...{ dtype, gpu, adapter, onProgress, signal },
   });
 }

@@ -72,6 +72,10 @@ export class Pattern {
   dispose(): void {
     this.tensor.dispose();
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /** The bits of a number that f16 has, and that is no subnormal there. */

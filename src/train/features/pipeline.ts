@@ -104,7 +104,7 @@ export class FeaturePipeline {
     const { model, shape } = this;
     const rows = await this.busy.during(async () => {
       const pictures = await this.#pictures(jobs);
-      return (await model.forward(pictures, [layer])).get(layer)!;
+      return (await model.forward(pictures, [layer], { choicesFor: this.batch })).get(layer)!;
     });
     // The null backend leaves in memory whatever was there.
     if (model.gpu.info.source !== 'null') checkFinite(layer, rows);

@@ -26,6 +26,8 @@ export interface CacheKey {
   readonly adapter: string;
   /** The kernels that were asked for. */
   readonly rungs: Rungs;
+  /** What tuning makes of them, as `VGG16.deviations` has it. */
+  readonly deviations?: string | undefined;
   readonly fingerprint: string;
   readonly preprocess: string;
   readonly dtype: string;
@@ -36,8 +38,8 @@ export interface CacheKey {
 
 /** The folder of a cache folder that holds the rows of a key. */
 export function folderOf(cacheFolder: string, key: CacheKey): string {
-  const { adapter, rungs, fingerprint, preprocess, dtype, layer, pool, size } = key;
-  const kernels = [FEATURES_VERSION, adapter, rungs.conv3x3, dtype];
+  const { adapter, rungs, deviations, fingerprint, preprocess, dtype, layer, pool, size } = key;
+  const kernels = [FEATURES_VERSION, adapter, rungs.conv3x3, dtype, ...(deviations ? [deviations] : [])];
   const text = JSON.stringify([kernels, fingerprint, preprocess, layer, pool, size]);
   return join(cacheFolder, 'features', createHash('sha256').update(text).digest('hex').slice(0, 32));
 }

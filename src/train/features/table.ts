@@ -50,7 +50,8 @@ export class CachedFeatures implements FeatureTable {
     const pipeline = await FeaturePipeline.create(model, spec, { batch, count });
     const { preprocess, dtype, rungs } = model;
     const adapter = model.gpu.info.description;
-    const key = { adapter, rungs, fingerprint, preprocess, dtype, layer, pool, size };
+    const deviations = model.deviations(pipeline.batch, size, size, layer);
+    const key = { adapter, rungs, deviations, fingerprint, preprocess, dtype, layer, pool, size };
     const store = await FeatureStore.open(cacheFolder && folderOf(cacheFolder, key), onNote);
     const { width } = pipeline;
     const rows = new Rows(samples, spec, width, new RowMemory(count, width, memory), store);

@@ -12,6 +12,7 @@ import { claimRun, hashOfOptions, type RunArguments } from '../run/args.js';
 import { type Checkpoint, readStandardisation, restore } from '../run/checkpoint.js';
 import { environmentOf } from '../run/environment.js';
 import { abandonRun, runFile, writeJson } from '../run/folder.js';
+import { tunedKernelsOf } from '../run/kernels.js';
 import { readResults, writeResults } from '../run/results.js';
 import { digestOf, writeSplit } from '../run/split.js';
 import { initialise } from '../saved_head.js';
@@ -188,10 +189,9 @@ async function asBefore(checkpoint: Checkpoint, now: Prepared, data: string): Pr
 }
 
 /** What a run with these options writes down. */
-export async function argumentsOf(
-  { model, dataset, options }: Session,
-  initFrom: string | undefined,
-): Promise<RunArguments> {
+export async function argumentsOf(session: Session, initFrom: string | undefined): Promise<RunArguments> {
+  const { model, dataset, options } = session;
+  const kernels = tunedKernelsOf(session);
   return {
     data: resolve(dataset.name),
     weights: await baseRefOf(model.path),
@@ -199,5 +199,6 @@ export async function argumentsOf(
     dtype: model.dtype,
     initFrom: initFrom === undefined ? null : resolve(initFrom),
     options,
+    ...(kernels && { kernels }),
   };
 }

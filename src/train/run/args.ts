@@ -6,6 +6,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { refusing } from '../../disk.js';
 import { UsageError } from '../../errors.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
+import { type ChoicesRecord, isChoicesRecord } from '../../model/choices_file.js';
 import { shellWord } from '../../shell_word.js';
 import { flagOf, optionsAgain } from '../checks.js';
 import type { ResolvedOptions } from '../defaults.js';
@@ -25,6 +26,8 @@ export interface RunArguments {
   readonly options: ResolvedOptions;
   /** The rate that was found, where it was to be searched for. */
   readonly lr?: number;
+  /** `tunedKernelsOf` the run as it began. */
+  readonly kernels?: ChoicesRecord;
 }
 
 /**
@@ -55,12 +58,13 @@ export async function readArguments(path: string): Promise<RunArguments> {
     const why = code === 'ENOENT' ? 'there is no such file' : message;
     throw fault(`${why}; is its folder that of a run?`, error);
   }
-  const { weights, base, dtype, initFrom, options } = said ?? {};
+  const { weights, base, dtype, initFrom, options, kernels } = said ?? {};
   const isWhole =
     typeof weights === 'string' &&
     (base === null || typeof base === 'string') &&
     (dtype === 'f32' || dtype === 'f16') &&
     (initFrom === null || typeof initFrom === 'string') &&
+    (kernels === undefined || isChoicesRecord(kernels)) &&
     typeof options === 'object' &&
     options !== null;
   if (!isWhole) throw fault('these are not the arguments of a run');
