@@ -3,18 +3,22 @@
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { DeviceLostError, PictureError, TrainingError, UsageError } from '../../src/errors.js';
 import { Gpu } from '../../src/gpu/gpu.js';
 import type { Picture } from '../../src/image/picture.js';
+import { Choices } from '../../src/model/choices.js';
+import { type ChoicesRecord, choicesKeyOf, choicesPath, recordOf } from '../../src/model/choices_file.js';
+import { convShapeOf } from '../../src/model/launches.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import type { TrainEvent } from '../../src/train/events.js';
 import { type ResumeOptions, resumeRun } from '../../src/train/resume.js';
 import type { Dataset, Sample } from '../../src/train/samples.js';
 import { type TrainOptions, type TrainResult, trainHead } from '../../src/train/train.js';
+import { addChoices } from '../../src/tune/save.js';
 import { openHeadFile } from '../../src/weights/head_file.js';
-import { pictures, QUICK } from './pictures.js';
+import { pictures, QUICK, SIZE } from './pictures.js';
 import { NETWORK, useNetwork } from './support.js';
 
 const { model, path } = useNetwork();
@@ -131,6 +135,65 @@ describe('a run that was left', () => {
     const resumed = await resume(path('found, left'), { options: { lr: 'auto' } });
     expect(resumed.options).toEqual(whole.options);
     await expectSame(path('found, left'), path('found'));
+  });
+});
+
+describe('a run and what is tuned between its halves', () => {
+  /** For every convolution, whatever the batch. */
+  function chosen(rung: '05_winograd_2x2' | '05_winograd_4x4'): ChoicesRecord {
+    const layers = model()
+      .layers(SIZE, SIZE, 'block5_pool')
+      .filter(({ operation }) => operation === 'conv3x3');
+    const entries = [1, 16].flatMap((batch) =>
+      layers.map((layer) => ({ shape: convShapeOf(layer, batch), choice: { rung }, ms: 1, defaultMs: 1 })),
+    );
+    return recordOf(choicesKeyOf(model().gpu, 'f32'), new Choices(entries, []));
+  }
+  const all = { ...QUICK, epochs: 3 };
+  const left = async (folder: string, of: VGG16) => {
+    const { onEvent, signal } = leaving((event) => event.type === 'epoch');
+    await expect(trainHead(of, files, { ...all, onEvent, signal, out: folder })).rejects.toThrow('left');
+  };
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('goes on to the same bytes, tuned or not, whatever was chosen meanwhile', async () => {
+    const load = (tuned: false | ChoicesRecord) =>
+      VGG16.load({ weights: path('base.safetensors'), gpu: model().gpu, tuned });
+    using tuned = await load(chosen('05_winograd_2x2'));
+    using untuned = await load(false);
+    for (const [name, of] of Object.entries({ tuned, untuned })) {
+      await trainHead(of, files, { ...all, out: path(name) });
+      await left(path(`${name}, left`), of);
+    }
+    const heads = ['tuned', 'untuned'].map((name) => readFile(path(name, 'last.safetensors')));
+    const [one, other] = await Promise.all(heads);
+    expect(one!.equals(other!)).toBe(false);
+
+    vi.stubEnv('VGG16_CACHE', path('cache'));
+    vi.stubEnv('VGG16_TUNED', '1');
+    const { conv3x3 } = chosen('05_winograd_4x4');
+    const { gpu } = model();
+    await addChoices(choicesPath(choicesKeyOf(gpu, 'f32')), gpu, 'f32', new Choices(conv3x3, []));
+    const notes: TrainEvent[] = [];
+    const onEvent = (event: TrainEvent) => event.type === 'note' && notes.push(event);
+    for (const name of ['tuned', 'untuned']) {
+      await resume(path(`${name}, left`), { onEvent });
+      await expectSame(path(`${name}, left`), path(name));
+    }
+    expect(notes).toEqual([]);
+
+    // Where they cannot be had again, it is said.
+    await left(path('elsewhere'), tuned);
+    const args = join(path('elsewhere'), 'args.json');
+    const text = await readFile(args, 'utf8');
+    await writeFile(args, text.replace(/"driver": "[^"]*"/, '"driver": "Mesa 9"'));
+    await resume(path('elsewhere'), { onEvent });
+    expect(notes).toEqual([
+      {
+        type: 'note',
+        text: `${path('elsewhere')} began with other kernels than can be had now: what follows will differ by how these round`,
+      },
+    ]);
   });
 });
 

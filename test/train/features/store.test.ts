@@ -45,6 +45,7 @@ describe('folderOf', () => {
     const others: Partial<CacheKey>[] = [
       { adapter: 'another' },
       { rungs: { conv3x3: '01_naive' } },
+      { deviations: '["block1_conv1","03_register_blocked",[],null]' },
       { fingerprint: 'a2' },
       { preprocess: 'torchvision' },
       { dtype: 'f16' },
