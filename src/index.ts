@@ -28,6 +28,7 @@ export {
   type PlannedLayer,
   type Widths,
 } from './model/architecture.js';
+export type { ChoicesRecord } from './model/choices_file.js';
 export type { Features } from './model/features.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { Rungs } from './model/launches.js';
@@ -39,7 +40,6 @@ export type {
   RunOptions,
   Vgg16Options,
 } from './model/options.js';
-
 export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
 export { VGG16 } from './model/vgg16.js';
@@ -60,6 +60,8 @@ export { createNumberedRun } from './train/run/folder.js';
 export type { Dataset, Sample } from './train/samples.js';
 export { type TrainOptions, type TrainResult, trainHead } from './train/train.js';
 export type { TrainedHead } from './train/trained_head.js';
+export { type TunedNetwork, type TuneNetworkOptions, tuneNetwork } from './tune/network.js';
+export type { TunedShape } from './tune/tune.js';
 export {
   type Conversion,
   type ConvertedTensor,

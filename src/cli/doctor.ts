@@ -95,6 +95,7 @@ function adapterSections(
           ['from', SOURCES[adapter.source]],
           ['kind', kindOf(adapter)],
           ['subgroups', describeSubgroups(adapter)],
+          ['tuned', tunedText(adapter)],
         ],
         [{}, {}],
       ),
@@ -120,6 +121,11 @@ function adapterSections(
       `${verdict(selfTest.passed, 'PASS', 'FAIL')}  ${printable(selfTest.message)}, ${duration(selfTest.milliseconds)}`,
     ]),
   ];
+}
+
+function tunedText({ tuned: { f32, f16 } }: AdapterFindings): string {
+  if (f32 + f16 === 0) return 'no; `vgg16 tune` chooses the fastest kernels';
+  return `for ${f32} shapes with f32 weights, ${f16} with f16`;
 }
 
 function kindOf({ source, isSoftware }: AdapterFindings): string {

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { cacheFolder } from '../cache.js';
 import { EXIT_CODES, type ExitCode, VggError } from '../errors.js';
 import { Gpu, type GpuInfo } from '../gpu/gpu.js';
+import type { TensorDtype } from '../gpu/tensor.js';
+import { readChoices } from '../model/choices_file.js';
 import { isWithoutWeights, verifyEmbeddedBase } from '../weights/embedded.js';
 import {
   adviceFor,
@@ -44,6 +46,8 @@ export interface AdapterFindings extends GpuInfo {
   readonly limits: readonly Limit[];
   /** Pictures of 224 px in a forward pass, at most. */
   readonly largestBatch: number;
+  /** Shapes that kernels were chosen for by `vgg16 tune`, by how weights are kept. */
+  readonly tuned: Readonly<Record<TensorDtype, number>>;
   readonly selfTest: SelfTest;
 }
 
@@ -69,15 +73,19 @@ export async function examine(adapterName: string | undefined): Promise<Findings
   }
   try {
     const test = await selfTest(gpu);
+    const tuned = await Promise.all([readChoices(gpu, 'f32'), readChoices(gpu, 'f16')]);
+    const [f32, f16] = tuned.map(({ choices }) => choices.size) as [number, number];
+    const faults = tuned.flatMap(({ fault }) => (fault === undefined ? [] : [fault]));
     const adapter = {
       ...gpu.info,
       features: describeFeatures(gpu.features),
       limits: describeLimits(gpu.limits),
       largestBatch: largestBatchOf(gpu.limits),
+      tuned: { f32, f16 },
       selfTest: test,
     };
     const code = !test.passed ? EXIT_CODES.gpu : embeddedBase.ok ? EXIT_CODES.ok : EXIT_CODES.weights;
-    return { code, ...common, adapter, fault: null, advice: adviceFor(gpu) };
+    return { code, ...common, adapter, fault: null, advice: [...adviceFor(gpu), ...faults] };
   } finally {
     gpu.dispose();
   }

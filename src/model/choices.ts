@@ -40,8 +40,13 @@ export class Choices {
     readonly linear: readonly DenseEntry[],
   ) {}
 
+  /** Of how many shapes. */
+  get size(): number {
+    return this.conv3x3.length + this.linear.length;
+  }
+
   get isEmpty(): boolean {
-    return this.conv3x3.length + this.linear.length === 0;
+    return this.size === 0;
   }
 
   /** That of the nearest batch; undefined where none is near. */

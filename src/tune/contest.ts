@@ -51,6 +51,8 @@ const LEAST_GAIN = 0.03;
 const FINAL_MS = 500;
 const FEWEST_ROUNDS = 5;
 const MOST_ROUNDS = 15;
+/** Of rounds that take longer, three must do. */
+const LONG_ROUND_MS = 3000;
 
 interface Standing<Choice> {
   readonly choice: Choice;
@@ -140,6 +142,30 @@ class Heats<Choice> {
   }
 }
 
+/** Kinds whose first choice takes many times as long as the best of all first ones; each runs once. @throws as `hold` */
+export async function slowKinds<Choice>({
+  choices,
+  kindOf,
+  makeReady,
+  signal,
+}: Pick<Contest<Choice>, 'choices' | 'kindOf' | 'makeReady' | 'signal'>): Promise<Set<string>> {
+  const times = new Map<string, number>();
+  for (const choice of choices) {
+    if (times.has(kindOf(choice))) continue;
+    signal?.throwIfAborted();
+    try {
+      const contender = await makeReady(choice);
+      times.set(kindOf(choice), await contender.time().finally(() => contender.dispose()));
+    } catch (error) {
+      // The contest will tell.
+      if (!(error instanceof GpuError)) throw error;
+      times.set(kindOf(choice), 0);
+    }
+  }
+  const best = Math.min(...[...times.values()].filter((ms) => ms > 0));
+  return new Set([...times].flatMap(([kind, ms]) => (ms > 2 * FAR_OFF * best ? [kind] : [])));
+}
+
 /** They take turns, so that a noisy machine is noisy for all, each round beginning with another. */
 async function finals<Choice>(
   finalists: readonly Standing<Choice>[],
@@ -147,7 +173,8 @@ async function finals<Choice>(
 ): Promise<Map<Choice, number>> {
   const times = new Map(finalists.map(({ choice }) => [choice, [] as number[]]));
   const round = finalists.reduce((sum, { first }) => sum + first, 0);
-  const wanted = Math.max(FEWEST_ROUNDS, Math.min(MOST_ROUNDS, Math.round(FINAL_MS / round)));
+  const fewest = round > LONG_ROUND_MS ? 3 : FEWEST_ROUNDS;
+  const wanted = Math.max(fewest, Math.min(MOST_ROUNDS, Math.round(FINAL_MS / round)));
   const rounds = finalists.length === 1 ? 1 : wanted + ((wanted + 1) % 2);
   for (let i = 0; i < rounds; i++) {
     for (let turn = 0; turn < finalists.length; turn++) {

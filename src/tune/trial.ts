@@ -42,7 +42,7 @@ export async function contenderOf(
   { gpu, nan, stopwatch }: Workbench,
   { dispatches, scratch }: Launched,
   y: Tensor,
-  expected: Expected,
+  expected: () => Expected,
   bound: number,
 ): Promise<Contender> {
   let repeats = 1;
@@ -64,7 +64,7 @@ export async function contenderOf(
       return ms;
     },
     async fault() {
-      return faultOf(await y.read(), expected, bound);
+      return faultOf(await y.read(), expected(), bound);
     },
   };
 }

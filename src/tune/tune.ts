@@ -5,8 +5,8 @@ import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import { type Conv3x3Choice, conv3x3Candidates, conv3x3Variants } from '../kernels/conv3x3/candidates.js';
 import { type LinearChoice, linearCandidates } from '../kernels/linear/candidates.js';
-import { Choices } from '../model/choices.js';
-import { type Contest, hold, type Outcome } from './contest.js';
+import { Choices, type ConvShape } from '../model/choices.js';
+import { type Contest, hold, type Outcome, slowKinds } from './contest.js';
 import { conv3x3Trial } from './conv3x3_trial.js';
 import { linearTrial } from './linear_trial.js';
 import type { TunableShape } from './shapes.js';
@@ -49,7 +49,11 @@ export async function tune(
     const tuned: TunedShape[] = [];
     for (const shape of shapes) {
       signal?.throwIfAborted();
+      const before = done;
       const one = await tuneShape(bench, shape, { onTried, signal });
+      // Not all that was to be tried may have been worth it.
+      done = before + candidatesOf(gpu, shape);
+      onProgress?.(done, total);
       tuned.push(one);
       await onTuned?.(one, chosenIn(one));
     }
@@ -72,8 +76,9 @@ async function tuneShape(
 ): Promise<TunedShape> {
   if (tunable.operation === 'conv3x3') {
     const { shape } = tunable;
+    const all = conv3x3Candidates(bench.gpu, shape);
+    const choices = shape.N === 1 ? all : await preselected(bench, shape, all, running.signal);
     return withTrial(await conv3x3Trial(bench, shape), async ({ makeReady }) => {
-      const choices = conv3x3Candidates(bench.gpu, shape);
       const variantsOf = (best: Conv3x3Choice) => conv3x3Variants(best, shape);
       return { ...tunable, outcome: await hold({ choices, kindOf, variantsOf, makeReady, ...running }) };
     });
@@ -85,6 +90,19 @@ async function tuneShape(
       ...tunable,
       outcome: await hold({ choices, kindOf, variantsOf: () => [], makeReady, ...running }),
     };
+  });
+}
+
+/** Without the kinds that are slow by far on one picture: on many, one run of them may take longer than all that is to be won. */
+async function preselected(
+  bench: Workbench,
+  shape: ConvShape,
+  choices: readonly Conv3x3Choice[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Conv3x3Choice[]> {
+  return withTrial(await conv3x3Trial(bench, { ...shape, N: 1 }), async ({ makeReady }) => {
+    const slow = await slowKinds({ choices, kindOf, makeReady, signal });
+    return choices.filter((choice, i) => i === 0 || !slow.has(kindOf(choice)));
   });
 }
 

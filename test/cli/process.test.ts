@@ -89,7 +89,7 @@ describe('help', () => {
   it('lists the commands and all exit codes, without an error', async () => {
     const { code, stdout, stderr } = await vgg16(['--help']);
     expect([code, stderr]).toEqual([0, []]);
-    for (const command of ['classify', 'features', 'weights', 'summary', 'doctor'])
+    for (const command of ['classify', 'features', 'weights', 'summary', 'doctor', 'tune'])
       expect(stdout).toContain(`\n  ${command} `);
     const codes = /Exit codes:\n((?: +\d+ {2}\S.*\n)+)/.exec(stdout)![1]!;
     expect(
@@ -101,7 +101,14 @@ describe('help', () => {
   });
 
   const WEIGHTS = ['fetch', 'convert', 'list', 'path', 'inspect', 'diff', 'verify', 'rm'];
-  const COMMANDS = ['classify', 'features', 'summary', 'doctor', ...WEIGHTS.map((name) => `weights ${name}`)];
+  const COMMANDS = [
+    'classify',
+    'features',
+    'summary',
+    'doctor',
+    'tune',
+    ...WEIGHTS.map((name) => `weights ${name}`),
+  ];
 
   it.each(COMMANDS)('of %s has examples of its own', async (command) => {
     const { code, stdout, stderr } = await vgg16([...command.split(' '), '--help']);

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { GpuError } from '../../src/errors.js';
-import { type Contest, hold } from '../../src/tune/contest.js';
+import { type Contest, hold, slowKinds } from '../../src/tune/contest.js';
 
 interface Runner {
   /** Milliseconds of each run; the last one of all that follow. */
@@ -37,6 +37,21 @@ function contestOf(runners: Record<string, Runner>, variants: Record<string, Run
   };
   return { contest, runs, living };
 }
+
+describe('slowKinds', () => {
+  it('runs the first of each kind once, and names those that are slow by far', async () => {
+    const runners = {
+      'a 1': { ms: [10] },
+      'a 2': { ms: [1] },
+      'b 1': { ms: [39] },
+      'c 1': { ms: [41] },
+      'd 1': { ms: [], fails: true },
+    };
+    const { contest, runs, living } = contestOf(runners);
+    expect(await slowKinds(contest)).toEqual(new Set(['c']));
+    expect([runs.get('a 1'), runs.get('a 2'), living.size]).toEqual([1, undefined, 0]);
+  });
+});
 
 describe('a contest', () => {
   it('is won by the fastest, and leaves nothing behind', async () => {
