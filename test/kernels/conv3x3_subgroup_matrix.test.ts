@@ -100,8 +100,8 @@ describe(`conv3x3/${rung}`, () => {
       {},
       {},
       { BM: 4 * M, BN: 4 * N },
-      { BK: 2 * K, SUBGROUPS_M: 1, SUBGROUPS_N: 2, BM: 2 * M, BN: 2 * N },
-      { SUBGROUP: 2 * SUBGROUP!, BM: 4 * M },
+      { BK: 2 * K, SUBGROUPS_M: 1, SUBGROUPS_N: 2, BM: 4 * M, BN: 2 * N },
+      { SUBGROUP: 2 * SUBGROUP!, BM: 8 * M },
     ];
     const results: Float32Array[] = [];
     for (const tiling of tilings) {
@@ -168,6 +168,20 @@ describe(`what conv3x3/${rung} asks for`, () => {
     const found = matrixOf({ info: { ...gpu().info, subgroupMatrixConfigs } });
     expect(found && `${found.M}x${found.N}x${found.K}`).toBe(takes);
   });
+
+  it.each([4, 8, 16, 32, 64].flatMap((maxSubgroup) => [8, 16].map((side) => ({ maxSubgroup, side }))))(
+    'where a CPU computes, products of $side in subgroups of $maxSubgroup make a tile that all threads copy',
+    ({ maxSubgroup, side }) => {
+      const info = { ...gpu().info, source: 'system' as const, isSoftware: true, maxSubgroup };
+      const product = { ...matrixOf(gpu())!, M: side, N: side, K: side };
+      const tiling = matrixTiling({ info, limits: gpu().limits }, product);
+      const { BM, BN, BK, SUBGROUPS_M, SUBGROUPS_N, SUBGROUP } = tiling;
+      expect(BM! % (SUBGROUPS_M! * side)).toBe(0);
+      expect(BN! % (SUBGROUPS_N! * side)).toBe(0);
+      expect(BK).toBe(side);
+      expect(BM! % ((4 * SUBGROUPS_M! * SUBGROUPS_N! * SUBGROUP!) / BK!)).toBe(0);
+    },
+  );
 
   it.each([
     { maxSubgroup: 8, threads: 32 },

@@ -38,10 +38,14 @@ export function matrixTiling(
 ): Record<string, number> {
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
   const [down, across] = SUBGROUPS.find(([m, n]) => m * n * maxSubgroup <= most) ?? [1, 1];
+  // Pixels of which the workgroup's threads copy K depths at once: none of them may have nothing to copy.
+  const copied = (4 * down * across * maxSubgroup) / K;
   return {
     ...{ SM: M, SN: N, SK: K },
     ...{ SUBGROUPS_M: down, SUBGROUPS_N: across, SUBGROUP: maxSubgroup },
     // On CPUs, Mesa writes out every number of every product: seconds for each of a subgroup's, of which cards' tile has 128 of 8x8x8.
-    ...(isSoftware && source !== 'null' ? { BM: down * M, BN: across * N, BK: K } : { BM, BN, BK }),
+    ...(isSoftware && source !== 'null'
+      ? { BM: Math.max(down * M, copied), BN: across * N, BK: K }
+      : { BM, BN, BK }),
   };
 }
