@@ -14,7 +14,14 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { checkNodesLibraries, checkVersions } from './bundle/binaries.mjs';
-import { filesReached, licencesOf, nodeLicence, packageFiles, packagesOf } from './bundle/packages.mjs';
+import {
+  filesReached,
+  licencesOf,
+  manifestsOf,
+  nodeLicence,
+  packageFiles,
+  packagesOf,
+} from './bundle/packages.mjs';
 import { common } from './esbuild.mjs';
 
 const NAME = 'vgg16-bench-linux-x64';
@@ -104,8 +111,7 @@ async function copyPackages() {
   const names = ['webgpu', ...TFJS, ...(hasOnnxruntime ? ['onnxruntime-node'] : [])];
   const reached = (await filesReached(names)).filter((path) => !path.startsWith(ORT));
   const files = [...reached, DAWN, ...WASM, ...(hasOnnxruntime ? ORT_BINARIES : [])];
-  const manifests = packagesOf(files).map((folder) => join(folder, 'package.json'));
-  for (const path of new Set([...files, ...manifests])) cpSync(path, join(APP, path));
+  for (const path of [...files, ...manifestsOf(files)]) cpSync(path, join(APP, path));
   for (const path of files.filter((file) => /\.node$|\.so\b/.test(file))) checkVersions(path);
   return files;
 }

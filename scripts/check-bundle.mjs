@@ -13,19 +13,24 @@ if (!existsSync(archive)) {
 }
 
 /** Peers take the whole way from pixels to block5_pool, on pictures as small as there may be. */
-const BENCH = ['bench', 'e2e', '--side', '32', '--scope', 'convs', '--rounds', '1', '--json'];
-const PEERS = ['tfjs-webgpu', 'tfjs-wasm'];
+const E2E = ['bench', 'e2e', '--side', '32', '--scope', 'convs', '--rounds', '1', '--json'];
+const TFJS = ['tfjs-webgpu', 'tfjs-wasm'];
+const ONNXRUNTIME = ['onnxruntime-cpu', 'onnxruntime-webgpu'];
 
-/** That the gradients stand beside the program and belong to the TensorFlow.js that comes with it. */
-const GRADIENTS = `
-const { createRequire } = require('node:module');
-const load = createRequire(process.argv[1]);
-const tf = load('@tensorflow/tfjs-core');
-load('@tensorflow/tfjs-backend-cpu');
-load('./tfjs_gradients.cjs');
-const [slope] = tf.grad((x) => tf.sum(tf.square(tf.relu(x))))(tf.tensor1d([3])).dataSync();
-if (slope !== 6) throw new Error('the gradient of the square of 3 is ' + slope);
-`;
+/** For which TensorFlow.js needs its gradients, bundled beforehand. */
+const TRAIN = [
+  'bench',
+  'train-step',
+  '--inputs',
+  '64',
+  '--hidden',
+  '8',
+  '--batch',
+  '4',
+  '--rounds',
+  '1',
+  '--json',
+];
 
 // With a space, as folders of users have.
 const folder = mkdtempSync(join(tmpdir(), 'vgg16 bundle-'));
@@ -38,12 +43,10 @@ try {
 
   run('--version');
   console.log(check(join(bundle, 'run.sh'), ['doctor'], { env: {} }).trim());
-  const { results, leftOut } = JSON.parse(run(...BENCH, '--peers', PEERS.join()));
-  for (const { engine, nmse } of results) console.log(engine, `NMSE ${nmse.toExponential(1)}`);
-  const engines = results.map(({ engine }) => engine);
-  const missing = ['vgg16-webgpu', ...PEERS].filter((name) => !engines.includes(name));
-  if (missing.length > 0) throw new Error(`${missing.join(' ')} did not run: ${JSON.stringify(leftOut)}`);
-  check(join(bundle, 'bin', 'node'), ['-e', GRADIENTS, join(bundle, 'app', 'vgg16.js')], { env: {} });
+  const hasOnnxruntime = existsSync(join(bundle, 'app', 'node_modules', 'onnxruntime-node'));
+  const peers = hasOnnxruntime ? [...TFJS, ...ONNXRUNTIME] : TFJS;
+  expectEngines(run(...E2E, '--peers', peers.join()), peers);
+  expectEngines(run(...TRAIN), ['tfjs-webgpu']);
   console.log(`${archive}: runs without an environment`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -60,15 +63,23 @@ function check(command, args, options) {
   throw new Error(`${command} ${args.join(' ')} ended with ${status ?? signal}:\n${stdout}${stderr}`);
 }
 
-/** Where it was built is nobody's business, and would not be there. Node and Dawn tell only where they were built themselves. */
+/** Fails unless these and our own have given results. */
+function expectEngines(json, peers) {
+  const { benchmark, results, leftOut } = JSON.parse(json);
+  for (const { engine, nmse } of results) console.log(benchmark, engine, `NMSE ${nmse.toExponential(1)}`);
+  const missing = ['vgg16-webgpu', ...peers].filter((name) => !results.some(({ engine }) => engine === name));
+  if (missing.length > 0) throw new Error(`${missing.join(' ')} did not run: ${JSON.stringify(leftOut)}`);
+}
+
+/** Where it was built is nobody's business, and would not be there. Binaries and packages are as others published them. */
 function checkPaths() {
-  const own = [process.cwd(), homedir()].filter((path) => path.length > 1);
-  const files = readdirSync(bundle, { recursive: true, withFileTypes: true });
-  for (const file of files.filter((entry) => entry.isFile())) {
-    const path = join(file.parentPath ?? file.path, file.name);
-    const text = readFileSync(path, 'latin1');
-    // The home folder of root is a word of many programs.
-    const found = own.find((name) => text.includes(name === '/root' ? '/root/' : name));
-    if (found) throw new Error(`${path} names ${found}, a folder of this machine`);
+  const folders = [process.cwd(), homedir()].map((path) => `${path}/`).filter((path) => path !== '//');
+  for (const place of ['', 'app', 'licences']) {
+    for (const file of readdirSync(join(bundle, place), { withFileTypes: true })) {
+      const path = join(bundle, place, file.name);
+      const text = file.isFile() ? readFileSync(path, 'utf8') : '';
+      const found = folders.find((name) => text.includes(name));
+      if (found) throw new Error(`${path} names ${found}, a folder of this machine`);
+    }
   }
 }

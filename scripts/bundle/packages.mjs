@@ -1,6 +1,6 @@
 // Which files of npm packages a bundle takes, and under which licences they stand.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 /** The files that these packages load when they are imported, from the first to the last. */
@@ -26,6 +26,19 @@ export function packageFiles(metafile) {
 /** The folders of the packages that these files belong to. */
 export function packagesOf(paths) {
   return [...new Set(paths.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)[0]))].sort();
+}
+
+/** Every package.json above these files, up to their packages': one within a package says that its folder is CommonJS. */
+export function manifestsOf(paths) {
+  const found = new Set();
+  for (const path of paths) {
+    const [root] = packagesOf([path]);
+    for (let folder = dirname(path); folder.length >= root.length; folder = dirname(folder)) {
+      const manifest = join(folder, 'package.json');
+      if (existsSync(manifest)) found.add(manifest);
+    }
+  }
+  return [...found];
 }
 
 /**
