@@ -3,7 +3,7 @@
 import { VggError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
-import type { Conv3x3Rung } from '../kernels/conv3x3/conv3x3.js';
+import { type Conv3x3Rung, canRun } from '../kernels/conv3x3/conv3x3.js';
 import type { Choices } from '../model/choices.js';
 import { nmse } from '../reference/compare.js';
 import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.js';
@@ -83,7 +83,9 @@ async function openEngines(
     engines.push(await createOurs(gpu, source, { name, dtype, choices: choices?.get(dtype) }));
   }
   for (const rung of rungs) {
-    engines.push(await createOurs(gpu, source, { name: `vgg16-webgpu/${rung}`, rungs: { conv3x3: rung } }));
+    const dtype = canRun(gpu, rung, 'f32') ? 'f32' : 'f16';
+    const name: EngineName = `vgg16-webgpu/${rung}`;
+    engines.push(await createOurs(gpu, source, { name, dtype, rungs: { conv3x3: rung } }));
   }
   for (const name of peers) {
     onStep?.(`weights for ${name}`);

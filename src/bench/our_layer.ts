@@ -5,7 +5,7 @@ import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { Tensor } from '../gpu/tensor.js';
 import { type Conv3x3Choice, defaultConv3x3 } from '../kernels/conv3x3/candidates.js';
-import { conv3x3, isWinograd } from '../kernels/conv3x3/conv3x3.js';
+import { canRun, conv3x3, isWinograd } from '../kernels/conv3x3/conv3x3.js';
 import { pointsOf, winogradFilter } from '../kernels/conv3x3/winograd.js';
 import { defaultLinear, type LinearChoice } from '../kernels/linear/candidates.js';
 import { linear } from '../kernels/linear/linear.js';
@@ -15,6 +15,7 @@ import { softmax } from '../kernels/softmax/softmax.js';
 import { Choices } from '../model/choices.js';
 import { convShapeOf, type KernelWishes } from '../model/launches.js';
 import { columnsPerPiece } from '../model/network.js';
+import { encodeFloats } from '../weights/floats.js';
 import type { LayerTask } from './layer_task.js';
 
 /** A layer that is ready to be computed, ours or a peer's. */
@@ -106,7 +107,9 @@ async function launchConv3x3(
   const padded = padToQuad(C);
   const values = new Float32Array(9 * padded * O);
   for (let tap = 0; tap < 9; tap++) values.set(k.subarray(tap * C * O, (tap + 1) * C * O), tap * padded * O);
-  let kernel = own(await Tensor.from(gpu, 'k', [3, 3, padded, O], values));
+  // What only takes f16 is given it; the check is against weights that were not rounded.
+  const stored = canRun(gpu, rung, 'f32') ? values : halvesOf(values);
+  let kernel = own(await Tensor.from(gpu, 'k', [3, 3, padded, O], stored));
   const bias = own(await Tensor.from(gpu, 'b', [O], Float32Array.from(b)));
   if (isWinograd(rung)) {
     const u = own(await Tensor.create(gpu, 'u', [pointsOf(rung), padded, O]));
@@ -118,6 +121,10 @@ async function launchConv3x3(
   const { dispatches, scratch } = await conv3x3(gpu, { label, x, k: kernel, b: bias, y, relu, ...choice });
   for (const tensor of scratch) own(tensor);
   return dispatches;
+}
+
+function halvesOf(values: Float32Array): Uint16Array {
+  return new Uint16Array(encodeFloats(values, 'F16').buffer);
 }
 
 async function launchLinear(

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Gpu } from '../../src/gpu/gpu.js';
 import { conv3x3Candidates, conv3x3Variants } from '../../src/kernels/conv3x3/candidates.js';
 import { linearCandidates } from '../../src/kernels/linear/candidates.js';
 import { Choices, type ConvEntry, type ConvShape } from '../../src/model/choices.js';
@@ -80,11 +81,12 @@ describe('candidates', () => {
     expect(conv3x3Variants({ rung: '04_vec4' }, large)).toEqual([]);
   });
 
-  it('of a dense layer go by its rows', () => {
-    const rungs = (N: number) => [...new Set(linearCandidates({ N }).map(({ rung }) => rung))];
-    expect(rungs(1)).toEqual(['03_gemv']);
-    expect(rungs(8)).toEqual(['03_gemv', '04_register_blocked']);
-    expect(rungs(32)).toEqual(['04_register_blocked']);
+  it('of a dense layer go by its rows, and by what the adapter can run', () => {
+    const rungs = (of: Gpu, N: number) => [...new Set(linearCandidates(of, { N }).map(({ rung }) => rung))];
+    expect(rungs(gpu(), 1)).toEqual(['03_gemv']);
+    expect(rungs(gpu(), 8)).toEqual(['03_gemv', '05_subgroup', '04_register_blocked']);
+    expect(rungs(gpu(), 32)).toEqual(['05_subgroup', '04_register_blocked']);
+    expect(rungs(bare(), 32)).toEqual(['04_register_blocked']);
   });
 });
 

@@ -34,18 +34,15 @@ export function defaultLinear(gpu: Gpu, { N }: { readonly N: number }): LinearCh
 /** The default first. */
 export function linearCandidates(gpu: Gpu, { N }: { readonly N: number }): LinearChoice[] {
   const first = defaultLinear(gpu, { N });
-  const all = CANDIDATES.filter(({ rung, suits }) => suits(N) && canRunLinear(gpu, rung)).flatMap(({ rung, workgroups }) =>
-    workgroups.map((count) => (count === undefined ? { rung } : { rung, workgroups: count })),
+  const all = CANDIDATES.filter(({ rung, suits }) => suits(N) && canRunLinear(gpu, rung)).flatMap(
+    ({ rung, workgroups }) =>
+      workgroups.map((count) => (count === undefined ? { rung } : { rung, workgroups: count })),
   );
   return [first, ...all.filter((choice) => !isSame(choice, first))];
 }
 
 /** Whether a tuner may choose this; of what is read from a file, nothing else is believed. */
-export function isLinearCandidate(
-  gpu: Gpu,
-  sizes: { readonly N: number },
-  choice: LinearChoice,
-): boolean {
+export function isLinearCandidate(gpu: Gpu, sizes: { readonly N: number }, choice: LinearChoice): boolean {
   return linearCandidates(gpu, sizes).some((candidate) => isSame(candidate, choice));
 }
 
