@@ -4,10 +4,11 @@ import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode, UsageError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
-import { inputSideOf, layersOf, type Widths, widthsOf } from '../model/architecture.js';
+import { inputSideOf, layersOf, PAPER_WIDTHS, type Widths, widthsOf } from '../model/architecture.js';
 import { choicesKeyOf, choicesPath, readChoices, recordOf } from '../model/choices_file.js';
 import { type TunedNetwork, tuneNetwork } from '../tune/network.js';
 import { removeChoices } from '../tune/save.js';
+import { isWithoutWeights } from '../weights/embedded.js';
 import { featureSideOf } from '../weights/head_input.js';
 import { describeVgg16 } from '../weights/vgg16.js';
 import { counts, type Sides, sides } from './arguments.js';
@@ -76,7 +77,9 @@ async function run(flags: TuneFlags, terminal: Terminal): Promise<ExitCode> {
   return await heedingInterrupts(terminal, () => choose(gpu, widths, flags, terminal));
 }
 
+/** Only sizes count: a bundle without weights takes the paper's. */
 async function widthsOfWeights(flags: TuneFlags, terminal: Terminal): Promise<Widths> {
+  if (flags.weights === undefined && isWithoutWeights()) return PAPER_WIDTHS;
   const { path } = await weightsFile(flags.weights, flags, terminal);
   const base = await baseFile(flags, terminal);
   return widthsOf(await withWeights(path, describeVgg16, { base }));
