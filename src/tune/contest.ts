@@ -44,8 +44,12 @@ const HOPELESS = 1.5;
 const FAR_OFF = 2;
 /** Those that take turns, besides the default. */
 const FINALISTS = 3;
-/** What wins by less may win by chance: the default stays, so that choices do not change from one time to the next. */
+/**
+ * What wins by less, or in fewer of the rounds, may win by chance: the default stays, so that choices do not change from one time
+ * to the next, and least of all where the machine is busy.
+ */
 const LEAST_GAIN = 0.03;
+const LEAST_ROUNDS_WON = 0.8;
 
 /** Rounds of the finalists: as many as take about so long, within bounds. An odd number has a middle. */
 const FINAL_MS = 500;
@@ -170,7 +174,7 @@ export async function slowKinds<Choice>({
 async function finals<Choice>(
   finalists: readonly Standing<Choice>[],
   signal: AbortSignal | undefined,
-): Promise<Map<Choice, number>> {
+): Promise<Map<Choice, number[]>> {
   const times = new Map(finalists.map(({ choice }) => [choice, [] as number[]]));
   const round = finalists.reduce((sum, { first }) => sum + first, 0);
   const fewest = round > LONG_ROUND_MS ? 3 : FEWEST_ROUNDS;
@@ -183,19 +187,22 @@ async function finals<Choice>(
       times.get(choice)!.push(await contender.time());
     }
   }
-  return new Map([...times].map(([choice, ms]) => [choice, median(ms)]));
+  return times;
 }
 
 function winnerOf<Choice>(
   byDefault: Choice,
-  times: ReadonlyMap<Choice, number>,
-  fastest: number,
-  firstOfDefault = fastest,
+  times: ReadonlyMap<Choice, readonly number[]>,
+  firstOfBest: number,
+  firstOfDefault = firstOfBest,
 ): Outcome<Choice>['winner'] {
-  const [[best, bestMs]] = [...times].sort(([, a], [, b]) => a - b) as [[Choice, number]];
-  const defaultMs = times.get(byDefault);
-  if (defaultMs !== undefined && bestMs > (1 - LEAST_GAIN) * defaultMs) {
-    return { choice: byDefault, ms: defaultMs, defaultMs };
-  }
-  return { choice: best, ms: bestMs, defaultMs: defaultMs ?? firstOfDefault };
+  const [best, ...others] = [...times].map(([choice, rounds]) => ({ choice, rounds, ms: median(rounds) }));
+  const fastest = others.reduce((a, b) => (b.ms < a.ms ? b : a), best!);
+  const { choice, ms, rounds } = fastest;
+  const own = times.get(byDefault);
+  if (own === undefined) return { choice, ms, defaultMs: firstOfDefault };
+  const defaultMs = median(own);
+  const won = rounds.filter((one, i) => one < own[i]!).length / rounds.length;
+  const isBetter = ms < (1 - LEAST_GAIN) * defaultMs && won >= LEAST_ROUNDS_WON;
+  return isBetter ? { choice, ms, defaultMs } : { choice: byDefault, ms: defaultMs, defaultMs };
 }

@@ -45,7 +45,7 @@ export class Pattern {
   /** The number at that place of a tensor that was filled. */
   readonly at = (index: number): number => this.values[index % LENGTH]!;
 
-  /** Fills a tensor of the pattern's dtype, in order with what is submitted. @throws GpuError */
+  /** Fills a tensor of the pattern's dtype, and waits until that is done. @throws GpuError, DeviceLostError */
   async fill(gpu: Gpu, tensor: Tensor): Promise<void> {
     const encoder = gpu.device.createCommandEncoder({ label: 'fill' });
     const period = this.tensor.byteLength;
@@ -53,7 +53,7 @@ export class Pattern {
       const size = Math.min(period, tensor.byteLength - start);
       encoder.copyBufferToBuffer(this.tensor.buffer, 0, tensor.buffer, start, size);
     }
-    await gpu.checked(`fill ${tensor.label}`, () => gpu.device.queue.submit([encoder.finish()]));
+    await gpu.submit(`fill ${tensor.label}`, encoder.finish());
   }
 
   /** A new tensor that is filled. @throws GpuError */

@@ -34,7 +34,7 @@ export class Tensors {
 }
 
 /**
- * A launch that writes y, warmed up.
+ * A launch, warmed up, with y full of NaN: whatever its first run fails to write shows.
  *
  * @throws GpuError, having disposed of the launch's memory
  */
@@ -51,6 +51,7 @@ export async function contenderOf(
   };
   try {
     await stopwatch.warmUp(dispatches);
+    await nan.fill(gpu, y);
   } catch (error) {
     dispose();
     throw error;
@@ -58,7 +59,6 @@ export async function contenderOf(
   return {
     dispose,
     async time() {
-      await nan.fill(gpu, y);
       const ms = await stopwatch.time(dispatches, repeats);
       repeats = stopwatch.repeatsFor(ms);
       return ms;

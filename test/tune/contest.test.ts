@@ -65,6 +65,14 @@ describe('a contest', () => {
     expect((await hold(contest)).winner).toEqual({ choice: 'own', ms: 100, defaultMs: 100 });
   });
 
+  it('keeps the default where another wins in the middle, but not in most rounds', async () => {
+    const { contest } = contestOf({
+      own: { ms: [100, 100, 60, 100, 60, 100] },
+      b: { ms: [90, 80, 80, 80, 80, 80] },
+    });
+    expect((await hold(contest)).winner).toEqual({ choice: 'own', ms: 100, defaultMs: 100 });
+  });
+
   it('goes by the middle of several turns, not by a first run that was disturbed', async () => {
     const { contest, runs } = contestOf({ own: { ms: [100] }, b: { ms: [120, 300, 70] } });
     expect((await hold(contest)).winner?.choice).toBe('b');
