@@ -85,7 +85,7 @@ export function choicesOf(gpu: Gpu, key: ChoicesKey, value: unknown): FoundChoic
     adapter.vendor === vendor && adapter.architecture === architecture && adapter.device === device;
   if (!isOwn || dtype !== key.dtype) return none('is of another adapter or dtype');
   const choices = new Choices(
-    conv3x3.filter(({ shape, choice }) => isConv3x3Candidate(gpu, shape, choice)),
+    conv3x3.filter(({ shape, choice }) => isConv3x3Candidate(gpu, shape, key.dtype, choice)),
     linear.filter(({ shape, choice }) => isLinearCandidate(gpu, shape, choice)),
   );
   return { choices, fault: undefined };

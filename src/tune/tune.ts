@@ -40,7 +40,7 @@ export async function tune(
   if (gpu.info.source === 'null') {
     throw new UsageError('the null backend computes nothing: there is nothing to choose by');
   }
-  const total = shapes.reduce((sum, shape) => sum + candidatesOf(gpu, shape), 0);
+  const total = shapes.reduce((sum, shape) => sum + candidatesOf(gpu, shape, dtype), 0);
   let done = 0;
   const onTried = () => onProgress?.(++done, total);
   onProgress?.(0, total);
@@ -52,7 +52,7 @@ export async function tune(
       const before = done;
       const one = await tuneShape(bench, shape, { onTried, signal });
       // Not all that was to be tried may have been worth it.
-      done = before + candidatesOf(gpu, shape);
+      done = before + candidatesOf(gpu, shape, dtype);
       onProgress?.(done, total);
       tuned.push(one);
       await onTuned?.(one, chosenIn(one));
@@ -63,9 +63,9 @@ export async function tune(
   }
 }
 
-function candidatesOf(gpu: Gpu, tunable: TunableShape): number {
+function candidatesOf(gpu: Gpu, tunable: TunableShape, dtype: TensorDtype): number {
   return tunable.operation === 'conv3x3'
-    ? conv3x3Candidates(gpu, tunable.shape).length
+    ? conv3x3Candidates(gpu, tunable.shape, dtype).length
     : linearCandidates(gpu, tunable.shape).length;
 }
 
@@ -76,7 +76,7 @@ async function tuneShape(
 ): Promise<TunedShape> {
   if (tunable.operation === 'conv3x3') {
     const { shape } = tunable;
-    const all = conv3x3Candidates(bench.gpu, shape);
+    const all = conv3x3Candidates(bench.gpu, shape, bench.dtype);
     const choices = shape.N === 1 ? all : await preselected(bench, shape, all, running.signal);
     return withTrial(await conv3x3Trial(bench, shape), async ({ makeReady }) => {
       const variantsOf = (best: Conv3x3Choice) => conv3x3Variants(best, shape);

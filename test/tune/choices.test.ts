@@ -63,14 +63,23 @@ describe('candidates', () => {
   const bare = useGpu({ adapter: 'null', without: ['subgroups'] });
 
   it('begin with the default, are all different, and only such as the adapter can run', () => {
-    const all = conv3x3Candidates(gpu(), SHAPE);
+    const all = conv3x3Candidates(gpu(), SHAPE, 'f32');
     expect(all[0]).toEqual({ rung: '06_subgroup' });
     expect(new Set(all.map((choice) => JSON.stringify(choice))).size).toBe(all.length);
     expect(all.map(({ rung }) => rung)).not.toContain('01_naive');
-    const without = conv3x3Candidates(bare(), SHAPE);
+    const without = conv3x3Candidates(bare(), SHAPE, 'f32');
     expect(without[0]).toEqual({ rung: '05_winograd_4x4' });
     expect(without.map(({ rung }) => rung)).not.toContain('06_subgroup');
-    expect(conv3x3Candidates(gpu(), { ...SHAPE, O: 8 })[0]).toEqual({ rung: '04_vec4' });
+    expect(conv3x3Candidates(gpu(), { ...SHAPE, O: 8 }, 'f32')[0]).toEqual({ rung: '04_vec4' });
+  });
+
+  it('are matrices of the hardware where there is some, and weights that they read', () => {
+    const card = { ...gpu(), info: { ...gpu().info, isSoftware: false } } as Gpu;
+    const has07 = (of: Gpu, dtype: 'f32' | 'f16') =>
+      conv3x3Candidates(of, SHAPE, dtype).some(({ rung }) => rung === '07_subgroup_matrix');
+    expect(has07(card, 'f16')).toBe(true);
+    expect(has07(card, 'f32')).toBe(false);
+    expect(has07(gpu(), 'f16')).toBe(false);
   });
 
   it('have other chunks only where there are several', () => {

@@ -1,8 +1,9 @@
 // Which rungs and tilings may be the fastest, on one adapter or another: what a tuner tries, and all that it may have chosen.
 
 import type { Gpu } from '../../gpu/gpu.js';
+import type { TensorDtype } from '../../gpu/tensor.js';
 import { bestRung, type Conv3x3Rung, type Conv3x3Sizes, isWinograd } from './conv3x3.js';
-import { MIN_SUBGROUP } from './requirements.js';
+import { canRun } from './requirements.js';
 import { chunksOf, SCRATCH_BYTES } from './winograd.js';
 
 /** How a convolution is computed: all that decides its time, and how it rounds. */
@@ -17,7 +18,8 @@ interface Candidate {
   readonly rung: Conv3x3Rung;
   /** In the order in which they are tried. */
   readonly tilings: readonly Readonly<Record<string, number>>[];
-  readonly runsOn?: (gpu: Gpu) => boolean;
+  /** Whether it may be the fastest there; it is only tried where it can run. */
+  readonly suits?: (gpu: Gpu) => boolean;
 }
 
 /** Not 01 and 02, which are there to be read. */
@@ -25,8 +27,9 @@ const CANDIDATES: readonly Candidate[] = [
   {
     rung: '06_subgroup',
     tilings: [{}, { BN: 64 }, { BN: 256 }],
-    runsOn: ({ info }) => info.minSubgroup >= MIN_SUBGROUP,
   },
+  // A CPU that plays a card takes minutes to compile it, and then computes no faster.
+  { rung: '07_subgroup_matrix', tilings: [{}], suits: ({ info }) => !info.isSoftware },
   { rung: '05_winograd_4x4', tilings: [{}, { BM: 64 }, { BM: 32, BN: 32 }] },
   { rung: '05_winograd_2x2', tilings: [{}, { BM: 64 }] },
   { rung: '04_vec4', tilings: [{}, { BN: 16 }, { BM: 32, BN: 32 }] },
@@ -41,10 +44,11 @@ export function defaultConv3x3(gpu: Gpu, { O }: Pick<Conv3x3Sizes, 'O'>): Conv3x
   return { rung: bestRung(gpu, O) };
 }
 
-/** The default first. */
-export function conv3x3Candidates(gpu: Gpu, sizes: Conv3x3Sizes): Conv3x3Choice[] {
+/** The default first. @param dtype  of the network's kernels */
+export function conv3x3Candidates(gpu: Gpu, sizes: Conv3x3Sizes, dtype: TensorDtype): Conv3x3Choice[] {
   const first = defaultConv3x3(gpu, sizes);
-  const all = CANDIDATES.filter(({ runsOn }) => runsOn?.(gpu) ?? true).flatMap(({ rung, tilings }) =>
+  const possible = CANDIDATES.filter(({ rung, suits }) => canRun(gpu, rung, dtype) && (suits?.(gpu) ?? true));
+  const all = possible.flatMap(({ rung, tilings }) =>
     tilings.map((tiling) => (Object.keys(tiling).length === 0 ? { rung } : { rung, tiling })),
   );
   // Of a tile that is mostly empty nothing is to be hoped.
@@ -66,8 +70,13 @@ export function conv3x3Variants(choice: Conv3x3Choice, sizes: Conv3x3Sizes): Con
 }
 
 /** Whether a tuner may choose this here; of what is read from a file, nothing else is believed. */
-export function isConv3x3Candidate(gpu: Gpu, sizes: Conv3x3Sizes, choice: Conv3x3Choice): boolean {
-  return conv3x3Candidates(gpu, sizes).some((candidate) =>
+export function isConv3x3Candidate(
+  gpu: Gpu,
+  sizes: Conv3x3Sizes,
+  dtype: TensorDtype,
+  choice: Conv3x3Choice,
+): boolean {
+  return conv3x3Candidates(gpu, sizes, dtype).some((candidate) =>
     [candidate, ...conv3x3Variants(candidate, sizes)].some((variant) => isSame(variant, choice)),
   );
 }
