@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { writeAtomically } from '../src/atomic_file.js';
 import { TABLES } from './support/markdown_tables.js';
 
-const FILES = ['README.md', 'src/kernels/conv3x3/README.md', 'src/kernels/README.md'];
+const FILES = ['README.md', 'docs/benchmarks.md', 'src/kernels/conv3x3/README.md'];
 
 const isCheck = process.argv.includes('--check');
 for (const file of FILES) {
@@ -24,17 +24,26 @@ for (const file of FILES) {
 }
 
 async function withTables(file: string, text: string): Promise<string> {
-  const parts = text.split(/(<!-- table (?:[a-z0-9-]+) -->\n)[\s\S]*?(<!-- \/table -->)/);
+  const root = '../'.repeat(file.split('/').length - 1);
+  // Every second part is a marker: the beginning of a table or its end.
+  const parts = text.split(/(<!-- \/?table.*-->)/);
   let updated = '';
-  for (const [i, part] of parts.entries()) {
-    updated += part;
-    const name = /^<!-- table ([a-z0-9-]+) -->\n$/.exec(part)?.[1];
-    if (name === undefined) continue;
-    const table = TABLES[name];
-    if (!table)
-      throw new Error(`${file} wants a table "${name}"; there are ${Object.keys(TABLES).join(' ')}`);
-    if (parts[i + 1] !== '<!-- /table -->') throw new Error(`${file}: the table ${name} has no end`);
-    updated += `${await table('../'.repeat(file.split('/').length - 1))}\n`;
+  let inside: string | undefined;
+  for (const part of parts) {
+    const name = /^<!-- table (.*) -->$/.exec(part)?.[1];
+    if (name !== undefined) {
+      if (inside !== undefined) throw new Error(`${file}: the table ${inside} has no end`);
+      const table = TABLES[name];
+      if (!table)
+        throw new Error(`${file} wants a table "${name}"; there are ${Object.keys(TABLES).join(' ')}`);
+      inside = name;
+      updated += `${part}\n${await table(root)}\n`;
+    } else if (part === '<!-- /table -->') {
+      if (inside === undefined) throw new Error(`${file}: a table ends that has not begun`);
+      inside = undefined;
+      updated += part;
+    } else if (inside === undefined) updated += part;
   }
+  if (inside !== undefined) throw new Error(`${file}: the table ${inside} has no end`);
   return updated;
 }

@@ -66,7 +66,10 @@ function check(command, args, options) {
 /** Fails unless these and our own have given results. */
 function expectEngines(json, peers) {
   const { benchmark, results, leftOut } = JSON.parse(json);
-  for (const { engine, nmse } of results) console.log(benchmark, engine, `NMSE ${nmse.toExponential(1)}`);
+  for (const { engine, nmse } of results) {
+    if (!(nmse <= 1e-9)) throw new Error(`${engine} has an NMSE of ${nmse} in ${benchmark}`);
+    console.log(benchmark, engine, `NMSE ${nmse.toExponential(1)}`);
+  }
   const missing = ['vgg16-webgpu', ...peers].filter((name) => !results.some(({ engine }) => engine === name));
   if (missing.length > 0) throw new Error(`${missing.join(' ')} did not run: ${JSON.stringify(leftOut)}`);
 }

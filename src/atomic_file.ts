@@ -1,7 +1,7 @@
 // A file appears whole or not at all: whoever opens it under its name never sees half of it, not even after a crash.
 
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { refusing, syncFolder } from './disk.js';
 import { OutputError } from './errors.js';
@@ -44,6 +44,12 @@ export async function writeAtomically(
     throw error;
   }
   await refusing(path, () => syncFolder(dirname(path)));
+}
+
+/** Whether `writeAtomically` could begin, told before there is anything to write. @throws OutputError as it does */
+export async function checkWritable(path: string): Promise<void> {
+  await refuseUnlessFile(path);
+  await refusing(path, () => access(dirname(path), constants.W_OK));
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {

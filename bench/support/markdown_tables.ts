@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LADDERS, ladderRows } from '../../src/bench/ladder.js';
-import type { BenchReport, BenchResult } from '../../src/bench/report.js';
+import type { BenchReport, BenchResult, LeftOut } from '../../src/bench/report.js';
 
 const OURS = 'vgg16-webgpu';
 
@@ -24,6 +24,7 @@ const SCOPES: Readonly<Record<string, string>> = {
 /** By the names that the Markdown files have for them; each is told how its file reaches the repository's root. */
 export const TABLES: Readonly<Record<string, (root: string) => Promise<string>>> = {
   'e2e-lavapipe': (root) => of(root, 'e2e-lavapipe', enginesTable),
+  'batches-lavapipe': (root) => of(root, 'batches-lavapipe', enginesTable),
   'e2e-swiftshader': (root) => of(root, 'e2e-swiftshader', enginesTable),
   'dense-lavapipe': (root) => of(root, 'dense-lavapipe', layersTable),
   'dense-swiftshader': (root) => of(root, 'dense-swiftshader', layersTable),
@@ -44,7 +45,7 @@ function source(path: string, { driver, host, settings, commit }: BenchReport): 
   const tuned = settings.tuned === true ? ', tuned' : '';
   return (
     `<sub>${driver}, ${host.cores} cores of ${host.cpu}; ${side}medians of up to ${settings.rounds}${tuned}; ` +
-    `commit ${commit.replace('-dirty', '')}. [All numbers](${path}).</sub>`
+    `commit ${commit}. [All numbers](${path}).</sub>`
   );
 }
 
@@ -65,9 +66,7 @@ function times(factor: number): string {
 
 /** A row for each scope and batch, a column for each engine; what others take is said in times of ours as well. */
 function enginesTable({ results, leftOut }: BenchReport): string {
-  const engines = [...new Set([...results, ...leftOut].map(({ engine }) => engine))].filter(
-    (engine) => engine in ENGINES,
-  );
+  const engines = [...new Set([...results, ...leftOut].map(({ engine }) => engine))];
   const keyOf = ({ scope, batch, start }: Pick<BenchResult, 'scope' | 'batch' | 'start'>) =>
     `${SCOPES[scope]}, ${start === 'cold' ? 'from the start of a process' : `batch ${batch}`}`;
   const keys = [...new Set(results.map(keyOf))];
@@ -79,15 +78,28 @@ function enginesTable({ results, leftOut }: BenchReport): string {
       key,
       ...engines.map((engine) => {
         const result = found(engine);
-        if (!result)
-          return leftOut.some((one) => one.engine === engine && keyOf(one) === key) ? 'cannot' : '';
-        if (result === ours) return `**${ms(result.medianMs)}**`;
-        const compared = ours ? ` (${times(result.medianMs / ours.medianMs)})` : '';
-        return `${ms(result.medianMs)}${compared}`;
+        if (!result) return missing(leftOut.find((one) => one.engine === engine && keyOf(one) === key));
+        return timeCell(result, ours);
       }),
     ];
   });
-  return markdown(['ms (in times of ours)', ...engines.map((engine) => ENGINES[engine]!)], rows);
+  return markdown(['ms (in times of ours)', ...engines.map(nameOf)], rows);
+}
+
+function nameOf(engine: string): string {
+  return ENGINES[engine] ?? engine;
+}
+
+/** Why there is no number. */
+function missing(leftOut: LeftOut | undefined): string {
+  return leftOut?.kind === 'failed' ? 'cannot' : leftOut?.kind === 'slow' ? 'too long' : '';
+}
+
+/** What others take is said in times of ours as well, and what is wrong is not said as if it were right. */
+function timeCell(result: BenchResult, ours: BenchResult | undefined): string {
+  if (result.nmse === null || !((result.nmse ?? 0) <= 1e-9)) return `${ms(result.medianMs)}, wrong`;
+  if (result === ours) return `**${ms(result.medianMs)}**`;
+  return `${ms(result.medianMs)}${ours ? ` (${times(result.medianMs / ours.medianMs)})` : ''}`;
 }
 
 function layersTable({ results, leftOut }: BenchReport): string {
@@ -100,15 +112,13 @@ function layersTable({ results, leftOut }: BenchReport): string {
       layer,
       ...engines.map((engine) => {
         const result = found(engine);
-        if (!result)
-          return leftOut.some((one) => one.engine === engine && one.scope === layer) ? 'cannot' : '';
-        if (result === ours) return `**${ms(ours.medianMs)}**`;
-        return `${ms(result.medianMs)} (${times(result.medianMs / ours.medianMs)})`;
+        if (!result) return missing(leftOut.find((one) => one.engine === engine && one.scope === layer));
+        return timeCell(result, ours);
       }),
       ours.nmse!.toExponential(1),
     ];
   });
-  const heading = ['ms (in times of ours)', ...engines.map((engine) => ENGINES[engine]!), 'NMSE of ours'];
+  const heading = ['ms (in times of ours)', ...engines.map(nameOf), 'NMSE of ours'];
   return markdown(heading, rows);
 }
 
@@ -116,11 +126,7 @@ function trainStepTable({ results }: BenchReport): string {
   const theirs = results.find(({ engine }) => engine !== OURS)!;
   return markdown(
     ['a training step of a head', 'ms', 'times as fast'],
-    results.map(({ engine, medianMs }) => [
-      ENGINES[engine]!,
-      ms(medianMs),
-      times(theirs.medianMs / medianMs),
-    ]),
+    results.map(({ engine, medianMs }) => [nameOf(engine), ms(medianMs), times(theirs.medianMs / medianMs)]),
   );
 }
 
@@ -133,14 +139,13 @@ function growthTable({ results, leftOut }: BenchReport): string {
       const isSame = (other: { batch: number; side?: number; engine: string }) =>
         other.engine === theirs && other.batch === batch && other.side === side;
       const peer = results.find(isSame);
-      const cannot = leftOut.some((one) => isSame(one) && !one.reason.startsWith('a pass would take'));
       return [
         `${side} px, batch ${batch}`,
         ms(medianMs),
         ms(medianMs / batch),
         ((1e6 * medianMs) / (batch * side! ** 2)).toFixed(0),
         `${Math.round(deviceBytes! / 1e6)} MB`,
-        peer ? ms(peer.medianMs) : cannot ? 'cannot' : '',
+        peer ? ms(peer.medianMs) : missing(leftOut.find(isSame)),
         peer?.deviceBytes ? `${Math.round(peer.deviceBytes / 1e6)} MB` : '',
       ];
     });
@@ -156,7 +161,7 @@ function ladderTable(report: BenchReport): string {
   const cells = rows.map(({ engine, ms: taken, gflops, nmse }, i) => {
     const isRung = rungs.includes(engine);
     return [
-      isRung ? `\`${engine}\`` : (ENGINES[engine] ?? engine),
+      isRung ? `\`${engine}\`` : nameOf(engine),
       ms(taken),
       gflops.toPrecision(3),
       isRung || engine === 'tfjs-webgpu' ? `${((100 * gflops) / peak!.gflops).toFixed(0)} %` : '',

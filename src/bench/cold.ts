@@ -14,7 +14,7 @@ import type { TfjsName } from './peers/engines.js';
 import { writeTfjsFile } from './peers/tfjs_file.js';
 import { PAPER_SIZES, randomNetwork, writeNetwork } from './random_network.js';
 import { referencePass } from './reference_network.js';
-import type { BenchResult } from './report.js';
+import { type BenchResult, faultOf } from './report.js';
 import { takeTurns } from './turns.js';
 
 export interface ColdOptions {
@@ -28,6 +28,8 @@ export interface ColdOptions {
   readonly onStep?: ((step: string) => void) | undefined;
   /** How a process is started that computes a first pass: the arguments of Node. */
   readonly command: (request: FirstPassRequest) => readonly string[];
+  /** Whether ours uses what was chosen for this adapter. */
+  readonly tuned: boolean;
 }
 
 /** What a process says of its first pass, in a line of JSON. */
@@ -66,7 +68,7 @@ export async function benchCold(options: ColdOptions): Promise<Measured> {
       signal?.throwIfAborted();
       const engines = (['vgg16-webgpu', ...peers] as const).map((engine): FirstPassRequest => {
         const weights = engine === 'vgg16-webgpu' ? ours : theirs;
-        return { engine, scope, side, weights, adapter: options.adapter };
+        return { engine, scope, side, weights, adapter: options.adapter, tuned: options.tuned };
       });
       await measure(engines, expected, options, measured);
     }
@@ -99,13 +101,14 @@ async function measure(
       await turn();
       turns.set(engine, turn);
     } catch (error) {
-      if (!(error instanceof GpuError)) throw error;
-      leftOut.push({ engine, scope, batch: 1, start: 'cold', reason: error.message });
+      leftOut.push({ engine, scope, batch: 1, start: 'cold', ...faultOf(error) });
     }
   }
   const onTurn = (done: number, most: number) =>
     onStep?.(`cold, ${scope}: turn ${Math.min(done + 1, most)} of ${most}`);
-  const timings = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
+  const { timings, failed } = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
+  for (const [engine, reason] of failed)
+    leftOut.push({ engine, scope, batch: 1, start: 'cold', kind: 'failed', reason });
   for (const [engine, timing] of timings) {
     results.push({ engine, scope, batch: 1, start: 'cold', side, ...timing, ...found.get(engine)! });
   }
@@ -122,6 +125,8 @@ async function startAndWait(args: readonly string[], signal: AbortSignal | undef
   const start = performance.now();
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // It would hear another signal, and finish what it has begun.
+    killSignal: 'SIGKILL',
     ...(signal && { signal }),
   });
   let ms = Number.NaN;
@@ -143,7 +148,17 @@ async function startAndWait(args: readonly string[], signal: AbortSignal | undef
     const line = complaint.trim().split('\n').at(-1) ?? '';
     throw new GpuError(line.replace(/^error: /, '') || `the process ended with ${code} and said nothing`);
   }
-  const bytes = Buffer.from((JSON.parse(first) as FirstPassLine).output, 'base64');
+  const { output: text } = parsed<FirstPassLine>(first);
+  const bytes = Buffer.from(text, 'base64');
   const output = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  return { ms, output, end: JSON.parse(second) as FirstPassEnd };
+  return { ms, output, end: parsed<FirstPassEnd>(second) };
+}
+
+/** @throws GpuError for what is no JSON: something else has been said */
+function parsed<T>(line: string): T {
+  try {
+    return JSON.parse(line) as T;
+  } catch {
+    throw new GpuError(`the process said something unexpected: ${line.slice(0, 100)}`);
+  }
 }

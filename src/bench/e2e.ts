@@ -1,6 +1,5 @@
 // The whole network, or half of it, pass by pass: ours and the peers on the same input, in turns.
 
-import { VggError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import { type Conv3x3Rung, canRun } from '../kernels/conv3x3/conv3x3.js';
@@ -13,7 +12,7 @@ import { openPeer, type PeerEngineName } from './peers/engines.js';
 import type { PeerNetwork } from './peers/tfjs_weights.js';
 import { type NetworkSizes, PAPER_SIZES, randomNetwork, sourceOf } from './random_network.js';
 import { referencePass } from './reference_network.js';
-import type { BenchResult, LeftOut } from './report.js';
+import { type BenchResult, faultOf, type LeftOut } from './report.js';
 import { takeTurns, timed } from './turns.js';
 
 export interface E2eOptions {
@@ -44,7 +43,7 @@ export interface Measured {
   readonly leftOut: LeftOut[];
 }
 
-/** @throws GpuError where our own engine cannot run; the signal's reason */
+/** @throws GpuError where the adapter cannot hold our own weights; the signal's reason */
 export async function benchE2e(gpu: Gpu, options: E2eOptions): Promise<Measured> {
   const { scopes, batches, side, signal, onStep } = options;
   const measured: Measured = { results: [], leftOut: [] };
@@ -92,9 +91,9 @@ async function openEngines(
     try {
       engines.push(await openPeer(name, gpu, network));
     } catch (error) {
-      const reason = reasonOf(error);
+      const fault = faultOf(error);
       for (const scope of scopes)
-        for (const batch of batches) leftOut.push({ engine: name, scope, batch, reason });
+        for (const batch of batches) leftOut.push({ engine: name, scope, batch, ...fault });
     }
   }
   return engines;
@@ -122,7 +121,7 @@ async function measure(
       signal?.throwIfAborted();
       const wait = predictedSeconds(results, engine.name, scope, batch);
       if (wait > maxSeconds) {
-        leftOut.push({ ...about, reason: `a pass would take about ${Math.round(wait)} s` });
+        leftOut.push({ ...about, kind: 'slow', reason: `a pass would take about ${Math.round(wait)} s` });
         continue;
       }
       onStep?.(`${scope}, batch ${batch}: ${engine.name} is checked`);
@@ -130,19 +129,22 @@ async function measure(
         const pass = await engine.prepare(scope, input);
         ready.push({ engine, pass, nmse: Number.NaN });
         const output = await pass.run();
-        ready.at(-1)!.nmse = nmse(output.subarray(output.length - expected.length), expected);
+        ready.at(-1)!.nmse = errorOf(output, expected);
       } catch (error) {
         if (ready.at(-1)?.engine === engine) ready.pop()!.pass.dispose();
-        leftOut.push({ ...about, reason: reasonOf(error) });
+        leftOut.push({ ...about, ...faultOf(error) });
       }
     }
     const turns = new Map(ready.map(({ engine, pass }) => [engine.name, () => timed(() => pass.run())]));
     const onTurn = (done: number, most: number) =>
       onStep?.(`${scope}, batch ${batch}: turn ${Math.min(done + 1, most)} of ${most}`);
-    const timings = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
+    const { timings, failed } = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
     for (const { engine, nmse } of ready) {
+      const about = { engine: engine.name, scope, batch };
+      const timing = timings.get(engine.name);
       const error = Number.isNaN(nmse) ? null : nmse;
-      results.push({ engine: engine.name, scope, batch, side, ...timings.get(engine.name)!, nmse: error });
+      if (timing) results.push({ ...about, side, ...timing, nmse: error });
+      else leftOut.push({ ...about, kind: 'failed', reason: failed.get(engine.name)! });
     }
   } finally {
     for (const { pass } of ready) pass.dispose();
@@ -160,8 +162,9 @@ function predictedSeconds(
   return last ? (last.minMs * batch) / last.batch / 1000 : 0;
 }
 
-/** @throws what is no fault of the engine or the device: bugs, and what the user stopped */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof VggError)) throw error;
-  return error.message;
+/** The larger NMSE of the first and the last picture, which are the same; NaN if any number of any picture is none. */
+function errorOf(output: Float32Array, expected: Float64Array): number {
+  if (!output.every(Number.isFinite)) return Number.NaN;
+  const size = expected.length;
+  return Math.max(nmse(output.subarray(0, size), expected), nmse(output.subarray(-size), expected));
 }

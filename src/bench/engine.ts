@@ -11,6 +11,11 @@ export type EngineName =
   | 'onnxruntime-cpu'
   | 'onnxruntime-webgpu';
 
+/** Whether it is none of the peers; rungs of a ladder are ours too. */
+export function isOurs(engine: string): boolean {
+  return !/^(tfjs|onnxruntime)-/.test(engine);
+}
+
 /** Which part of the network: pixels to block5_pool, block5_pool to softmax, or all of it. */
 export type Scope = 'convs' | 'dense' | 'all';
 

@@ -15,10 +15,11 @@ export interface FirstPassRequest {
   /** As torchvision has them for ours, in TensorFlow.js' order for its backends. */
   readonly weights: string;
   readonly adapter?: string | undefined;
+  /** Whether ours uses what was chosen for this adapter. */
+  readonly tuned: boolean;
 }
 
-export interface FirstPass {
-  readonly output: Float32Array;
+export interface FirstPassCost {
   /** The most that the process has held in memory, in bytes; undefined but on Linux. */
   readonly peakBytes: number | undefined;
   readonly deviceBytes: number | undefined;
@@ -29,25 +30,26 @@ export interface FirstPass {
  * @throws WeightsError, GpuError, UsageError
  */
 export async function firstPass(
-  { engine, scope, side, weights, adapter }: FirstPassRequest,
+  { engine, scope, side, weights, adapter, tuned }: FirstPassRequest,
   onResult: (output: Float32Array) => void,
-): Promise<Omit<FirstPass, 'output'>> {
+): Promise<FirstPassCost> {
   const input = makeInput(scope, 1, side, 0);
-  const gpu = await Gpu.open({ adapter });
+  // What computes on the processor shall not wait for a device.
+  const gpu = engine === 'tfjs-wasm' || engine === 'tfjs-cpu' ? undefined : await Gpu.open({ adapter });
   try {
     if (engine === 'vgg16-webgpu') {
-      const model = await VGG16.load({ weights, gpu });
+      const model = await VGG16.load({ weights, gpu, tuned });
       const output = scope === 'convs' ? 'block5_pool' : 'softmax';
       const picture = { width: side, height: side, data: input.pixels };
       onResult((await model.forward([picture], [output])).get(output)!);
-      return { peakBytes: await peakBytes(), deviceBytes: gpu.liveBytes };
+      return { peakBytes: await peakBytes(), deviceBytes: gpu!.liveBytes };
     }
     const peer = await openPeer(engine, gpu, await readTfjsFile(weights));
     const pass = await peer.prepare(scope, input);
     onResult(await pass.run());
     return { peakBytes: await peakBytes(), deviceBytes: peer.deviceBytes() };
   } finally {
-    gpu.dispose();
+    gpu?.dispose();
   }
 }
 

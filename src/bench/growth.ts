@@ -1,6 +1,5 @@
 // How time and memory grow with the batch and with the size of the pictures: in proportion, or something is wrong.
 
-import { VggError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { Choices } from '../model/choices.js';
 import type { Measured } from './e2e.js';
@@ -9,6 +8,7 @@ import { makeInput } from './input.js';
 import { createOurs } from './ours.js';
 import { openPeer, type PeerEngineName } from './peers/engines.js';
 import { type NetworkSizes, PAPER_SIZES, randomNetwork, sourceOf } from './random_network.js';
+import { faultOf } from './report.js';
 import { takeTurns, timed } from './turns.js';
 
 export interface GrowthOptions {
@@ -39,20 +39,20 @@ export async function benchGrowth(gpu: Gpu, options: GrowthOptions): Promise<Mea
   const measured: Measured = { results: [], leftOut: [] };
   onStep?.('random weights');
   const network = randomNetwork({ ...PAPER_SIZES, ...options.sizes }, { seed: 1, top: false });
-  const openers: (() => Promise<Engine>)[] = [
-    () => createOurs(gpu, sourceOf(network), { choices: options.choices }),
-    ...peers.map((name) => () => openPeer(name, gpu, network)),
-  ];
+  const openers = new Map<string, () => Promise<Engine>>([
+    ['vgg16-webgpu', () => createOurs(gpu, sourceOf(network), { choices: options.choices })],
+    ...peers.map((name) => [name, () => openPeer(name, gpu, network)] as const),
+  ]);
   const inputs = [
     ...batches.map((batch) => ({ batch, side: USUAL_SIDE })),
     ...sides
       .filter((side) => side !== USUAL_SIDE || !batches.includes(1))
       .map((side) => ({ batch: 1, side })),
   ];
-  for (const open of openers) {
+  for (const [name, open] of openers) {
     for (const { batch, side } of inputs) {
       signal?.throwIfAborted();
-      await measure(open, makeInput('convs', batch, side, 0), options, measured);
+      await measure(name, open, makeInput('convs', batch, side, 0), options, measured);
     }
   }
   return measured;
@@ -60,40 +60,39 @@ export async function benchGrowth(gpu: Gpu, options: GrowthOptions): Promise<Mea
 
 /** A fresh engine each time: what one keeps for later is not the next one's. */
 async function measure(
+  name: string,
   open: () => Promise<Engine>,
   input: PassInput,
   { rounds, maxSeconds, signal, onStep }: GrowthOptions,
   { results, leftOut }: Measured,
 ): Promise<void> {
   const { batch, side } = input;
-  const engine = await open();
-  const about = { engine: engine.name, scope: 'convs', batch, side };
+  const about = { engine: name, scope: 'convs', batch, side };
+  onStep?.(`${name}: batch ${batch}, ${side} px`);
+  const wait = predictedSeconds(results, about);
+  if (wait > maxSeconds) {
+    leftOut.push({ ...about, kind: 'slow', reason: `a pass would take about ${Math.round(wait)} s` });
+    return;
+  }
+  let engine: Engine | undefined;
   try {
-    onStep?.(`${engine.name}: batch ${batch}, ${side} px`);
-    const wait = predictedSeconds(results, about);
-    if (wait > maxSeconds) {
-      leftOut.push({ ...about, reason: `a pass would take about ${Math.round(wait)} s` });
-      return;
-    }
+    engine = await open();
     const pass = await engine.prepare('convs', input);
     try {
       await pass.run();
-      const turns = new Map([[engine.name, () => timed(() => pass.run())]]);
-      const timings = await takeTurns(turns, { rounds, maxSeconds, signal });
+      const turns = new Map([[name, () => timed(() => pass.run())]]);
+      const { timings, failed } = await takeTurns(turns, { rounds, maxSeconds, signal });
+      const timing = timings.get(name);
       const deviceBytes = engine.deviceBytes();
-      results.push({
-        ...about,
-        ...timings.get(engine.name)!,
-        ...(deviceBytes !== undefined && { deviceBytes }),
-      });
+      if (timing) results.push({ ...about, ...timing, ...(deviceBytes !== undefined && { deviceBytes }) });
+      else leftOut.push({ ...about, kind: 'failed', reason: failed.get(name)! });
     } finally {
       pass.dispose();
     }
   } catch (error) {
-    if (!(error instanceof VggError)) throw error;
-    leftOut.push({ ...about, reason: error.message });
+    leftOut.push({ ...about, ...faultOf(error) });
   } finally {
-    await engine.dispose();
+    await engine?.dispose();
   }
 }
 

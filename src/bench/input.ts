@@ -9,14 +9,14 @@ import { type Random, seededRandom } from './random.js';
 const PREPROCESS = 'torchvision';
 
 /**
- * The same input for every engine. The last picture of a batch is the same whatever the batch, so that one reference serves
- * all of them; those before it are others, so that one in the place of another shows.
+ * The same input for every engine. The first and the last picture of a batch are the same one whatever the batch, so that one
+ * reference serves all of them; those between are others, so that one in the place of another shows.
  *
  * @param side      of the pictures in px, or of the feature maps that `dense` begins with
  * @param channels  of those feature maps
  */
 export function makeInput(scope: Scope, batch: number, side: number, channels: number): PassInput {
-  const each = Array.from({ length: batch }, (_, n) => seededRandom(batch - n));
+  const each = Array.from({ length: batch }, (_, n) => seededRandom(n === batch - 1 ? 0 : n));
   if (scope === 'dense') {
     const size = side * side * channels;
     const x = new Float32Array(batch * size);

@@ -1,9 +1,8 @@
 // Engines compute one layer each in turn: checked first, then timed over as many repetitions as a clock needs.
 
-import { VggError } from '../errors.js';
 import type { LayerTask } from './layer_task.js';
 import type { ReadyLayer } from './our_layer.js';
-import type { BenchResult, LeftOut } from './report.js';
+import { type BenchResult, faultOf, type LeftOut } from './report.js';
 import { type TurnOptions, takeTurns, timed } from './turns.js';
 
 /** An engine's name and how it is made ready for the layer. */
@@ -35,8 +34,7 @@ export async function layerTurns(
         ready.set(engine, { layer, nmse, repetitions });
       } catch (error) {
         layer?.dispose();
-        if (!(error instanceof VggError)) throw error;
-        leftOut.push({ engine, scope, batch, reason: error.message });
+        leftOut.push({ engine, scope, batch, ...faultOf(error) });
       }
     }
     const turns = new Map(
@@ -45,10 +43,12 @@ export async function layerTurns(
         async () => (await timed(() => layer.compute(repetitions))) / repetitions,
       ]),
     );
-    const timings = await takeTurns(turns, options);
-    const results = [...ready].map(([engine, { nmse }]): BenchResult => {
+    const { timings, failed } = await takeTurns(turns, options);
+    for (const [engine, reason] of failed) leftOut.push({ engine, scope, batch, kind: 'failed', reason });
+    const results = [...timings].map(([engine, timing]): BenchResult => {
+      const { nmse } = ready.get(engine)!;
       const error = Number.isNaN(nmse) ? null : nmse;
-      return { engine, scope, batch, side, ...timings.get(engine)!, nmse: error, flops, bytes };
+      return { engine, scope, batch, side, ...timing, nmse: error, flops, bytes };
     });
     return { results, leftOut };
   } finally {

@@ -1,6 +1,5 @@
 // Every layer of VGG16 alone: ours and the peers', in turns.
 
-import { VggError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { Choices } from '../model/choices.js';
 import type { Measured } from './e2e.js';
@@ -11,6 +10,7 @@ import { openTfjs, type TfjsName } from './peers/engines.js';
 import type { TfjsPeer } from './peers/tfjs.js';
 import type { PeerNetwork } from './peers/tfjs_weights.js';
 import { PAPER_SIZES, randomNetwork } from './random_network.js';
+import { faultOf } from './report.js';
 
 export interface LayersOptions {
   readonly batch: number;
@@ -83,8 +83,7 @@ async function openPeers(
     try {
       opened.push(await openTfjs(name, gpu, network));
     } catch (error) {
-      if (!(error instanceof VggError)) throw error;
-      leftOut.push({ engine: name, scope: 'all layers', batch, reason: error.message });
+      leftOut.push({ engine: name, scope: 'all layers', batch, ...faultOf(error) });
     }
   }
   return opened;

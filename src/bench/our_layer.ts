@@ -5,10 +5,10 @@ import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { Tensor } from '../gpu/tensor.js';
 import { type Conv3x3Choice, defaultConv3x3 } from '../kernels/conv3x3/candidates.js';
-import { canRun, conv3x3, isWinograd } from '../kernels/conv3x3/conv3x3.js';
+import { canRun, conv3x3, isWinograd, whyNot } from '../kernels/conv3x3/conv3x3.js';
 import { pointsOf, winogradFilter } from '../kernels/conv3x3/winograd.js';
 import { defaultLinear, type LinearChoice } from '../kernels/linear/candidates.js';
-import { linear } from '../kernels/linear/linear.js';
+import { linear, whyNotLinear } from '../kernels/linear/linear.js';
 import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
@@ -27,7 +27,7 @@ export interface ReadyLayer {
   dispose(): void;
 }
 
-/** @throws GpuError where the rung or the adapter cannot do it */
+/** @throws UsageError for a rung that is not for this adapter; GpuError where it fails */
 export async function ourLayer(gpu: Gpu, task: LayerTask, wishes: KernelWishes = {}): Promise<ReadyLayer> {
   const owned: Tensor[] = [];
   const own = <T extends Tensor>(tensor: T) => {
@@ -103,12 +103,15 @@ async function launchConv3x3(
   own: Own,
 ): Promise<readonly Dispatch[]> {
   const { rung } = choice;
+  // What only takes f16 is given it; the check is against weights that were not rounded.
+  const isHalf = !canRun(gpu, rung, 'f32') && canRun(gpu, rung, 'f16');
+  const reason = whyNot(gpu, rung, isHalf ? 'f16' : 'f32');
+  if (reason) throw new UsageError(`${rung} ${reason}`);
   const [C, O] = [inputShape[2]!, shape[2]!];
   const padded = padToQuad(C);
   const values = new Float32Array(9 * padded * O);
   for (let tap = 0; tap < 9; tap++) values.set(k.subarray(tap * C * O, (tap + 1) * C * O), tap * padded * O);
-  // What only takes f16 is given it; the check is against weights that were not rounded.
-  const stored = canRun(gpu, rung, 'f32') ? values : halvesOf(values);
+  const stored = isHalf ? halvesOf(values) : values;
   let kernel = own(await Tensor.from(gpu, 'k', [3, 3, padded, O], stored));
   const bias = own(await Tensor.from(gpu, 'b', [O], Float32Array.from(b)));
   if (isWinograd(rung)) {
@@ -135,6 +138,8 @@ async function launchLinear(
   y: Tensor,
   own: Own,
 ): Promise<readonly Dispatch[]> {
+  const reason = whyNotLinear(gpu, choice.rung);
+  if (reason) throw new UsageError(`${choice.rung} ${reason}`);
   const [D, O] = [x.size / batch, shape[0]!];
   const padded = padToQuad(O);
   const width = columnsPerPiece(gpu.limits, D, padded);

@@ -1,8 +1,9 @@
 // Results of a benchmark, with what is needed to compare them with others later.
 
-import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
+import { UsageError, VggError } from '../errors.js';
 import type { Gpu, GpuInfo } from '../gpu/gpu.js';
+import { requireFrom } from './peers/installed.js';
 import type { Timing } from './turns.js';
 
 /** How fast one engine computed something, and how right. */
@@ -13,7 +14,7 @@ export interface BenchResult extends Timing {
   readonly scope: string;
   readonly batch: number;
   /** Of its output against float64; NaN has no place in JSON and is null. Absent where it was not looked at. */
-  readonly nmse?: number | null;
+  readonly nmse?: number | null | undefined;
   /** `cold`: from the start of a process. */
   readonly start?: 'warm' | 'cold';
   /** Height and width of the pictures in px. */
@@ -28,8 +29,12 @@ export interface BenchResult extends Timing {
   readonly bytes?: number;
 }
 
-/** What an engine could not do here, or would have taken too long for. */
+/** Why something was left out: it would take too long, is not installed or not measured, or the engine or device refused. */
+export type LeftOutKind = 'slow' | 'absent' | 'failed';
+
+/** What an engine did not do. */
 export interface LeftOut {
+  readonly kind: LeftOutKind;
   readonly engine: string;
   readonly scope: string;
   readonly batch: number;
@@ -53,6 +58,12 @@ export interface BenchReport {
   readonly leftOut: readonly LeftOut[];
   /** What the adapter can do at most, where it was measured. */
   readonly peak?: { readonly gflops: number; readonly gbps: number };
+}
+
+/** @throws what is no fault of the engine or the device: bugs, and what the user stopped */
+export function faultOf(error: unknown): Pick<LeftOut, 'kind' | 'reason'> {
+  if (!(error instanceof VggError)) throw error;
+  return { kind: error instanceof UsageError ? 'absent' : 'failed', reason: error.message };
 }
 
 /** What is true of all results of a run. */
@@ -81,13 +92,9 @@ export function reportFrame(
 const PACKAGES = ['webgpu', '@tensorflow/tfjs-core', 'onnxruntime-node'];
 
 function versions(): Record<string, string> {
-  const require = createRequire(import.meta.url);
   const installed = PACKAGES.flatMap((name) => {
-    try {
-      return [[name, (require(`${name}/package.json`) as { version: string }).version]];
-    } catch {
-      return [];
-    }
+    const require = requireFrom(`${name}/package.json`);
+    return require ? [[name, (require(`${name}/package.json`) as { version: string }).version]] : [];
   });
   return { 'vgg16-webgpu': __VERSION__, node: process.version, ...Object.fromEntries(installed) };
 }

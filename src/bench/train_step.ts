@@ -1,7 +1,6 @@
 // A training step of a head beside TensorFlow.js on the same device: a batch from the host's memory, forward, backward and SGD
 // with momentum. Both begin with the same weights and take the same batches.
 
-import { VggError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { nmse } from '../reference/compare.js';
 import { HeadTrainer } from '../train/head/head_trainer.js';
@@ -9,6 +8,7 @@ import type { Measured } from './e2e.js';
 import { type Batch, type HeadLayer, TfjsTraining } from './peers/tfjs_training.js';
 import { seededRandom } from './random.js';
 import { ReferenceHead } from './reference_head.js';
+import { faultOf } from './report.js';
 import { takeTurns, timed } from './turns.js';
 
 export interface TrainStepOptions {
@@ -68,8 +68,7 @@ export async function benchTrainStep(gpu: Gpu, options: TrainStepOptions): Promi
           dispose: () => peer.dispose(),
         });
       } catch (error) {
-        if (!(error instanceof VggError)) throw error;
-        measured.leftOut.push({ engine: 'tfjs-webgpu', ...about, reason: error.message });
+        measured.leftOut.push({ engine: 'tfjs-webgpu', ...about, ...faultOf(error) });
       }
     }
     const batches = makeBatches(options);
@@ -81,7 +80,9 @@ export async function benchTrainStep(gpu: Gpu, options: TrainStepOptions): Promi
       }),
     );
     const onTurn = (done: number, most: number) => onStep?.(`turn ${Math.min(done + 1, most)} of ${most}`);
-    const timings = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
+    const { timings, failed } = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
+    for (const [engine, reason] of failed)
+      measured.leftOut.push({ engine, ...about, kind: 'failed', reason });
     // Forward, and backward without the gradient by the features: two operations a multiplication and addition.
     const flops = 2 * batch * (2 * (inputs * hidden + hidden * classes) + hidden * classes);
     for (const [engine, timing] of timings) {

@@ -42,7 +42,8 @@ Times several kernels for each layer on this adapter, checks each against
 float64 on the CPU, and keeps which is the fastest. From then on whatever loads
 a VGG16 takes these, for the same adapter, driver, version and --dtype; layers
 of another shape, or of a batch over four times as large or small, are computed
-as before. Other kernels round in other ways: results differ by some 1e-6.
+as before. Other kernels round in other ways: results differ by some 1e-6; with
+--dtype f16, a card's units for matrices round activations too: by some 1e-3.
 
 Tuning again, for another size or batch, adds to what is known. Ctrl-C keeps
 what is done. VGG16_TUNED=0 in the environment leaves all choices aside.
@@ -59,8 +60,8 @@ export function addTune(program: Command, terminal: Terminal, finish: (code: Exi
   addDtypeOption(addWeightsOption(command))
     .option('--size <px|HxW>', "size of the pictures (default: the classifier's, or 224)", sides)
     .option('--batch <counts>', 'pictures in a pass, as in 1,8 (default: 1,8; without a GPU: 1)', counts)
-    .option('--list', 'only show what was chosen for this adapter')
-    .option('--reset', 'forget what was chosen for this adapter')
+    .option('--list', 'only show what was chosen for this adapter and --dtype')
+    .option('--reset', 'forget what was chosen for this adapter and --dtype')
     .option('--json', 'print JSON and nothing else on stdout')
     .addHelpText('after', EXAMPLES)
     .action(async () => finish(await run(command.optsWithGlobals(), terminal)));

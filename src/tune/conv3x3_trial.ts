@@ -25,6 +25,7 @@ export async function conv3x3Trial(bench: Workbench, shape: ConvShape): Promise<
     const y = await tensors.own(activations.filled(gpu, 'y', outputShape(shape)));
     /** What a rung that does not pool hands to the pooling. */
     const between = pooled ? await tensors.own(activations.filled(gpu, 'y, whole', [N, H, W, O])) : y;
+    const written: readonly [Tensor, ...Tensor[]] = pooled ? [y, between] : [y];
     let known: Expected | undefined;
     const expected = () => (known ??= expectedOf(bench, shape));
     const transformed = new Map<number, Promise<Tensor>>();
@@ -45,7 +46,7 @@ export async function conv3x3Trial(bench: Workbench, shape: ConvShape): Promise<
     };
     return {
       makeReady: async (choice) =>
-        contenderOf(bench, await launch(choice), y, expected, conv3x3Bound(choice.rung)),
+        contenderOf(bench, await launch(choice), written, expected, conv3x3Bound(choice.rung)),
       dispose: () => tensors.dispose(),
     };
   } catch (error) {

@@ -30,7 +30,7 @@ export async function linearTrial(bench: Workbench, shape: DenseShape): Promise<
     return {
       makeReady: async (choice) => {
         const launched = await linear(gpu, { label: 'linear', x, pieces, b, y, relu: true, ...choice });
-        return contenderOf(bench, launched, y, expected, LINEAR_BOUND);
+        return contenderOf(bench, launched, [y], expected, LINEAR_BOUND);
       },
       dispose: () => tensors.dispose(),
     };

@@ -37,9 +37,9 @@ export class Pattern {
   }
 
   /** What `fill` writes to every place, to show what is not written over. @throws GpuError */
-  static async ofNaN(gpu: Gpu): Promise<Pattern> {
-    const values = new Float32Array(LENGTH).fill(Number.NaN);
-    return new Pattern(values, await Tensor.from(gpu, 'NaN', [LENGTH], values));
+  static async of(gpu: Gpu, value: number): Promise<Pattern> {
+    const values = new Float32Array(LENGTH).fill(value);
+    return new Pattern(values, await Tensor.from(gpu, String(value), [LENGTH], values));
   }
 
   /** The number at that place of a tensor that was filled. */

@@ -34,14 +34,14 @@ export class Tensors {
 }
 
 /**
- * A launch, warmed up, with y full of NaN: whatever its first run fails to write shows.
+ * A launch, warmed up, that writes y, and other tensors before it. They are full of what shows where its first run fails to write.
  *
  * @throws GpuError, having disposed of the launch's memory
  */
 export async function contenderOf(
-  { gpu, nan, stopwatch }: Workbench,
+  { gpu, nan, huge, stopwatch }: Workbench,
   { dispatches, scratch }: Launched,
-  y: Tensor,
+  [y, ...before]: readonly [Tensor, ...Tensor[]],
   expected: () => Expected,
   bound: number,
 ): Promise<Contender> {
@@ -52,6 +52,7 @@ export async function contenderOf(
   try {
     await stopwatch.warmUp(dispatches);
     await nan.fill(gpu, y);
+    for (const tensor of before) await huge.fill(gpu, tensor);
   } catch (error) {
     dispose();
     throw error;

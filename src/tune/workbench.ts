@@ -12,6 +12,8 @@ export interface Workbench {
   /** Of the dtype that is tuned for. */
   readonly weights: Pattern;
   readonly nan: Pattern;
+  /** For what a pooling reads: the larger of NaN and a number may be the number. */
+  readonly huge: Pattern;
   readonly stopwatch: Stopwatch;
   dispose(): void;
 }
@@ -31,7 +33,8 @@ export async function createWorkbench(gpu: Gpu, dtype: TensorDtype): Promise<Wor
       ...{ gpu, dtype, dispose },
       activations: await own(Pattern.create(gpu, 1, 1)),
       weights: await own(Pattern.create(gpu, 2, 1 / 4, dtype)),
-      nan: await own(Pattern.ofNaN(gpu)),
+      nan: await own(Pattern.of(gpu, Number.NaN)),
+      huge: await own(Pattern.of(gpu, 1e30)),
       stopwatch: await own(Stopwatch.create(gpu)),
     };
   } catch (error) {

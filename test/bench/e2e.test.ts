@@ -112,10 +112,24 @@ describe('growth', () => {
       [1, 64],
     ]);
     expect(results.length).toBe(2 * ours.length);
+    expect(leftOut).toEqual([]);
     const [one, two, small] = ours.map(({ deviceBytes }) => deviceBytes!);
     expect(two!).toBeGreaterThan(one!);
     expect(small!).toBeLessThan(one!);
     expect(gpu().liveBuffers).toBe(0);
+  });
+});
+
+describe('a peer that is not installed', () => {
+  const gpu = useGpu();
+  it('costs nothing of what others gave', async () => {
+    const { results, leftOut } = await benchGrowth(gpu(), {
+      ...{ sizes: SIZES, batches: [], sides: [32], rounds: 1, maxSeconds: 30 },
+      peers: ['no-such-engine' as 'tfjs-cpu'],
+    });
+    expect(results.map(({ engine }) => engine)).toEqual(['vgg16-webgpu']);
+    expect(leftOut).toHaveLength(1);
+    expect(leftOut[0]).toMatchObject({ engine: 'no-such-engine', kind: 'absent' });
   });
 });
 

@@ -90,7 +90,8 @@ describe('our layers', () => {
     expect(results[0]!.nmse).toBeLessThan(MAX_NMSE);
     expect(results[1]!.nmse).toBeGreaterThan(1e-2);
     expect(results[0]!.flops).toBe(2 * 12 * 12);
-    expect(leftOut).toEqual([{ engine: 'refused', scope: 'fc2', batch: 1, reason: 'fc2: not here' }]);
+    const about = { engine: 'refused', scope: 'fc2', batch: 1, kind: 'failed' };
+    expect(leftOut).toEqual([{ ...about, reason: 'fc2: not here' }]);
     expect(gpu().liveBuffers).toBe(0);
   });
 });

@@ -82,15 +82,25 @@ describe('a contest', () => {
 
   it('runs what is slow once, and nothing else of its kind where it is slow by far', async () => {
     const runners = {
-      own: { ms: [10] },
-      'b 1': { ms: [16] },
-      'b 2': { ms: [9] },
-      'c 1': { ms: [21] },
-      'c 2': { ms: [1] },
+      own: { ms: [100] },
+      'b 1': { ms: [160] },
+      'b 2': { ms: [90] },
+      'c 1': { ms: [210] },
+      'c 2': { ms: [10] },
     };
     const { contest, runs } = contestOf(runners);
     expect((await hold(contest)).winner?.choice).toBe('b 2');
     expect([runs.get('b 1'), runs.get('c 1'), runs.get('c 2')]).toEqual([1, 1, undefined]);
+  });
+
+  it('gives what is short a second run before it is out', async () => {
+    const { contest, runs } = contestOf({
+      own: { ms: [10] },
+      'b 1': { ms: [19, 8] },
+      'c 1': { ms: [19, 18] },
+    });
+    expect((await hold(contest)).winner?.choice).toBe('b 1');
+    expect(runs.get('c 1')).toBe(2);
   });
 
   it('lets three into the finals, and the default however slow', async () => {

@@ -13,6 +13,11 @@ vi.mock('../../src/kernels/conv3x3/04_vec4.wgsl', async (original) => {
   const { default: text } = await original<{ default: string }>();
   return { default: text.replace('if (column >= W) {', 'if (column > W) {') };
 });
+// Writes nothing at all.
+vi.mock('../../src/kernels/conv3x3/03_register_blocked.wgsl', async (original) => {
+  const { default: text } = await original<{ default: string }>();
+  return { default: text.replace(/^( *)(y\[.*\] = .*;)$/m, '$1if (false) { $2 }') };
+});
 describe('a wrong kernel', () => {
   const gpu = useGpu();
 
@@ -35,4 +40,22 @@ describe('a wrong kernel', () => {
     expect(winner?.choice).toEqual({ rung: '05_winograd_4x4' });
     expect(gpu().liveBuffers).toBe(0);
   });
+
+  it.each([false, true])(
+    'that writes nothing does not live on what another wrote; pooled: %s',
+    async (pooled) => {
+      const shape: ConvShape = { N: 1, H: 8, W: 6, C: 4, O: 8, pooled };
+      const bench = await createWorkbench(gpu(), 'f32');
+      const { makeReady, dispose } = await conv3x3Trial(bench, shape);
+      const choices: Conv3x3Choice[] = [{ rung: '01_naive' }, { rung: '03_register_blocked' }];
+      const kindOf = ({ rung }: Conv3x3Choice) => rung;
+      const { winner, leftOut } = await hold({ choices, kindOf, variantsOf: () => [], makeReady });
+      dispose();
+      bench.dispose();
+      expect(leftOut.map(({ choice, kind }) => [choice.rung, kind])).toEqual([
+        ['03_register_blocked', 'wrong'],
+      ]);
+      expect(winner?.choice).toEqual({ rung: '01_naive' });
+    },
+  );
 });

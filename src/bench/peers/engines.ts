@@ -1,5 +1,6 @@
 // Peers by name, as engines among others.
 
+import { UsageError } from '../../errors.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import type { Engine, EngineName, PassInput, Scope } from '../engine.js';
 import { createOnnxruntime } from './onnxruntime.js';
@@ -24,19 +25,25 @@ export type PeerEngineName = (typeof PEER_NAMES)[number];
 export const PEERS_BY_DEFAULT: readonly TfjsName[] = ['tfjs-webgpu', 'tfjs-wasm'];
 
 /**
- * Gives `network` to a peer, on the device of `gpu` where it computes on one.
+ * Gives `network` to a peer, on the device of `gpu`, which may be missing where it computes on none.
  *
  * @throws UsageError where its packages are not installed; GpuError where the device refuses
  */
-export async function openPeer(name: PeerEngineName, gpu: Gpu, network: PeerNetwork): Promise<Engine> {
+export async function openPeer(
+  name: PeerEngineName,
+  gpu: Gpu | undefined,
+  network: PeerNetwork,
+): Promise<Engine> {
   if (name === 'onnxruntime-cpu' || name === 'onnxruntime-webgpu') return createOnnxruntime(name, network);
   return tfjsEngine(await openTfjs(name, gpu, network));
 }
 
 /** @throws as `openPeer` */
-export function openTfjs(name: TfjsName, gpu: Gpu, network: PeerNetwork): Promise<TfjsPeer> {
-  if (name === 'tfjs-webgpu') return createTfjsPeer({ device: gpu.device, adapterInfo: gpu.info }, network);
-  return createTfjsPeer(name === 'tfjs-wasm' ? 'wasm' : 'cpu', network);
+export function openTfjs(name: TfjsName, gpu: Gpu | undefined, network: PeerNetwork): Promise<TfjsPeer> {
+  if (name === 'tfjs-webgpu') return createTfjsPeer({ device: gpu!.device, adapterInfo: gpu!.info }, network);
+  if (name === 'tfjs-wasm') return createTfjsPeer('wasm', network);
+  if (name === 'tfjs-cpu') return createTfjsPeer('cpu', network);
+  throw new UsageError(`there is no engine "${name satisfies never}"`);
 }
 
 const PARTS: Readonly<Record<Scope, Part>> = {

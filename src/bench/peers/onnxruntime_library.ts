@@ -1,9 +1,8 @@
 // The part of ONNX Runtime that its peers use, typed here and loaded when first asked for: it is no dependency, because it takes
 // 300 MB, and is compared where the user has installed it.
 
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
+import { PLACES, requireFrom } from './installed.js';
 
 export interface OrtTensor {
   readonly data: Float32Array;
@@ -39,20 +38,13 @@ const PACKAGE = 'onnxruntime-node';
  * @param places  files from whose folders it is looked for: the user's, then this one
  * @throws UsageError where it is not installed or does not load
  */
-export function loadOnnxruntime(places = [join(process.cwd(), 'package.json'), import.meta.url]): Ort {
-  for (const from of places) {
-    const require = createRequire(from);
-    try {
-      require.resolve(PACKAGE);
-    } catch {
-      continue;
-    }
-    try {
-      return require(PACKAGE);
-    } catch (error) {
-      const [reason] = String((error as Error).message).split('\n');
-      throw new UsageError(`${PACKAGE} does not load here: ${reason}`, { cause: error });
-    }
+export function loadOnnxruntime(places: readonly string[] = PLACES): Ort {
+  const require = requireFrom(PACKAGE, places);
+  if (!require) throw new UsageError(`${PACKAGE} is not installed: npm install ${PACKAGE}`);
+  try {
+    return require(PACKAGE);
+  } catch (error) {
+    const [reason] = String((error as Error).message).split('\n');
+    throw new UsageError(`${PACKAGE} does not load here: ${reason}`, { cause: error });
   }
-  throw new UsageError(`${PACKAGE} is not installed: npm install ${PACKAGE}`);
 }

@@ -3,22 +3,29 @@
 // Its own type declarations are kept out of the compiler's sight: they pull in @webgpu/types 0.1.38, whose
 // globals merge with the current ones and take 'subgroups' and others away from the whole project.
 
-import { createRequire } from 'node:module';
 import { UsageError } from '../../errors.js';
+import { requireFrom } from './installed.js';
 
-const require = createRequire(import.meta.url);
+const CORE = '@tensorflow/tfjs-core';
+const BACKENDS = ['cpu', 'wasm', 'webgpu'].map((name) => `@tensorflow/tfjs-backend-${name}`);
 
-/** @throws UsageError where it is not installed: TensorFlow.js is none of this package's dependencies */
+/** All of it from where its core is. @throws UsageError where it is not installed */
+export function tfjsRequire(): NodeJS.Require {
+  const require = requireFrom(CORE);
+  if (!require)
+    throw new UsageError(`TensorFlow.js is not installed: npm install ${[CORE, ...BACKENDS].join(' ')}`);
+  return require;
+}
+
 function installed<T>(name: string): T {
+  const require = tfjsRequire();
   try {
     return require(name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    throw new UsageError(`TensorFlow.js is not installed: npm install @tensorflow/tfjs-core ${BACKENDS}`);
+    throw new UsageError(`${name} is not installed: npm install ${name}`);
   }
 }
-
-const BACKENDS = ['cpu', 'wasm', 'webgpu'].map((name) => `@tensorflow/tfjs-backend-${name}`).join(' ');
 
 /** An array on one of the backends, row-major float32. Freed by `dispose` only. */
 export interface Tensor {

@@ -61,9 +61,14 @@ export class TfjsTraining {
           `and this device binds at most ${backend.maxTensorBytes}`,
       );
     }
-    await loadGradients();
-    await backend.activate();
-    return new TfjsTraining(backend, layers, options);
+    try {
+      await loadGradients();
+      await backend.activate();
+      return new TfjsTraining(backend, layers, options);
+    } catch (error) {
+      backend.dispose();
+      throw error;
+    }
   }
 
   get name(): string {

@@ -1,6 +1,7 @@
 // Results as bars: engines of the whole network, layers, rungs.
 
 import { standaloneSvg } from '../../train/report/svg.js';
+import { isOurs } from '../engine.js';
 import { ladderRows } from '../ladder.js';
 import type { BenchReport, BenchResult } from '../report.js';
 import { type BarKind, barChart } from './bar_chart.js';
@@ -22,7 +23,8 @@ export function enginesBars(report: BenchReport): string {
     return { heading, bars };
   });
   const subtitle = `Pictures a second, longer is better; ${where(report)}`;
-  return standaloneSvg(barChart({ title: 'VGG16, pass by pass', subtitle, groups, scale: 'each' }));
+  const title = report.benchmark === 'train-step' ? "A head's training step" : 'VGG16, pass by pass';
+  return standaloneSvg(barChart({ title, subtitle, groups, scale: 'each' }));
 }
 
 /** Milliseconds, layer by layer. */
@@ -60,11 +62,6 @@ function kindOf(engine: string): BarKind {
   return engine === 'tfjs-webgpu' ? 'other' : 'side';
 }
 
-/** Rungs are ours too. */
-export function isOurs(engine: string): boolean {
-  return !/^(tfjs|onnxruntime)-/.test(engine);
-}
-
 function milliseconds(ms: number): string {
   return `${ms >= 100 ? Math.round(ms).toLocaleString('en') : ms.toPrecision(3)} ms`;
 }
@@ -74,5 +71,5 @@ function times(factor: number): string {
 }
 
 function where({ driver, settings }: BenchReport): string {
-  return `${settings.side} px, on ${driver}`;
+  return settings.side === undefined ? `on ${driver}` : `${settings.side} px, on ${driver}`;
 }

@@ -5,9 +5,9 @@
 
 import { logScale, type Scale } from '../../train/report/scales.js';
 import { label, px, standaloneSvg } from '../../train/report/svg.js';
+import { isOurs } from '../engine.js';
 import { ladderRows } from '../ladder.js';
 import type { BenchReport } from '../report.js';
-import { isOurs } from './bars.js';
 
 interface Dot {
   readonly engine: string;

@@ -5,19 +5,20 @@ import type { FirstPassEnd, FirstPassLine } from '../../bench/cold.js';
 import { type FirstPassRequest, firstPass } from '../../bench/first_pass.js';
 import { TFJS_NAMES } from '../../bench/peers/engines.js';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import { count } from '../arguments.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount } from './options.js';
 
 export function addFirst(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = bench
     .command('first', { hidden: true })
     .addOption(new Option('--engine <name>').choices(['vgg16-webgpu', ...TFJS_NAMES]).makeOptionMandatory())
     .addOption(new Option('--scope <name>').choices(['convs', 'all']).makeOptionMandatory())
-    .requiredOption('--side <px>', '', parseCount)
+    .requiredOption('--side <px>', '', count)
     .requiredOption('--weights <file>')
+    .option('--untuned')
     .action(async () => {
       const end = await firstPass(
-        command.optsWithGlobals<FirstPassRequest>(),
+        requestOf(command.optsWithGlobals()),
         ({ buffer, byteOffset, byteLength }) => {
           const line: FirstPassLine = {
             output: Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
@@ -30,8 +31,14 @@ export function addFirst(bench: Command, terminal: Terminal, finish: (code: Exit
     });
 }
 
+function requestOf(flags: Omit<FirstPassRequest, 'tuned'> & { untuned?: true }): FirstPassRequest {
+  return { ...flags, tuned: !flags.untuned };
+}
+
 /** Node's arguments for a process that does it. */
-export function firstPassCommand({ engine, scope, side, weights, adapter }: FirstPassRequest): string[] {
+export function firstPassCommand(request: FirstPassRequest): string[] {
+  const { engine, scope, side, weights, adapter, tuned } = request;
   const asked = ['--engine', engine, '--scope', scope, '--side', String(side), '--weights', weights];
-  return [process.argv[1]!, ...(adapter ? ['--adapter', adapter] : []), 'bench', 'first', ...asked];
+  const global = adapter ? ['--adapter', adapter] : [];
+  return [process.argv[1]!, ...global, 'bench', 'first', ...asked, ...(tuned ? [] : ['--untuned'])];
 }

@@ -1,15 +1,17 @@
 // vgg16 bench ladder: from the naive kernel to the fastest, rung by rung.
 
 import { Argument, type Command } from 'commander';
+import { isOurs } from '../../bench/engine.js';
 import { benchLadder, LADDER_NAMES, LADDERS, type Ladder, ladderRows } from '../../bench/ladder.js';
 import { TFJS_NAMES, type TfjsName } from '../../bench/peers/engines.js';
 import type { BenchReport } from '../../bench/report.js';
 import { ladderBars } from '../../bench/svg/bars.js';
 import { rooflineSvg } from '../../bench/svg/roofline.js';
 import { type ExitCode, UsageError } from '../../errors.js';
+import { pixels } from '../arguments.js';
 import { alignedRows } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { addBenchOptions, type BenchFlags, parseCount } from './options.js';
+import { addBenchOptions, type BenchFlags, batch as batchOf } from './options.js';
 import { type Benchmark, runBenchmark } from './run.js';
 import { headingOf, leftOutLines, msText, nmseText, peakLine, timesText } from './text.js';
 
@@ -37,8 +39,8 @@ export function addLadder(bench: Command, terminal: Terminal, finish: (code: Exi
     .summary('rung by rung, from naive to fastest')
     .description('Times the rungs of a ladder of kernels, from the naive one to the fastest.')
     .addArgument(new Argument('<ladder>', 'which').choices(LADDER_NAMES))
-    .option('--batch <n>', 'pictures at a time', parseCount, 1)
-    .option('--side <px>', 'height and width of the pictures', parseCount, 224)
+    .option('--batch <n>', 'pictures at a time', batchOf, 1)
+    .option('--side <px>', 'height and width of the pictures', pixels, 224)
     .option('--rungs <names>', 'only these', (text: string) => text.split(','))
     .option('--roofline <file>', "draw the rungs' layers under the adapter's roofline");
   addBenchOptions(command, TFJS_NAMES, { rounds: 3, tuned: false })
@@ -77,7 +79,7 @@ function textOf(report: BenchReport, { colours }: Terminal): string {
   const tfjs = rows.find(({ engine }) => engine === 'tfjs-webgpu');
   const cells = rows.map(({ engine, ms, gflops, nmse }, i) => {
     const before = rows[i - 1];
-    const isRung = !engine.startsWith('tfjs');
+    const isRung = isOurs(engine);
     return [
       engine,
       msText(ms),
@@ -85,7 +87,7 @@ function textOf(report: BenchReport, { colours }: Terminal): string {
       `${((100 * gflops) / peak).toFixed(1)} %`,
       isRung && before ? timesText(before.ms / ms) : '',
       tfjs ? timesText(tfjs.ms / ms) : '',
-      nmseText(nmse, colours),
+      nmseText({ engine, nmse }, colours),
     ];
   });
   const heading = ['rung', 'ms', 'GFLOP/s', 'of peak', 'gain', tfjs ? 'tfjs-webgpu is 1x' : '', 'NMSE'];

@@ -8,9 +8,10 @@ import type { BenchReport, BenchResult } from '../../bench/report.js';
 import { layersBars } from '../../bench/svg/bars.js';
 import { rooflineSvg } from '../../bench/svg/roofline.js';
 import { type ExitCode, UsageError } from '../../errors.js';
+import { pixels } from '../arguments.js';
 import { alignedRows } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { addBenchOptions, type BenchFlags, parseCount } from './options.js';
+import { addBenchOptions, type BenchFlags, batch as batchOf } from './options.js';
 import { type Benchmark, runBenchmark } from './run.js';
 import { headingOf, leftOutLines, msText, nmseText, peakLine, timesText } from './text.js';
 
@@ -37,8 +38,8 @@ export function addLayers(bench: Command, terminal: Terminal, finish: (code: Exi
     .command('layers')
     .summary('each layer alone')
     .description('Times each layer of VGG16 alone.')
-    .option('--batch <n>', 'pictures at a time', parseCount, 1)
-    .option('--side <px>', 'height and width of the pictures', parseCount, 224)
+    .option('--batch <n>', 'pictures at a time', batchOf, 1)
+    .option('--side <px>', 'height and width of the pictures', pixels, 224)
     .option('--layers <names>', 'only these, as `vgg16 summary` lists them', (text: string) =>
       text.split(','),
     )
@@ -90,7 +91,7 @@ function textOf(report: BenchReport, { colours }: Terminal): string {
       return [ms(result), result && ours ? timesText(result.medianMs / ours.medianMs) : '-'];
     });
     const gflops = ours ? (ours.flops! / ours.medianMs / 1e6).toPrecision(3) : '-';
-    return [scope, ms(ours), gflops, nmseText(ours?.nmse, colours), ...theirs];
+    return [scope, ms(ours), gflops, ours ? nmseText(ours, colours) : '-', ...theirs];
   });
   const heading = [
     'layer',

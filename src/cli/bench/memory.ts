@@ -5,10 +5,11 @@ import { benchGrowth, USUAL_SIDE } from '../../bench/growth.js';
 import { PEER_NAMES } from '../../bench/peers/engines.js';
 import type { BenchReport } from '../../bench/report.js';
 import type { ExitCode } from '../../errors.js';
+import { pixels } from '../arguments.js';
 import { alignedRows } from '../table.js';
 import type { Terminal } from '../terminal.js';
 import { byteText } from '../units.js';
-import { addBenchOptions, type BenchFlags, parseCounts } from './options.js';
+import { addBenchOptions, type BenchFlags, batches } from './options.js';
 import { type Benchmark, runBenchmark } from './run.js';
 import { headingOf, leftOutLines, msText } from './text.js';
 
@@ -37,12 +38,12 @@ export function addMemory(bench: Command, terminal: Terminal, finish: (code: Exi
     .description('Tells how memory and time grow with the batch and with the size of pictures.')
     .addOption(
       new Option('--batch <n,...>', 'pictures in a pass')
-        .argParser(parseCounts)
+        .argParser(batches)
         .default(BATCHES, BATCHES.join(',')),
     )
     .addOption(
       new Option('--side <px,...>', 'heights and widths of pictures')
-        .argParser(parseCounts)
+        .argParser((text) => text.split(',').map(pixels))
         .default(SIDES, SIDES.join(',')),
     );
   addBenchOptions(command, PEER_NAMES, { rounds: 3, peers: ['tfjs-webgpu'], drawn: false })
@@ -51,13 +52,13 @@ export function addMemory(bench: Command, terminal: Terminal, finish: (code: Exi
 }
 
 function grow(flags: MemoryFlags, terminal: Terminal): Promise<ExitCode> {
-  const { batch: batches, side: sides } = flags;
+  const { batch, side: sides } = flags;
   const benchmark: Benchmark = {
     name: 'memory',
     settings: {},
     tuned: ['f32'],
     measure: (gpu, { choices, ...context }) =>
-      benchGrowth(gpu, { ...flags, batches, sides, ...context, choices: choices.get('f32') }),
+      benchGrowth(gpu, { ...flags, batches: batch, sides, ...context, choices: choices.get('f32') }),
     text: textOf,
     drawings: [],
   };

@@ -1,12 +1,12 @@
 // What the commands under `vgg16 bench` have in common: which peers, how long, and where results go.
 
-import { access, constants, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { writeAtomically } from '../../atomic_file.js';
+import { checkWritable, writeAtomically } from '../../atomic_file.js';
 import { PEERS_BY_DEFAULT, type PeerEngineName } from '../../bench/peers/engines.js';
 import { type BenchReport, reportJson } from '../../bench/report.js';
-import { refusing } from '../../disk.js';
+import { UsageError } from '../../errors.js';
+import { count, counts } from '../arguments.js';
 import { printable, type Terminal } from '../terminal.js';
 
 export interface BenchFlags<Peer extends PeerEngineName = PeerEngineName> {
@@ -41,8 +41,8 @@ export function addBenchOptions(
         .argParser((text) => (text === 'none' ? [] : parseList(text, peers)))
         .default(usual, usual.join(',')),
     )
-    .option('--rounds <n>', 'turns of each engine; their median counts', parseCount, rounds)
-    .option('--max-seconds <n>', 'what takes an engine longer is cut short or left out', parseCount, 60);
+    .option('--rounds <n>', 'turns of each engine; their median counts', count, rounds)
+    .option('--max-seconds <n>', 'what takes an engine longer is cut short or left out', count, 60);
   if (tuned) command.option('--untuned', 'leave aside what `vgg16 tune` chose');
   if (drawn) command.option('--svg <file>', 'draw the results as bars');
   return command
@@ -50,40 +50,44 @@ export function addBenchOptions(
     .option('--json', 'print JSON and nothing else on stdout');
 }
 
-/** A list of names, of those that there are. */
+/** A list of names, of those that there are; one that is said twice counts once. */
 export function parseList<Name extends string>(text: string, names: readonly Name[]): Name[] {
-  return text.split(',').map((part) => {
+  const wanted = text.split(',').map((part) => {
     const found = names.find((name) => name === part.trim());
     if (found === undefined)
       throw new InvalidArgumentError(`There is no "${printable(part)}"; there are ${names.join(', ')}.`);
     return found;
   });
+  return [...new Set(wanted)];
 }
 
-/** A whole number of at least 1. */
-export function parseCount(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number of at least 1.');
-  return value;
+/** More pictures than anybody can wait for, and an array that could hold them. */
+const MOST_PICTURES = 4096;
+
+/** Batches, of which each counts once. */
+export function batches(text: string): number[] {
+  const wanted = counts(text);
+  if (wanted.some((batch) => batch > MOST_PICTURES))
+    throw new InvalidArgumentError(`It must be at most ${MOST_PICTURES}.`);
+  return [...new Set(wanted)];
 }
 
-/** Whole numbers of at least 1, with commas between them. */
-export function parseCounts(text: string): number[] {
-  return text.split(',').map(parseCount);
+/** As `batches`, of one. */
+export function batch(text: string): number {
+  count(text);
+  return batches(text)[0]!;
 }
 
-/** @throws OutputError for a file that cannot be written, before anything is measured for it */
+/**
+ * What is found out of files before anything is measured for them.
+ *
+ * @throws UsageError for one that would be written twice; OutputError for one that cannot be written
+ */
 export async function checkFiles(paths: readonly (string | undefined)[]): Promise<void> {
-  for (const path of paths) {
-    if (path === undefined) continue;
-    const isThere = await stat(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) await refusing(path, () => access(path, constants.W_OK));
-    else await refusing(path, () => access(dirname(path), constants.W_OK));
-  }
+  const wanted = paths.filter((path) => path !== undefined).map((path) => resolve(path));
+  const twice = wanted.find((path, i) => wanted.indexOf(path) !== i);
+  if (twice !== undefined) throw new UsageError(`${printable(twice)} would be written twice`);
+  for (const path of wanted) await checkWritable(path);
 }
 
 /** Prints the results, as JSON or as `text`, and writes the files that were asked for. @throws OutputError */

@@ -1,13 +1,25 @@
 // Results of a benchmark as tables for people.
 
+import { isOurs } from '../../bench/engine.js';
 import type { BenchReport, BenchResult } from '../../bench/report.js';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { alignedRows, wrapped } from '../table.js';
 import type { Colours } from '../terminal.js';
 import { byteText, grouped } from '../units.js';
 
-/** Above this NMSE against float64 a result is not another rounding but another result. f16 rounds at about 1e-7. */
-export const WRONG_NMSE = 1e-5;
+/** Above this NMSE against float64 a result is not another rounding but another result. */
+const WRONG_NMSE = 1e-9;
+/** Of what rounds to 11 bits: weights, or with 07 the input as well. */
+const WRONG_NMSE_F16 = 1e-5;
+
+function boundOf(engine: string): number {
+  return /f16$|07_subgroup_matrix$/.test(engine) ? WRONG_NMSE_F16 : WRONG_NMSE;
+}
+
+/** NaN, which JSON has as null, is wrong; what was not looked at is not. */
+export function isWrong({ engine, nmse }: Pick<BenchResult, 'engine' | 'nmse'>): boolean {
+  return nmse === null || (nmse !== undefined && !(nmse <= boundOf(engine)));
+}
 
 /** The lines that all tables begin with. */
 export function headingOf({ adapter, driver, host, settings }: BenchReport): string[] {
@@ -21,11 +33,11 @@ export function peakLine({ peak }: BenchReport): string {
   return `Peak     ${peak!.gflops.toPrecision(3)} GFLOP/s in registers, ${peak!.gbps.toPrecision(3)} GB/s from memory`;
 }
 
-/** That something of ours is wrong, or that there is nothing of ours, is a failure; that of a peer's is a result. */
-export function exitCodeOf({ results }: Pick<BenchReport, 'results'>): ExitCode {
-  const ours = results.filter(({ engine }) => !/^(tfjs|onnxruntime)-/.test(engine));
-  const isRight = ours.every(({ nmse }) => nmse === undefined || (nmse !== null && nmse <= WRONG_NMSE));
-  return isRight && ours.length > 0 ? EXIT_CODES.ok : EXIT_CODES.gpu;
+/** That something of ours is wrong, or could not run, is a failure; that of a peer's is a result. */
+export function exitCodeOf({ results, leftOut }: Pick<BenchReport, 'results' | 'leftOut'>): ExitCode {
+  const ours = results.filter(({ engine }) => isOurs(engine));
+  const failed = leftOut.some(({ engine, kind }) => isOurs(engine) && kind === 'failed');
+  return ours.some(isWrong) || failed || ours.length === 0 ? EXIT_CODES.gpu : EXIT_CODES.ok;
 }
 
 /** Milliseconds with three digits that count. */
@@ -43,11 +55,11 @@ export function timesText(factor: number): string {
 }
 
 /** `8.1e-14`; what is wrong is called so. */
-export function nmseText(nmse: number | null | undefined, colours: Colours): string {
+export function nmseText(result: Pick<BenchResult, 'engine' | 'nmse'>, colours: Colours): string {
+  const { nmse } = result;
   if (nmse === undefined) return '';
-  if (nmse === null) return colours.red('WRONG: NaN');
-  const text = nmse === 0 ? '0' : nmse.toExponential(1);
-  return nmse <= WRONG_NMSE ? text : colours.red(`WRONG: ${text}`);
+  const text = nmse === null ? 'NaN' : nmse === 0 ? '0' : nmse.toExponential(1);
+  return isWrong(result) ? colours.red(`WRONG: ${text}`) : text;
 }
 
 /** One block of engines that did the same. */
@@ -58,7 +70,7 @@ export function enginesTable(results: readonly BenchResult[], base: string, colo
     ...[medianMs, minMs, maxMs].map(msText),
     rateText((1000 * batch) / medianMs),
     compared ? timesText(compared.medianMs / medianMs) : '',
-    nmseText(nmse, colours),
+    nmseText({ engine, nmse }, colours),
   ]);
   const heading = ['engine', 'ms', 'least', 'most', 'pictures/s', compared ? `${base} is 1x` : '', 'NMSE'];
   const right = { align: 'right' } as const;
@@ -73,7 +85,7 @@ export function coldTable(results: readonly BenchResult[], base: string, colours
     ...[medianMs, minMs, maxMs].map(msText),
     compared ? timesText(compared.medianMs / medianMs) : '',
     peakBytes === undefined ? '' : byteText(peakBytes),
-    nmseText(nmse, colours),
+    nmseText({ engine, nmse }, colours),
   ]);
   const heading = ['engine', 'ms', 'least', 'most', compared ? `${base} is 1x` : '', 'memory', 'NMSE'];
   const right = { align: 'right' } as const;

@@ -5,8 +5,9 @@ import type { BenchReport } from '../../bench/report.js';
 import { enginesBars } from '../../bench/svg/bars.js';
 import { benchTrainStep } from '../../bench/train_step.js';
 import type { ExitCode } from '../../errors.js';
+import { count } from '../arguments.js';
 import type { Terminal } from '../terminal.js';
-import { addBenchOptions, type BenchFlags, parseCount } from './options.js';
+import { addBenchOptions, type BenchFlags, batch as batchOf } from './options.js';
 import { type Benchmark, runBenchmark } from './run.js';
 import { enginesTable, headingOf, leftOutLines } from './text.js';
 
@@ -32,11 +33,11 @@ export function addTrainStep(bench: Command, terminal: Terminal, finish: (code: 
     .command('train-step')
     .summary('a training step of a head')
     .description('Times a training step of a head: forward, backward and update.')
-    .option('--inputs <n>', 'features of a picture', parseCount, 25088)
-    .option('--hidden <n>', 'neurons of the hidden layer', parseCount, 256)
-    .option('--classes <n>', 'classes', parseCount, 10)
-    .option('--batch <n>', 'pictures in a step', parseCount, 32)
-    .option('--steps <n>', 'steps in a turn', parseCount, 4);
+    .option('--inputs <n>', 'features of a picture', count, 25088)
+    .option('--hidden <n>', 'neurons of the hidden layer', count, 256)
+    .option('--classes <n>', 'classes', count, 10)
+    .option('--batch <n>', 'pictures in a step', batchOf, 32)
+    .option('--steps <n>', 'steps in a turn', count, 4);
   addBenchOptions(command, ['tfjs-webgpu'], { peers: ['tfjs-webgpu'], tuned: false })
     .addHelpText('after', EXAMPLES)
     .action(async () => finish(await trainStep(command.optsWithGlobals(), terminal)));

@@ -53,7 +53,7 @@ const BKQ: u32 = BK / 4;
 // A thread copies the same quad of depths of PIXELS pixels, which are STEP apart.
 const STEP: u32 = THREADS / BKQ;
 const PIXELS: u32 = BM / STEP;
-const_assert THREADS % BKQ == 0 && BM % STEP == 0 && BKQ <= 16;
+const_assert THREADS % BKQ == 0 && BM % STEP == 0 && BKQ <= 16; // taps of padded depths must stay below 32
 alias Left = subgroup_matrix_left<f16, SK, SM>;
 alias Right = subgroup_matrix_right<f16, SN, SK>;
 alias Result = subgroup_matrix_result<f32, SN, SM>;
