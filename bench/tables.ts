@@ -1,21 +1,39 @@
-// npm run bench:tables: the tables in README.md and in the chapters, out of bench/results/*.json.
+// npm run bench:tables: the tables in README.md and in the chapters, and the drawings, out of bench/results/*.json.
 //
 // A table stands between <!-- table NAME --> and <!-- /table -->; NAME is one of those below. With --check nothing is
 // written, and the exit code is 1 where a table is not what the results say.
 
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { writeAtomically } from '../src/atomic_file.js';
+import type { BenchReport } from '../src/bench/report.js';
+import { ladderBars } from '../src/bench/svg/bars.js';
+import { rooflineSvg } from '../src/bench/svg/roofline.js';
 import { TABLES } from './support/markdown_tables.js';
 
 const FILES = ['README.md', 'docs/benchmarks.md', 'src/kernels/conv3x3/README.md'];
 
+const RESULTS = join('bench', 'results');
+
+/** Drawings, of which results, by what. */
+const DRAWINGS = [
+  ['ladder-conv3x3-lavapipe', 'ladder-conv3x3-lavapipe', ladderBars],
+  ['roofline-lavapipe', 'ladder-conv3x3-lavapipe', rooflineSvg],
+] as const;
+
 const isCheck = process.argv.includes('--check');
-for (const file of FILES) {
-  const text = await readFile(file, 'utf8');
-  const updated = await withTables(file, text);
-  if (updated === text) continue;
+for (const file of FILES) await update(file, (text) => withTables(file, text));
+for (const [name, of, draw] of DRAWINGS) {
+  const report = JSON.parse(await readFile(join(RESULTS, `${of}.json`), 'utf8')) as BenchReport;
+  await update(join(RESULTS, `${name}.svg`), async () => draw(report));
+}
+
+async function update(file: string, make: (text: string) => Promise<string>): Promise<void> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const updated = await make(text);
+  if (updated === text) return;
   if (isCheck) {
-    console.error(`${file}: its tables are not what bench/results has: npm run bench:tables`);
+    console.error(`${file} is not what bench/results has: npm run bench:tables`);
     process.exitCode = 1;
   } else {
     await writeAtomically(file, (append) => append(Buffer.from(updated)));

@@ -48,6 +48,11 @@ export interface FoundChoices {
   readonly fault: string | undefined;
 }
 
+/** Whether choices are wanted where nobody says so: the environment may have VGG16_TUNED=0. */
+export function areChoicesWanted(): boolean {
+  return process.env.VGG16_TUNED !== '0';
+}
+
 /** What there is for this adapter. A file that cannot be used is a fault to be told, never an error. */
 export async function readChoices(gpu: Gpu, dtype: TensorDtype, path?: string): Promise<FoundChoices> {
   const key = choicesKeyOf(gpu, dtype);

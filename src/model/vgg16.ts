@@ -18,7 +18,7 @@ import {
 } from './architecture.js';
 import { checkCount, concatenated } from './batches.js';
 import { Choices } from './choices.js';
-import { choicesKeyOf, choicesOf, type FoundChoices, readChoices } from './choices_file.js';
+import { areChoicesWanted, choicesKeyOf, choicesOf, type FoundChoices, readChoices } from './choices_file.js';
 import { type Answer, eachResult } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
@@ -275,7 +275,7 @@ async function choicesFor(gpu: Gpu, dtype: TensorDtype, { tuned }: Vgg16Options)
     const { choices, fault } = choicesOf(gpu, choicesKeyOf(gpu, dtype), tuned);
     return { choices, fault: fault && `what was chosen before ${fault}; it is left aside` };
   }
-  const isWanted = tuned ?? process.env.VGG16_TUNED !== '0';
+  const isWanted = tuned ?? areChoicesWanted();
   return isWanted ? readChoices(gpu, dtype) : { choices: Choices.NONE, fault: undefined };
 }
 

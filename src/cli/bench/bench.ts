@@ -18,11 +18,14 @@ Examples:
   $ vgg16 bench e2e --batch 1,8,32 --json > e2e.json
 
 Engines take turns on the same input, and each is held against float64 before it
-is timed. Weights and pictures are random: nothing is downloaded. TensorFlow.js
-is measured where it is installed:
+is timed. Weights and pictures are random: nothing is downloaded. Peers are
+measured where they are installed, and those on WebGPU on the same device:
   npm install @tensorflow/tfjs-core @tensorflow/tfjs-backend-webgpu \\
-    @tensorflow/tfjs-backend-wasm
-and runs on the same WebGPU device as we do.`;
+    @tensorflow/tfjs-backend-wasm        (train-step: esbuild as well)
+  npm install onnxruntime-node           (then --peers onnxruntime-cpu,...)
+
+The exit code is 6 where something of ours is wrong or could not run. Ctrl-C ends
+a benchmark without a result.`;
 
 export function addBench(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const bench = program

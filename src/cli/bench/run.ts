@@ -7,7 +7,7 @@ import type { ExitCode } from '../../errors.js';
 import { Gpu } from '../../gpu/gpu.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
 import type { Choices } from '../../model/choices.js';
-import { readChoices } from '../../model/choices_file.js';
+import { areChoicesWanted, readChoices } from '../../model/choices_file.js';
 import { heedingInterrupts } from '../stopping.js';
 import type { Terminal } from '../terminal.js';
 import { type BenchFlags, checkFiles, deliver } from './options.js';
@@ -44,7 +44,8 @@ export async function runBenchmark(
   const gpu = await Gpu.open({ adapter: flags.adapter });
   const steps = createSteps(terminal);
   try {
-    const choices = await choicesOf(gpu, flags.untuned ? [] : tuned, terminal);
+    const isTuned = !flags.untuned && areChoicesWanted();
+    const choices = await choicesOf(gpu, isTuned ? tuned : [], terminal);
     const context = { onStep: steps.show, choices, signal: terminal.signal };
     const measured = await heedingInterrupts(terminal, async () => ({
       ...(peak && { peak: await measurePeak(gpu) }),
