@@ -43,9 +43,9 @@ const ORT_BINARIES = ['libonnxruntime.so.1', 'onnxruntime_binding.node'].map(
   (file) => `${ORT}linux/x64/${file}`,
 );
 
-/** Packages in CommonJS require Node's own modules. */
-const REQUIRE = `import { createRequire as requireFrom } from 'node:module';
-const require = requireFrom(import.meta.url);`;
+/** Packages in CommonJS require Node's own modules. The name must be nobody else's: esbuild does not look at what stands before. */
+const REQUIRE = `import { createRequire as createRequireOfBundle } from 'node:module';
+const require = createRequireOfBundle(import.meta.url);`;
 
 const require = createRequire(import.meta.url);
 const versionOf = (name) => require(`${name}/package.json`).version;
