@@ -26,10 +26,10 @@ Examples:
   $ vgg16 bench memory
   $ vgg16 bench memory --peers none --batch 1,64 --side 224,512
 
-The thirteen convolutions and five poolings: batches of pictures of ${USUAL_SIDE} px, then
-one picture at a time of other sizes. Memory is what an engine holds on its device:
-weights, activations and whatever it keeps for later. \`e2e --cold\` tells what whole
-processes hold.`;
+The thirteen convolutions and five poolings: batches of pictures of ${USUAL_SIDE} px,
+then one picture at a time of other sizes. Memory is what an engine holds on its
+device: weights, activations and whatever it keeps for later. \`e2e --cold\` tells
+what whole processes hold.`;
 
 export function addMemory(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = bench

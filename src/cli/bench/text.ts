@@ -92,6 +92,9 @@ export function coldTable(results: readonly BenchResult[], base: string, colours
   return alignedRows([heading, ...rows], [{}, right, right, right, right, right, {}]);
 }
 
+/** Of what was left out for one reason, so many are named. */
+const MOST_NAMED = 4;
+
 /** What is not in the table, and why, one line a reason. */
 export function leftOutLines({ leftOut }: Pick<BenchReport, 'leftOut'>): string[] {
   const reasons = new Map<string, string[]>();
@@ -103,5 +106,8 @@ export function leftOutLines({ leftOut }: Pick<BenchReport, 'leftOut'>): string[
       `${scope} of ${batch}${size}${start === 'cold' ? ', cold' : ''}`,
     ]);
   }
-  return [...reasons].flatMap(([reason, what]) => wrapped(`Left out  ${what.join(', ')}, ${reason}`, 100));
+  return [...reasons].flatMap(([reason, what]) => {
+    const more = what.length > MOST_NAMED ? ` and ${what.length - MOST_NAMED} more` : '';
+    return wrapped(`Left out  ${what.slice(0, MOST_NAMED).join(', ')}${more}, ${reason}`, 80);
+  });
 }

@@ -24,9 +24,9 @@ Examples:
   $ vgg16 bench train-step
   $ vgg16 bench train-step --inputs 512 --hidden 64 --batch 128
 
-A step is a batch from the host's memory, forward, backward, and SGD with momentum.
-A turn is some steps, from the first batch to a loss on the host. NMSE is that of
-the losses of the first steps against float64.`;
+A step is a batch from the host's memory, forward, backward, and SGD with
+momentum. A turn is some steps, from the first batch to a loss on the host. NMSE
+is that of the losses of the first steps against float64.`;
 
 export function addTrainStep(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = bench
