@@ -47,15 +47,16 @@ describe('a wrong kernel', () => {
       const shape: ConvShape = { N: 1, H: 8, W: 6, C: 4, O: 8, pooled };
       const bench = await createWorkbench(gpu(), 'f32');
       const { makeReady, dispose } = await conv3x3Trial(bench, shape);
-      const choices: Conv3x3Choice[] = [{ rung: '01_naive' }, { rung: '03_register_blocked' }];
-      const kindOf = ({ rung }: Conv3x3Choice) => rung;
-      const { winner, leftOut } = await hold({ choices, kindOf, variantsOf: () => [], makeReady });
+      const right = await makeReady({ rung: '01_naive' });
+      await right.time();
+      expect(await right.fault()).toBeUndefined();
+      const idle = await makeReady({ rung: '03_register_blocked' });
+      await idle.time();
+      expect(await idle.fault()).toBeDefined();
+      for (const { dispose: done } of [right, idle]) done();
       dispose();
       bench.dispose();
-      expect(leftOut.map(({ choice, kind }) => [choice.rung, kind])).toEqual([
-        ['03_register_blocked', 'wrong'],
-      ]);
-      expect(winner?.choice).toEqual({ rung: '01_naive' });
+      expect(gpu().liveBuffers).toBe(0);
     },
   );
 });
