@@ -31,6 +31,7 @@ export const TABLES: Readonly<Record<string, (root: string) => Promise<string>>>
   'convs-lavapipe': (root) => of(root, 'convs-lavapipe', enginesTable),
   'train-step-lavapipe': (root) => of(root, 'train-step-lavapipe', trainStepTable),
   'memory-lavapipe': (root) => of(root, 'memory-lavapipe', growthTable),
+  'memory-64-lavapipe': (root) => of(root, 'memory-64-lavapipe', growthTable),
   'ladder-conv3x3-lavapipe': (root) => of(root, 'ladder-conv3x3-lavapipe', ladderTable),
   'ladder-linear-lavapipe': (root) => of(root, 'ladder-linear-lavapipe', ladderTable),
 };
@@ -134,6 +135,7 @@ function trainStepTable({ results }: BenchReport): string {
 /** Ours beside the peer on the same adapter, configuration by configuration. */
 function growthTable({ results, leftOut }: BenchReport): string {
   const theirs = 'tfjs-webgpu';
+  const hasPeer = results.some(({ engine }) => engine === theirs);
   const rows = results
     .filter(({ engine }) => engine === OURS)
     .map(({ batch, side, medianMs, deviceBytes }) => {
@@ -146,11 +148,16 @@ function growthTable({ results, leftOut }: BenchReport): string {
         ms(medianMs / batch),
         ((1e6 * medianMs) / (batch * side! ** 2)).toFixed(0),
         `${Math.round(deviceBytes! / 1e6)} MB`,
-        peer ? ms(peer.medianMs) : missing(leftOut.find(isSame)),
-        peer?.deviceBytes ? `${Math.round(peer.deviceBytes / 1e6)} MB` : '',
+        ...(hasPeer
+          ? [
+              peer ? ms(peer.medianMs) : missing(leftOut.find(isSame)),
+              peer?.deviceBytes ? `${Math.round(peer.deviceBytes / 1e6)} MB` : '',
+            ]
+          : []),
       ];
     });
-  const heading = ['', 'ms', 'ms a picture', 'ns a pixel', 'memory', 'tfjs-webgpu: ms', 'memory'];
+  const ofPeer = hasPeer ? ['tfjs-webgpu: ms', 'memory'] : [];
+  const heading = ['', 'ms', 'ms a picture', 'ns a pixel', 'memory', ...ofPeer];
   return markdown(heading, rows);
 }
 
