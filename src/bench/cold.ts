@@ -8,7 +8,7 @@ import { GpuError } from '../errors.js';
 import { nmse } from '../reference/compare.js';
 import type { Measured } from './e2e.js';
 import type { Scope } from './engine.js';
-import type { FirstPassRequest } from './first_pass.js';
+import type { FirstPassCost, FirstPassRequest } from './first_pass.js';
 import { makeInput } from './input.js';
 import type { TfjsName } from './peers/engines.js';
 import { writeTfjsFile } from './peers/tfjs_file.js';
@@ -34,14 +34,8 @@ export interface ColdOptions {
 
 /** What a process says of its first pass, in a line of JSON. */
 export interface FirstPassLine {
-  /** The result's bytes, base64. */
+  /** The result's bytes, base64. A second line, a `FirstPassCost`, follows once they have been taken. */
   readonly output: string;
-}
-
-/** And in a second line, once that has been taken. */
-export interface FirstPassEnd {
-  readonly peakBytes?: number | undefined;
-  readonly deviceBytes?: number | undefined;
 }
 
 /**
@@ -117,7 +111,7 @@ async function measure(
 interface Started {
   readonly ms: number;
   readonly output: Float32Array;
-  readonly end: FirstPassEnd;
+  readonly end: FirstPassCost;
 }
 
 /** Starts a process and takes the time until its first result has come. @throws GpuError with what it said where it failed */
@@ -151,7 +145,7 @@ async function startAndWait(args: readonly string[], signal: AbortSignal | undef
   const { output: text } = parsed<FirstPassLine>(first);
   const bytes = Buffer.from(text, 'base64');
   const output = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  return { ms, output, end: parsed<FirstPassEnd>(second) };
+  return { ms, output, end: parsed<FirstPassCost>(second) };
 }
 
 /** @throws GpuError for what is no JSON: something else has been said */

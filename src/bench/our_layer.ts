@@ -4,16 +4,15 @@ import { UsageError } from '../errors.js';
 import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { Tensor } from '../gpu/tensor.js';
-import { type Conv3x3Choice, defaultConv3x3 } from '../kernels/conv3x3/candidates.js';
+import type { Conv3x3Choice } from '../kernels/conv3x3/candidates.js';
 import { canRun, conv3x3, isWinograd, whyNot } from '../kernels/conv3x3/conv3x3.js';
 import { pointsOf, winogradFilter } from '../kernels/conv3x3/winograd.js';
-import { defaultLinear, type LinearChoice } from '../kernels/linear/candidates.js';
+import type { LinearChoice } from '../kernels/linear/candidates.js';
 import { linear, whyNotLinear } from '../kernels/linear/linear.js';
 import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
-import { Choices } from '../model/choices.js';
-import { convShapeOf, type KernelWishes } from '../model/launches.js';
+import { conv3x3Choice, convShapeOf, type KernelWishes, linearChoice } from '../model/launches.js';
 import { columnsPerPiece } from '../model/network.js';
 import { encodeFloats } from '../weights/floats.js';
 import type { LayerTask } from './layer_task.js';
@@ -67,7 +66,7 @@ type Own = (tensor: Tensor) => Tensor;
 async function launch(
   gpu: Gpu,
   task: LayerTask,
-  { rungs = {}, choices = Choices.NONE }: KernelWishes,
+  wishes: KernelWishes,
   y: Tensor,
   own: Own,
 ): Promise<readonly Dispatch[]> {
@@ -77,13 +76,11 @@ async function launch(
   switch (operation) {
     case 'conv3x3': {
       const sizes = convShapeOf({ name: label, inputShape, shape }, batch);
-      const chosen = choices.forConv3x3(sizes) ?? defaultConv3x3(gpu, sizes);
-      return launchConv3x3(gpu, task, rungs.conv3x3 ? { rung: rungs.conv3x3 } : chosen, input, y, own);
+      return launchConv3x3(gpu, task, conv3x3Choice(gpu, sizes, wishes), input, y, own);
     }
     case 'linear': {
-      const chosen = choices.forLinear({ N: batch, D: input.size / batch, O: padToQuad(shape[0]!) });
-      const choice = chosen ?? defaultLinear(gpu, { N: batch });
-      return launchLinear(gpu, task, rungs.linear ? { rung: rungs.linear } : choice, input, y, own);
+      const sizes = { N: batch, D: input.size / batch, O: padToQuad(shape[0]!) };
+      return launchLinear(gpu, task, linearChoice(gpu, sizes, wishes), input, y, own);
     }
     case 'maxpool2x2':
       return maxPool2x2(gpu, { label, x: input, y });

@@ -3,15 +3,13 @@
 import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { Tensor, type TensorDtype } from '../gpu/tensor.js';
-import { defaultLinear } from '../kernels/linear/candidates.js';
 import { linear } from '../kernels/linear/linear.js';
 import type { Normalisation } from '../kernels/normalise/normalise.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
 import { type LayerName, planLayers } from '../model/architecture.js';
 import { evenBatch, largestBatch } from '../model/batches.js';
-import { Choices } from '../model/choices.js';
-import type { KernelWishes, Rungs } from '../model/launches.js';
+import { type KernelWishes, linearChoice } from '../model/launches.js';
 import { Network } from '../model/network.js';
 import { ForwardPlan } from '../model/plan.js';
 import { NORMALISATIONS } from '../model/preprocess.js';
@@ -20,12 +18,9 @@ import { describeVgg16 } from '../weights/vgg16.js';
 import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.js';
 import { rowsOf } from './our_layer.js';
 
-export interface OursOptions {
+export interface OursOptions extends Pick<KernelWishes, 'rungs' | 'choices'> {
   readonly name?: EngineName;
   readonly dtype?: TensorDtype;
-  /** For all layers alike; else what was chosen for a shape, else the default. */
-  readonly rungs?: Rungs;
-  readonly choices?: Choices | undefined;
 }
 
 /** @throws GpuError where the adapter cannot hold the weights */
@@ -34,8 +29,7 @@ export async function createOurs(
   source: WeightsSource,
   options: OursOptions = {},
 ): Promise<Engine> {
-  const { name = 'vgg16-webgpu', dtype = 'f32', rungs = {}, choices = Choices.NONE } = options;
-  const wishes = { rungs, choices };
+  const { name = 'vgg16-webgpu', dtype = 'f32', ...wishes } = options;
   const weights = describeVgg16(source);
   const network = await Network.load(gpu, weights, { dtype });
   return {
@@ -93,7 +87,7 @@ async function prepareDense(
   gpu: Gpu,
   network: Network,
   { batch, x }: PassInput,
-  { rungs = {}, choices = Choices.NONE }: KernelWishes,
+  wishes: KernelWishes,
 ): Promise<ReadyPass> {
   const owned: Tensor[] = [];
   const own = (tensor: Tensor) => {
@@ -110,8 +104,7 @@ async function prepareDense(
       const next = own(await Tensor.create(gpu, `${label} output`, [batch, b.size]));
       const relu = label !== names.at(-1);
       const [N, D] = y.shape as [number, number];
-      const chosen = choices.forLinear({ N, D, O: b.size }) ?? defaultLinear(gpu, { N });
-      const choice = rungs.linear ? { rung: rungs.linear } : chosen;
+      const choice = linearChoice(gpu, { N, D, O: b.size }, wishes);
       const launch = await linear(gpu, { label, x: y, pieces, b, y: next, relu, ...choice });
       dispatches.push(...launch.dispatches);
       owned.push(...launch.scratch);

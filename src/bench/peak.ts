@@ -32,12 +32,7 @@ export async function measurePeak(gpu: Gpu): Promise<Peak> {
 /** More and more threads, until they take long enough to be timed. */
 async function measureFlops(gpu: Gpu): Promise<number> {
   // Towards 1, so that no number overflows or becomes so small that it is slow.
-  const ab = await Tensor.from(
-    gpu,
-    'a and b',
-    [8],
-    Float32Array.of(...[0.5, 0.5, 0.5, 0.5], ...[0.5, 0.5, 0.5, 0.5]),
-  );
+  const ab = await Tensor.from(gpu, 'a and b', [8], new Float32Array(8).fill(0.5));
   const most = Math.floor(bindable(gpu.limits) / 16);
   try {
     for (let threads = 2 ** 12; ; threads *= 4) {

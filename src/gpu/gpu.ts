@@ -3,9 +3,10 @@
 import { DeviceLostError, GpuError } from '../errors.js';
 import { type AdapterOptions, type AdapterSource, findAdapter } from './adapter.js';
 import { PipelineCache } from './pipelines.js';
+import { SUBGROUP_MATRIX, type SubgroupInfo, subgroupsOf } from './subgroups.js';
 
 /** What can be told of an adapter. */
-export interface GpuInfo {
+export interface GpuInfo extends SubgroupInfo {
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;
@@ -14,25 +15,7 @@ export interface GpuInfo {
   readonly source: AdapterSource;
   /** True where a CPU computes. */
   readonly isSoftware: boolean;
-  /** Threads of the smallest subgroup that a kernel may run in; 0 where subgroups cannot be used. */
-  readonly minSubgroup: number;
-  /** And of the largest. */
-  readonly maxSubgroup: number;
-  /** The products of matrices that a subgroup computes in hardware; none where that cannot be used. */
-  readonly subgroupMatrixConfigs: readonly SubgroupMatrixConfig[];
 }
-
-/** A matrix (M,K) times one of (K,N), both of `componentType`; the product is of `resultComponentType`. */
-export interface SubgroupMatrixConfig {
-  readonly componentType: string;
-  readonly resultComponentType: string;
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-}
-
-/** Dawn's own, in no standard yet. */
-export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix';
 
 /** Asked for wherever the adapter has them. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = [
@@ -269,39 +252,6 @@ function wantedOf({ features }: GPUAdapter, without: readonly string[] = []): GP
   return wanted.filter(
     (name) => name !== (SUBGROUP_MATRIX as GPUFeatureName) || wanted.includes('subgroups'),
   );
-}
-
-/** The null backend runs nothing, so that all that compiles will do for it: it names no products, and takes any. */
-const NULL_PRODUCTS: readonly SubgroupMatrixConfig[] = [
-  { componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 },
-];
-
-/** What those features that the device has come to. */
-function subgroupsOf(
-  { info }: GPUAdapter,
-  source: AdapterSource,
-  features: readonly string[],
-): Pick<GpuInfo, 'minSubgroup' | 'maxSubgroup' | 'subgroupMatrixConfigs'> {
-  if (!features.includes('subgroups')) return { minSubgroup: 0, maxSubgroup: 0, subgroupMatrixConfigs: [] };
-  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
-  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
-  const products = source === 'null' ? NULL_PRODUCTS : Array.from(subgroupMatrixConfigs, plainConfig);
-  return {
-    minSubgroup: source === 'null' ? subgroupMaxSize : subgroupMinSize,
-    maxSubgroup: subgroupMaxSize,
-    subgroupMatrixConfigs: features.includes(SUBGROUP_MATRIX) ? products : [],
-  };
-}
-
-/** Dawn's have getters, which JSON would leave out. */
-function plainConfig({
-  componentType,
-  resultComponentType,
-  M,
-  N,
-  K,
-}: SubgroupMatrixConfig): SubgroupMatrixConfig {
-  return { componentType, resultComponentType, M, N, K };
 }
 
 function atMost(

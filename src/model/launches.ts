@@ -64,6 +64,26 @@ export function denseShapeOf({ shape }: PlannedLayer, before: PlannedLayer, N: n
   return { N, D: D!, O: padToQuad(shape[0]!) };
 }
 
+export function conv3x3Choice(
+  gpu: Gpu,
+  shape: ConvShape,
+  { rungs, choices = Choices.NONE }: KernelWishes,
+): Conv3x3Choice {
+  if (rungs?.conv3x3) return { rung: rungs.conv3x3 };
+  return choices.forConv3x3(shape) ?? defaultConv3x3(gpu, shape);
+}
+
+/** @param rows  that are really computed, where the choice is that for another batch */
+export function linearChoice(
+  gpu: Gpu,
+  shape: DenseShape,
+  { rungs, choices = Choices.NONE }: KernelWishes,
+  rows = shape.N,
+): LinearChoice {
+  if (rungs?.linear) return { rung: rungs.linear };
+  return choices.forLinear(shape) ?? defaultLinear(gpu, { N: rows });
+}
+
 /**
  * Layers in order, as they are launched. Winograd's rungs pool what they compute, unless the convolution's own result is
  * asked for, or its own time.
@@ -71,7 +91,7 @@ export function denseShapeOf({ shape }: PlannedLayer, before: PlannedLayer, N: n
 export function planLaunches(
   gpu: Gpu,
   layers: readonly PlannedLayer[],
-  { batch, outputs, timed, rungs = {}, choices = Choices.NONE, choicesFor = batch }: LaunchRequest,
+  { batch, outputs, timed, choicesFor = batch, ...wishes }: LaunchRequest,
 ): LayerLaunch[] {
   const launches: LayerLaunch[] = [];
   for (const [i, layer] of layers.entries()) {
@@ -81,13 +101,11 @@ export function planLaunches(
       launches[launches.length - 1] = { ...before, last: layer };
     } else if (layer.operation === 'conv3x3') {
       const shape = convShapeOf(layer, choicesFor);
-      const chosen = choices.forConv3x3(shape) ?? defaultConv3x3(gpu, shape);
-      const choice = rungs.conv3x3 ? { rung: rungs.conv3x3 } : chosen;
+      const choice = conv3x3Choice(gpu, shape, wishes);
       launches.push({ first: layer, last: layer, conv: { choice, sizes: { ...shape, N: batch } } });
     } else if (layer.operation === 'linear') {
       const shape = denseShapeOf(layer, layers[i - 1]!, choicesFor);
-      const chosen = choices.forLinear(shape) ?? defaultLinear(gpu, { N: batch });
-      const choice = rungs.linear ? { rung: rungs.linear } : chosen;
+      const choice = linearChoice(gpu, shape, wishes, batch);
       launches.push({ first: layer, last: layer, dense: { choice, shape: { ...shape, N: batch } } });
     } else {
       launches.push({ first: layer, last: layer });

@@ -84,7 +84,8 @@ function textOf(report: BenchReport, { colours }: Terminal): string {
       engine,
       msText(ms),
       gflops.toPrecision(3),
-      `${((100 * gflops) / peak).toFixed(1)} %`,
+      // The peak is the adapter's, under which not everybody runs.
+      isRung || engine === 'tfjs-webgpu' ? `${((100 * gflops) / peak).toFixed(1)} %` : '',
       isRung && before ? timesText(before.ms / ms) : '',
       tfjs ? timesText(tfjs.ms / ms) : '',
       nmseText({ engine, nmse }, colours),

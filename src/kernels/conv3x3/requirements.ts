@@ -1,6 +1,7 @@
 // What a rung of conv3x3 asks of a device, and of a network's kernels.
 
-import { type Gpu, SUBGROUP_MATRIX } from '../../gpu/gpu.js';
+import type { Gpu } from '../../gpu/gpu.js';
+import { SUBGROUP_MATRIX } from '../../gpu/subgroups.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
 import type { Conv3x3Rung } from './conv3x3.js';
 import { matrixOf } from './subgroup_matrix.js';

@@ -1,6 +1,7 @@
 // Which of the adapter's products of matrices 07_subgroup_matrix computes with, and what tile of them a workgroup owns.
 
-import type { Gpu, SubgroupMatrixConfig } from '../../gpu/gpu.js';
+import type { Gpu } from '../../gpu/gpu.js';
+import type { SubgroupMatrixConfig } from '../../gpu/subgroups.js';
 
 /** A graphics card's tile, whatever the product. */
 const [BM, BN, BK] = [128, 64, 32];

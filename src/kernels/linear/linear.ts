@@ -1,7 +1,7 @@
 // Launches linear: which rung, how the kernel's pieces and the depth are spread over workgroups.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
+import { type Dispatch, prepare, type Workgroups, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import { type Shape, Tensor } from '../../gpu/tensor.js';
@@ -194,50 +194,57 @@ const BLOCKED_WORKGROUPS = { hardware: 512, software: 128 };
 async function launchBlocked(
   gpu: Gpu,
   args: LinearArguments,
-  [N, D, O]: Sizes,
+  sizes: Sizes,
   scratch: Scratch,
 ): Promise<Promise<Dispatch>[]> {
-  const { label, x, pieces } = args;
-  const [name, wgsl] = ['linear/04_register_blocked', registerBlocked];
-  const columns = tilingOf({ name, wgsl }, 'BN');
-  const rows = Math.ceil(N / tilingOf({ name, wgsl }, 'BM'));
-  const workgroups = args.workgroups ?? BLOCKED_WORKGROUPS[gpu.info.isSoftware ? 'software' : 'hardware'];
-  const { DEPTH, SLICES } = sliced(D, workgroups, rows * Math.ceil(O / columns));
+  const { label, x } = args;
+  const [N, D] = sizes;
   const xt = await scratch(`${label} input, turned`, [D, padToQuad(N)]);
-  const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
-
   const turn: Kernel = { name: 'linear/04_transpose', wgsl: transpose, constants: { D, N } };
   const [depths, more] = workgroupsFor(gpu, D / 4, tilingOf(turn, 'THREADS'));
-  const products = pieces.map((piece) => {
-    const constants = { N, D, O, ...pieceConstants(piece), DEPTH };
-    const kernel: Kernel = { name, wgsl, constants, weights: weightStorage(piece.k) };
-    const groups = [Math.ceil(piece.k.shape[1]! / columns), SLICES, rows] as const;
-    return prepare(gpu, label, kernel, [xt, piece.k, partial], groups);
-  });
-  return [
-    prepare(gpu, label, turn, [x, xt], [depths, more, padToQuad(N) / 4]),
-    ...products,
-    prepareSum(gpu, args, partial),
-  ];
+  const kernel = { name: 'linear/04_register_blocked', wgsl: registerBlocked };
+  const products = await launchSliced(gpu, args, sizes, scratch, kernel, xt, (columns, slices, rows) => [
+    columns,
+    slices,
+    rows,
+  ]);
+  return [prepare(gpu, label, turn, [x, xt], [depths, more, padToQuad(N) / 4]), ...products];
 }
 
-async function launchSubgroup(
+function launchSubgroup(
+  gpu: Gpu,
+  args: LinearArguments,
+  sizes: Sizes,
+  scratch: Scratch,
+): Promise<Promise<Dispatch>[]> {
+  const kernel = { name: 'linear/05_subgroup', wgsl: subgroup };
+  return launchSliced(gpu, args, sizes, scratch, kernel, args.x, (columns, slices, rows) => [
+    rows,
+    columns,
+    slices,
+  ]);
+}
+
+/** @param order  of the workgroups: those that follow each other should read the same */
+async function launchSliced(
   gpu: Gpu,
   args: LinearArguments,
   [N, D, O]: Sizes,
   scratch: Scratch,
+  product: Pick<Kernel, 'name' | 'wgsl'>,
+  x: Tensor,
+  order: (columns: number, slices: number, rows: number) => Workgroups,
 ): Promise<Promise<Dispatch>[]> {
-  const { label, x, pieces } = args;
-  const [name, wgsl] = ['linear/05_subgroup', subgroup];
-  const columns = tilingOf({ name, wgsl }, 'BN');
-  const rows = Math.ceil(N / tilingOf({ name, wgsl }, 'BM'));
+  const { label, pieces } = args;
+  const BN = tilingOf(product, 'BN');
+  const rows = Math.ceil(N / tilingOf(product, 'BM'));
   const workgroups = args.workgroups ?? BLOCKED_WORKGROUPS[gpu.info.isSoftware ? 'software' : 'hardware'];
-  const { DEPTH, SLICES } = sliced(D, workgroups, rows * Math.ceil(O / columns));
+  const { DEPTH, SLICES } = sliced(D, workgroups, rows * Math.ceil(O / BN));
   const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
   const products = pieces.map((piece) => {
     const constants = { N, D, O, ...pieceConstants(piece), DEPTH };
-    const kernel: Kernel = { name, wgsl, constants, weights: weightStorage(piece.k) };
-    const groups = [rows, Math.ceil(piece.k.shape[1]! / columns), SLICES] as const;
+    const kernel: Kernel = { ...product, constants, weights: weightStorage(piece.k) };
+    const groups = order(Math.ceil(piece.k.shape[1]! / BN), SLICES, rows);
     return prepare(gpu, label, kernel, [x, piece.k, partial], groups);
   });
   return [...products, prepareSum(gpu, args, partial)];
