@@ -1,20 +1,21 @@
 // Which pictures are meant by what stands on a command line: files, folders, globs.
 
-import { realpath, stat } from 'node:fs/promises';
-import { extname, isAbsolute, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { PictureError } from '../errors.js';
 import { PICTURE_EXTENSIONS } from './decode.js';
+import { filesBelow, isLeftBehind, isPictureName } from './walk.js';
 
 /**
- * The files that `names` stand for, each once, where it is named first, whatever links lead to it.
+ * The files that `names` stand for, each path once, where it is named first.
  *
- * A file is taken whatever its name. A folder stands for the pictures in it and in its subfolders, a glob for the
- * pictures it matches: files with one of PICTURE_EXTENSIONS in upper or lower case, in the order of their paths. Files
- * and folders that begin with a dot are left out unless the glob says the dot. What exists is no glob, so that
- * `photo[1].jpg` is found.
+ * A file is taken whatever its name. A folder stands for the pictures in it and in its subfolders, by the same walk as
+ * for `vgg16 train`; a glob for the pictures it matches: files with one of PICTURE_EXTENSIONS in upper or lower case, in
+ * the order of their paths. Hidden files and what systems leave behind (`isLeftBehind`) are left out unless the glob
+ * names them. In a glob, `**` follows no links, as in a shell. What exists is no glob, so that `photo[1].jpg` is found.
  *
- * @param onError  told of each name that stands for nothing
+ * @param onError  told of each name that stands for nothing, and of each folder that may not be read
  * @returns paths, relative where the name was
  */
 export async function listPictures(
@@ -24,9 +25,9 @@ export async function listPictures(
   const found = new Map<string, string>();
   for (const name of names) {
     try {
-      for (const path of await expand(name)) {
-        const file = await realpath(path).catch(() => path);
-        if (!found.has(file)) found.set(file, path);
+      for (const path of await expand(name, onError)) {
+        const place = resolve(path);
+        if (!found.has(place)) found.set(place, path);
       }
     } catch (error) {
       if (!(error instanceof PictureError)) throw error;
@@ -36,15 +37,10 @@ export async function listPictures(
   return [...found.values()];
 }
 
-async function expand(name: string): Promise<string[]> {
+async function expand(name: string, onError: (error: PictureError) => void): Promise<string[]> {
   const kind = await kindOf(name);
   if (kind === 'file') return [name];
-  if (kind === 'folder') {
-    const inside = await picturesMatching('**/*', name);
-    if (inside.length === 0)
-      throw new PictureError(`${name}: this folder has no picture (looked for ${EXTENSIONS})`);
-    return inside.map((path) => join(name, path));
-  }
+  if (kind === 'folder') return picturesBelow(name, onError);
   if (!isDynamicPattern(name)) {
     throw new PictureError(`${name || 'the picture with an empty path'} does not exist`);
   }
@@ -55,9 +51,31 @@ async function expand(name: string): Promise<string[]> {
 
 const EXTENSIONS = [...PICTURE_EXTENSIONS].map((extension) => `.${extension}`).join(' ');
 
-async function picturesMatching(pattern: string, cwd = process.cwd()): Promise<string[]> {
-  const paths = await glob(pattern, { cwd, absolute: isAbsolute(pattern), expandDirectories: false });
-  return paths.filter((path) => PICTURE_EXTENSIONS.has(extname(path).slice(1).toLowerCase())).sort();
+async function picturesBelow(folder: string, onError: (error: PictureError) => void): Promise<string[]> {
+  const found: string[] = [];
+  let unreadable = 0;
+  const onUnreadable = ({ message }: Error) => {
+    unreadable++;
+    onError(new PictureError(message));
+  };
+  for await (const file of filesBelow(folder, { onError: onUnreadable })) {
+    if (isPictureName(file)) found.push(file);
+  }
+  if (found.length === 0 && unreadable === 0)
+    throw new PictureError(`${folder}: this folder has no picture (looked for ${EXTENSIONS})`);
+  return found.sort().map((file) => join(folder, file));
+}
+
+async function picturesMatching(pattern: string): Promise<string[]> {
+  const paths = await glob(pattern, {
+    absolute: isAbsolute(pattern),
+    expandDirectories: false,
+    followSymbolicLinks: !pattern.includes('**'),
+  });
+  const said = new Set(pattern.toLowerCase().split('/'));
+  const isMeant = (part: string) =>
+    !isLeftBehind(part) || part.startsWith('.') || said.has(part.toLowerCase());
+  return paths.filter((path) => isPictureName(path) && path.split('/').every(isMeant)).sort();
 }
 
 /** Whatever is there and is no folder counts as a file: reading it tells more than could be told here. */

@@ -1,8 +1,11 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listPictures } from '../../src/image/list.js';
+import { findDataset } from '../../src/train/data/find.js';
+import { findSamples } from '../../src/train/data/find_samples.js';
+import { surveyDataset } from '../../src/train/data/survey.js';
 
 let folder: string;
 
@@ -41,7 +44,10 @@ async function list(...names: string[]) {
   return { found: paths.map((path) => relative(folder, path)), errors };
 }
 
-const ALL = ['a.jpeg', 'b.JPG', 'odd {x} [y]/f.gif', 'photo[1].jpg', 'sub/c.Png', 'sub/deep/d.webp'];
+const ALL = [
+  ...['a.jpeg', 'b.JPG', 'odd {x} [y]/f.gif', 'photo[1].jpg'],
+  ...['sub/c.Png', 'sub/deep/d.webp', 'sub/same as b.jpg'],
+];
 
 describe('listPictures', () => {
   it('takes a folder with its subfolders, sorted, nothing twice, nothing that begins with a dot', async () => {
@@ -53,17 +59,13 @@ describe('listPictures', () => {
     expect(await list(...names)).toEqual({ found: names, errors: [] });
   });
 
-  it('takes each file once, where it is named first, whatever links lead to it', async () => {
+  it('takes each path once, where it is named first, and follows no circle of links', async () => {
     const { found } = await list('sub', 'b.JPG', '.', 'sub/../a.jpeg');
     expect(found).toEqual([
-      'sub/c.Png',
-      'sub/deep/d.webp',
-      // Reached through the link that leads back to the top, before it is named.
-      'sub/deep/round and round/a.jpeg',
-      'sub/deep/round and round/b.JPG',
-      'sub/deep/round and round/odd {x} [y]/f.gif',
-      'sub/deep/round and round/photo[1].jpg',
+      ...['sub/c.Png', 'sub/deep/d.webp', 'sub/same as b.jpg', 'b.JPG'],
+      ...['a.jpeg', 'odd {x} [y]/f.gif', 'photo[1].jpg'],
     ]);
+    expect((await list('**/*.webp')).found).toEqual(['sub/deep/d.webp']);
   });
 
   it('takes what exists for a name, and anything else with special characters for a glob', async () => {
@@ -96,4 +98,78 @@ describe('listPictures', () => {
   it('of nothing finds nothing', async () => {
     expect(await listPictures([], () => {})).toEqual([]);
   });
+});
+
+describe('a folder with links and what systems leave behind', () => {
+  const PICTURES = [
+    ...['ants/1.png', 'ants/deep/2.PNG', 'ants/linked.png', 'ants/w.webp'],
+    ...['ants2/1.png', 'ants2/deep/2.PNG', 'ants2/linked.png', 'ants2/w.webp'],
+    ...['bees/1.jpg', 'bees/2.jpg', 'bees/elsewhere/1.png', 'bees/elsewhere/deep/2.PNG'],
+    ...['bees/elsewhere/linked.png', 'bees/elsewhere/w.webp'],
+  ];
+  const LEFT = [
+    ...['ants/@eaDir/SYNO.jpg', 'ants/.hidden.jpg', 'ants/Thumbs.db', 'ants/.DS_Store'],
+    ...['__MACOSX/ants/._1.png', '__MACOSX/x.jpg', 'bees/#recycle/old.jpg', '.git/x.png'],
+    ...['bees/lost+found/y.png', 'bees/$RECYCLE.BIN/z.png', 'bees/.thumbnails/1.jpg'],
+  ];
+  let root: string;
+
+  beforeAll(async () => {
+    root = join(folder, 'walked', 'photos');
+    for (const file of [...PICTURES.filter((path) => !/linked|elsewhere|ants2/.test(path)), ...LEFT]) {
+      await mkdir(dirname(join(root, file)), { recursive: true });
+      await writeFile(join(root, file), '');
+    }
+    await symlink('1.png', join(root, 'ants', 'linked.png'));
+    await symlink('../ants', join(root, 'bees', 'elsewhere'));
+    await symlink('ants', join(root, 'ants2'));
+    // Links that lead back: to their own folder, to the root, above it, and to each other.
+    await symlink('.', join(root, 'ants', 'loop'));
+    await symlink('../..', join(root, 'ants', 'deep', 'up'));
+    await symlink('../..', join(root, 'bees', 'above'));
+    await symlink('.', join(root, 'round'));
+  });
+
+  it('is the same list for classify, features, data check, train and eval', async () => {
+    const below = (paths: Iterable<string>) => [...paths].map((path) => relative(root, path)).sort();
+    expect(below(await listPictures([root], () => {}))).toEqual(PICTURES);
+    const { parts } = await surveyDataset(root);
+    expect([...parts.train!.values()].flat().sort()).toEqual(PICTURES);
+    const { classes, train, val } = await findDataset(root, { seed: 0 });
+    expect(classes).toEqual(['ants', 'ants2', 'bees']);
+    expect(below([...train, ...val].map(({ name }) => name))).toEqual(PICTURES);
+    const samples = await findSamples(root, classes);
+    expect(below(samples.map(({ name }) => name))).toEqual(PICTURES);
+  });
+
+  it('is walked to its end however many links lead from folder to folder', async () => {
+    const tangle = join(folder, 'walked', 'tangle');
+    const names = Array.from({ length: 5 }, (_, i) => `f${i}`);
+    for (const name of names) {
+      await mkdir(join(tangle, name), { recursive: true });
+      await writeFile(join(tangle, name, '1.jpg'), '');
+    }
+    for (const name of names) {
+      for (const other of names)
+        if (other !== name) await symlink(`../${other}`, join(tangle, name, `to ${other}`));
+    }
+    const found = await listPictures([tangle], () => {});
+    // Each folder has its own picture, and behind each of its links each other folder's once.
+    expect(found).toHaveLength(5 * (1 + 4 * 4));
+  });
+
+  it.skipIf(process.getuid?.() === 0 || process.platform === 'win32')(
+    'is listed but for what may not be read, which is said',
+    async () => {
+      const locked = join(folder, 'walked', 'locked');
+      await mkdir(join(locked, 'private'), { recursive: true });
+      await writeFile(join(locked, '1.jpg'), '');
+      await chmod(join(locked, 'private'), 0);
+      const errors: string[] = [];
+      const found = await listPictures([locked], ({ message }) => errors.push(message));
+      expect(found).toEqual([join(locked, '1.jpg')]);
+      expect(errors).toEqual([`the folder ${join(locked, 'private')} may not be read: permission denied`]);
+      await chmod(join(locked, 'private'), 0o700);
+    },
+  );
 });

@@ -1,8 +1,9 @@
 // What in a data set's structure leaves nothing to learn, or nothing right.
 
 import { PICTURE_EXTENSIONS } from '../../image/decode.js';
+import { byCodePoints } from '../../image/walk.js';
 import { countFiles, type Survey } from './survey.js';
-import { byCodePoints, listed, pictures } from './words.js';
+import { listed, pictures } from './words.js';
 
 /** The classes of the training part, in the order that torchvision's ImageFolder gives them. */
 export function classesOf({ parts }: Survey): string[] {

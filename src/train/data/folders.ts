@@ -1,13 +1,11 @@
 // A data set in folders: one folder a class, perhaps in train/, val/ and test/.
 
-import { realpath } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
-import { PICTURE_EXTENSIONS } from '../../image/decode.js';
+import { filesBelow, isPictureName, leadsBack, listFolder } from '../../image/walk.js';
 import type { Part } from '../samples.js';
 import { partNamed } from './parts.js';
 import type { ClassFiles, Survey } from './survey.js';
-import { filesBelow, listFolder } from './walk.js';
 import { listed, pictures } from './words.js';
 
 /** @throws UsageError where a folder may not be read or two are the same part; the signal's reason */
@@ -15,7 +13,7 @@ export async function surveyFolder(path: string, signal?: AbortSignal): Promise<
   const top = await listFolder(path);
   const divisions = await divisionsOf(path, top.folders);
   const isDivided = divisions.size > 0;
-  const found: Found = { strays: isDivided ? top.files.filter(isPicture) : [], others: [] };
+  const found: Found = { strays: isDivided ? top.files.filter(isPictureName) : [], others: [] };
   const parts: Partial<Record<Part, ClassFiles>> = {};
   for (const [part, folder] of isDivided ? divisions : [['train', ''] as const]) {
     const classes = await classFolders(path, folder, found, signal);
@@ -69,6 +67,7 @@ async function divisionsOf(path: string, folders: readonly string[]): Promise<Ma
   return divisions;
 }
 
+/** The class folders of a part with their pictures: those without a picture as well, but for links that lead back. */
 async function classFolders(
   root: string,
   part: string,
@@ -77,24 +76,20 @@ async function classFolders(
 ): Promise<Map<string, string[]>> {
   const path = join(root, part);
   const prefix = part && `${part}/`;
-  const { folders, files } = await listFolder(path);
-  for (const file of files) if (isPicture(file)) found.strays.push(`${prefix}${file}`);
-  const above = [await realpath(root), await realpath(path)];
+  const { folders, links } = await listFolder(path);
   const classes = new Map<string, string[]>();
   for (const name of folders) {
-    const inside: string[] = [];
-    for await (const file of filesBelow(join(path, name), new Set(above), signal)) {
-      (isPicture(file) ? inside : found.others).push(`${prefix}${name}/${file}`);
-    }
-    classes.set(name, inside);
+    if (!links.has(name) || !(await leadsBack(path, name))) classes.set(name, []);
+  }
+  for await (const file of filesBelow(path, { signal })) {
+    const end = file.indexOf('/');
+    if (isPictureName(file))
+      (classes.get(file.slice(0, Math.max(0, end))) ?? found.strays).push(`${prefix}${file}`);
+    else if (end > 0) found.others.push(`${prefix}${file}`);
   }
   return classes;
 }
 
 function withPictures(classes: ClassFiles): ClassFiles {
   return new Map([...classes].filter(([, files]) => files.length > 0));
-}
-
-function isPicture(file: string): boolean {
-  return PICTURE_EXTENSIONS.has(extname(file).slice(1).toLowerCase());
 }

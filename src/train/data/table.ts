@@ -2,11 +2,11 @@
 
 import { dirname } from 'node:path';
 import { UsageError } from '../../errors.js';
+import { byCodePoints } from '../../image/walk.js';
 import type { Part } from '../samples.js';
 import { readCells } from './cells.js';
 import { partNamed } from './parts.js';
 import type { ClassFiles, Survey } from './survey.js';
-import { byCodePoints } from './words.js';
 
 /** What the columns may be called, in any case. */
 const COLUMNS = {

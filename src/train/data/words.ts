@@ -1,4 +1,4 @@
-// Names and counts: in which order, and how messages write them.
+// Names and counts as messages write them.
 
 /** `1 picture`, `3 pictures`. */
 export function pictures(count: number): string {
@@ -13,9 +13,4 @@ export function listed(names: readonly string[]): string {
   const rest = names.length - MOST_NAMES;
   const shown = names.slice(0, MOST_NAMES).join(', ');
   return rest > 0 ? `${shown} and ${rest} more` : shown;
-}
-
-/** The order that Python's `sorted` gives, which is that of code points and so of UTF-8; JavaScript's is of UTF-16. */
-export function byCodePoints(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
