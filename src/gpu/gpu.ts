@@ -53,8 +53,14 @@ export interface GpuOptions extends AdapterOptions {
   readonly without?: readonly string[] | undefined;
 }
 
-/** An open device. Dispose of it, or the process does not end. */
+/**
+ * An open device. Dispose of it, or the process does not end.
+ *
+ * What is marked internal is left out of the published declarations: they name no type of WebGPU, because TypeScript's DOM
+ * library and @webgpu/types declare these types differently, and a program that has both does not compile.
+ */
 export class Gpu {
+  /** @internal */
   readonly pipelines: PipelineCache;
   readonly #buffers = new Map<GPUBuffer, number>();
   #bytes = 0;
@@ -66,6 +72,7 @@ export class Gpu {
   #disposed = false;
 
   private constructor(
+    /** @internal */
     readonly device: GPUDevice,
     readonly info: GpuInfo,
     readonly features: ReadonlySet<string>,
@@ -128,7 +135,7 @@ export class Gpu {
     return this.#bytes;
   }
 
-  /** @throws GpuError when the adapter's limit is smaller than `size`, or memory is short. */
+  /** @internal @throws GpuError when the adapter's limit is smaller than `size`, or memory is short. */
   async createBuffer(request: BufferRequest): Promise<GPUBuffer> {
     const size = Math.max(4, Math.ceil(request.size / 4) * 4);
     if (size > this.limits.maxBufferSize) {
@@ -144,6 +151,7 @@ export class Gpu {
     return buffer;
   }
 
+  /** @internal */
   destroyBuffer(buffer: GPUBuffer): void {
     const size = this.#buffers.get(buffer);
     if (size === undefined) return;
@@ -156,6 +164,7 @@ export class Gpu {
    * Runs `work` and turns what WebGPU would only report out of band into an exception that begins with `label`.
    * `work` must not wait: error scopes are one stack a device, and another caller's would get in between.
    *
+   * @internal
    * @throws GpuError on validation, out-of-memory and internal errors; DeviceLostError.
    */
   async checked<T>(label: string, work: () => T): Promise<T> {
@@ -176,19 +185,24 @@ export class Gpu {
     return result;
   }
 
-  /** Submits and waits until the GPU has finished. @throws as `checked`. */
+  /** Submits and waits until the GPU has finished. @internal @throws as `checked`. */
   async submit(label: string, commands: GPUCommandBuffer): Promise<void> {
     await this.checked(label, () => this.device.queue.submit([commands]));
     await this.untilLost(this.device.queue.onSubmittedWorkDone());
     this.#throwUncaptured();
   }
 
-  /** Copies bytes into a buffer, in order with what is submitted. @throws as `checked`. */
+  /** Copies bytes into a buffer, in order with what is submitted. @internal @throws as `checked`. */
   async write(label: string, buffer: GPUBuffer, bytes: GPUAllowSharedBufferSource): Promise<void> {
     await this.checked(label, () => this.device.queue.writeBuffer(buffer, 0, bytes));
   }
 
-  /** What `copy` takes from a buffer, mapped for it and unmapped whatever happens. @throws GpuError, DeviceLostError */
+  /**
+   * What `copy` takes from a buffer, mapped for it and unmapped whatever happens.
+   *
+   * @internal
+   * @throws GpuError, DeviceLostError
+   */
   async readMapped<T>(label: string, buffer: GPUBuffer, copy: (mapped: ArrayBuffer) => T): Promise<T> {
     try {
       await this.untilLost(buffer.mapAsync(GPUMapMode.READ));
@@ -205,7 +219,7 @@ export class Gpu {
     }
   }
 
-  /** `work`, or a DeviceLostError should the device go away first. */
+  /** `work`, or a DeviceLostError should the device go away first. @internal */
   async untilLost<T>(work: Promise<T>): Promise<T> {
     // A promise for each call: one for all, in Promise.race, would keep alive what every call gave.
     let tell!: (lost: DeviceLostError) => void;
