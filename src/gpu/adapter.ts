@@ -101,6 +101,19 @@ export async function findAdapter(options: AdapterOptions = {}): Promise<FoundAd
   throw new NoAdapterError(`no WebGPU adapter found; ${installAdvice()}`);
 }
 
+/** How drivers call themselves that compute on the CPU: Mesa's, Google's, Microsoft's. */
+const SOFTWARE_DRIVERS = /llvmpipe|lavapipe|softpipe|swiftshader|microsoft basic render|\bwarp\b/i;
+
+/**
+ * Whether a CPU computes. Dawn says so of Vulkan's and Direct3D's software drivers (`isFallbackAdapter`); for an implementation of
+ * WebGPU that does not, the driver's names tell. The null backend counts as software, too: it is no card.
+ */
+export function isSoftwareAdapter(info: Partial<GPUAdapterInfo>, source: AdapterSource): boolean {
+  const { vendor, architecture, device, description, isFallbackAdapter } = info;
+  const names = [vendor, architecture, device, description].join(' ');
+  return source !== 'system' || isFallbackAdapter === true || SOFTWARE_DRIVERS.test(names);
+}
+
 /** What gives this machine an adapter, or a faster one than SwiftShader. */
 export function installAdvice({ isSoftwareThere = false } = {}): string {
   if (process.platform !== 'linux')

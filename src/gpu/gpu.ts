@@ -1,7 +1,7 @@
 // A device and what every part of this project needs of it: limits, pipelines, buffers counted, errors as exceptions.
 
 import { DeviceLostError, GpuError } from '../errors.js';
-import { type AdapterOptions, type AdapterSource, findAdapter } from './adapter.js';
+import { type AdapterOptions, type AdapterSource, findAdapter, isSoftwareAdapter } from './adapter.js';
 import { PipelineCache } from './pipelines.js';
 import { SUBGROUP_MATRIX, type SubgroupInfo, subgroupsOf } from './subgroups.js';
 
@@ -116,8 +116,8 @@ export class Gpu {
     } catch (error) {
       throw new GpuError(`the adapter gives no device: ${messageOf(error)}`, { cause: error });
     }
-    const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
-    const isSoftware = isFallbackAdapter === true || source !== 'system';
+    const { vendor, architecture, device: name, description } = adapter.info;
+    const isSoftware = isSoftwareAdapter(adapter.info, source);
     const info = {
       ...{ vendor, architecture, device: name, description, source, isSoftware },
       ...subgroupsOf(adapter, source, features),

@@ -12,6 +12,7 @@ import {
   conv3x3,
   isWinograd,
 } from '../kernels/conv3x3/conv3x3.js';
+import { defaultScratchBytes } from '../kernels/conv3x3/defaults.js';
 import { winogradScratch } from '../kernels/conv3x3/winograd.js';
 import { defaultLinear, type LinearChoice } from '../kernels/linear/candidates.js';
 import { type LinearRung, linear } from '../kernels/linear/linear.js';
@@ -146,12 +147,14 @@ export function paddedShape(batch: number, shape: readonly number[]): number[] {
 
 /** As much as the launch needs that needs most: they run one after another. */
 export async function createScratch(
+  gpu: Gpu,
   create: (label: string, shape: Shape) => Promise<Tensor>,
   launches: readonly LayerLaunch[],
 ): Promise<Conv3x3Scratch | undefined> {
   const wanted = launches.flatMap(({ conv }) => {
     if (!conv || !isWinograd(conv.choice.rung)) return [];
-    return [winogradScratch(conv.choice.rung, conv.sizes, conv.choice.scratchBytes)];
+    const { rung, scratchBytes = defaultScratchBytes(gpu) } = conv.choice;
+    return [winogradScratch(rung, conv.sizes, scratchBytes)];
   });
   if (wanted.length === 0) return undefined;
   return {

@@ -86,7 +86,7 @@ export class ForwardPlan {
       const even = await create('activations, even', [Math.max(...sizes.filter((_, i) => i % 2 === 0))]);
       const odd = await create('activations, odd', [Math.max(...sizes.filter((_, i) => i % 2 === 1))]);
       const pixels = await create('pixels', [Math.ceil((batch * height * width * 3) / 4)]);
-      const scratch = await createScratch(create, launches);
+      const scratch = await createScratch(gpu, create, launches);
       const input = even.view('input', inputShape);
       const outputs = launches.map(({ last }, i) =>
         (i % 2 === 0 ? odd : even).view(`${last.name} output`, shapes[i]!),

@@ -79,7 +79,7 @@ async function tuneShape(
     const all = conv3x3Candidates(bench.gpu, shape, bench.dtype);
     const choices = shape.N === 1 ? all : await preselected(bench, shape, all, running.signal);
     return withTrial(await conv3x3Trial(bench, shape), async ({ makeReady }) => {
-      const variantsOf = (best: Conv3x3Choice) => conv3x3Variants(best, shape);
+      const variantsOf = (best: Conv3x3Choice) => conv3x3Variants(bench.gpu, best, shape);
       return { ...tunable, outcome: await hold({ choices, kindOf, variantsOf, makeReady, ...running }) };
     });
   }

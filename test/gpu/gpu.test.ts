@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceLostError, GpuError, NoAdapterError } from '../../src/errors.js';
+import { isSoftwareAdapter } from '../../src/gpu/adapter.js';
 import { prepare, record } from '../../src/gpu/dispatch.js';
 import { Gpu } from '../../src/gpu/gpu.js';
 import { specialise, tilingOf } from '../../src/gpu/pipelines.js';
@@ -19,6 +20,26 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
     y[gid.x] = 2 * x[gid.x];
   }
 }`;
+
+describe('an adapter', () => {
+  it.each([
+    // As Dawn names them.
+    {
+      vendor: 'mesa',
+      architecture: 'software',
+      description: 'llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)',
+      is: true,
+    },
+    { vendor: 'google', architecture: 'swiftshader', description: 'SwiftShader driver-5.0.0', is: true },
+    { vendor: 'microsoft', architecture: 'warp', device: 'Microsoft Basic Render Driver', is: true },
+    { vendor: 'nvidia', architecture: 'hopper', description: 'NVIDIA: 570.00', is: false },
+    { vendor: 'amd', architecture: 'rdna-3', description: 'radv: Mesa 25.0.7 (LLVM 15.0.6)', is: false },
+    { vendor: 'unknown', isFallbackAdapter: true, is: true },
+  ])('of $vendor $architecture is software: $is', ({ is, ...info }) => {
+    expect(isSoftwareAdapter(info, 'system')).toBe(is);
+    expect(isSoftwareAdapter(info, 'swiftshader')).toBe(true);
+  });
+});
 
 describe('specialise', () => {
   it('rewrites the const lines that are named, and no others', () => {

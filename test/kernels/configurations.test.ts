@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
 import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
+import { defaultScratchBytes } from '../../src/kernels/conv3x3/defaults.js';
 import { matrixTiling } from '../../src/kernels/conv3x3/subgroup_matrix.js';
 import { pointsOf, winogradFilter, winogradScratch } from '../../src/kernels/conv3x3/winograd.js';
 import {
@@ -118,7 +119,7 @@ describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
     const b = await Tensor.create(gpu(), 'b', [O]);
     const x = await Tensor.create(gpu(), 'x', [3, H, W, C]);
     const y = await Tensor.create(gpu(), 'y', [3, H, W, O]);
-    const wanted = winogradScratch(rung, { N: 3, H, W, C, O });
+    const wanted = winogradScratch(rung, { N: 3, H, W, C, O }, defaultScratchBytes(gpu()));
     const [v, m] = [await Tensor.create(gpu(), 'v', [wanted.v]), await Tensor.create(gpu(), 'm', [wanted.m])];
     for (const [relu, pool] of [
       [true, false],
@@ -134,6 +135,19 @@ describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
       for (const tensor of scratch) tensor.dispose();
     }
     for (const tensor of [k, b, x, y, v, m]) tensor.dispose();
+    expect(gpu().liveBuffers).toBe(0);
+  });
+});
+
+describe('conv3x3/05_winograd_4x4', () => {
+  it('gives one error, which can be caught, where several chunks need a binding that is too large', async () => {
+    const x = await Tensor.create(gpu(), 'x', [1, 800, 800, 4]);
+    const k = await Tensor.create(gpu(), 'k', [36, 4, 64]);
+    const b = await Tensor.create(gpu(), 'b', [64]);
+    const y = await Tensor.create(gpu(), 'y', [1, 800, 800, 64]);
+    const args = { label: 'layer', x, k, b, y, relu: true, rung: '05_winograd_4x4' } as const;
+    await expect(conv3x3(gpu(), args)).rejects.toThrow('layer: y needs a binding of 156 MiB');
+    for (const tensor of [x, k, b, y]) tensor.dispose();
     expect(gpu().liveBuffers).toBe(0);
   });
 });

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
-import { bestRung, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { maxAbsError, nmse } from '../../src/reference/compare.js';
 import { noise } from '../support/expected.js';
@@ -22,16 +21,6 @@ beforeAll(async () => {
   await writeRandomVgg16(path, { widths: [16, 16, 16, 16, 16], hidden: 8, classes: 4, top: false, seed: 3 });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-it('is what is used by default, from 16 channels on', () => {
-  for (const [O, expected] of [
-    [12, false],
-    [16, true],
-    [512, true],
-  ] as const) {
-    expect(isWinograd(bestRung(gpu(), O))).toBe(expected);
-  }
-});
 
 it.each([
   { dtype: 'f32', layers: LAYERS },

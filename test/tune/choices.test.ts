@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/gpu.js';
 import { conv3x3Candidates, conv3x3Variants } from '../../src/kernels/conv3x3/candidates.js';
+import type { Conv3x3Rung, Conv3x3Sizes } from '../../src/kernels/conv3x3/conv3x3.js';
 import { linearCandidates } from '../../src/kernels/linear/candidates.js';
 import { Choices, type ConvEntry, type ConvShape } from '../../src/model/choices.js';
 import { choicesKeyOf, choicesPath, readChoices } from '../../src/model/choices_file.js';
@@ -84,10 +85,14 @@ describe('candidates', () => {
 
   it('have other chunks only where there are several', () => {
     const large = { N: 1, H: 224, W: 224, C: 64, O: 64 };
-    const sizes = conv3x3Variants({ rung: '06_subgroup' }, large).map(({ scratchBytes }) => scratchBytes);
-    expect(sizes).toEqual([2, 32].map((mebibytes) => mebibytes * 2 ** 20));
-    expect(conv3x3Variants({ rung: '06_subgroup' }, { N: 1, H: 14, W: 14, C: 64, O: 64 })).toEqual([]);
-    expect(conv3x3Variants({ rung: '04_vec4' }, large)).toEqual([]);
+    const sizesOn = (of: Gpu, rung: Conv3x3Rung, shape: Conv3x3Sizes) =>
+      conv3x3Variants(of, { rung }, shape).map(({ scratchBytes }) => scratchBytes! / 2 ** 20);
+    expect(sizesOn(gpu(), '06_subgroup', large)).toEqual([2, 32]);
+    // A card's default has room for all of it at once.
+    const card = { ...gpu(), info: { ...gpu().info, isSoftware: false }, limits: gpu().limits } as Gpu;
+    expect(sizesOn(card, '05_winograd_4x4', large)).toEqual([2, 8]);
+    expect(sizesOn(gpu(), '06_subgroup', { N: 1, H: 14, W: 14, C: 64, O: 64 })).toEqual([]);
+    expect(sizesOn(gpu(), '04_vec4', large)).toEqual([]);
   });
 
   it('of a dense layer go by its rows, and by what the adapter can run', () => {

@@ -1,10 +1,12 @@
-// Which rungs and tilings may be the fastest, on one adapter or another: what a tuner tries, and all that it may have chosen.
+// Which rungs and tilings may be the fastest, on one adapter or another: what a tuner tries, and the only choices that are
+// accepted from a file.
 
 import type { Gpu } from '../../gpu/gpu.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
-import { bestRung, type Conv3x3Rung, type Conv3x3Sizes, isWinograd } from './conv3x3.js';
+import { type Conv3x3Rung, type Conv3x3Sizes, isWinograd } from './conv3x3.js';
+import { bestRung, defaultScratchBytes } from './defaults.js';
 import { canRun } from './requirements.js';
-import { chunksOf, SCRATCH_BYTES } from './winograd.js';
+import { chunksOf } from './winograd.js';
 
 /** How a convolution is computed: all that decides its time, and how it rounds. */
 export interface Conv3x3Choice {
@@ -36,12 +38,12 @@ const CANDIDATES: readonly Candidate[] = [
   { rung: '03_register_blocked', tilings: [{}, { BM: 128 }, { BM: 32, BN: 32 }] },
 ];
 
-/** Of Winograd's v and m each; tried on the tiling that is best with `SCRATCH_BYTES`. A graphics card may want it all at once. */
-const SCRATCH_SIZES = [2, 32, 64].map((mebibytes) => mebibytes * 2 ** 20);
+/** Of Winograd's v and m each; tried, besides the default, on the tiling that is best with the default. */
+const SCRATCH_SIZES = [2, 8, 32, 64].map((mebibytes) => mebibytes * 2 ** 20);
 
 /** What is chosen without a tuner. */
-export function defaultConv3x3(gpu: Gpu, { O }: Pick<Conv3x3Sizes, 'O'>): Conv3x3Choice {
-  return { rung: bestRung(gpu, O) };
+export function defaultConv3x3(gpu: Gpu, sizes: Pick<Conv3x3Sizes, 'C' | 'O'>): Conv3x3Choice {
+  return { rung: bestRung(gpu, sizes) };
 }
 
 /** The default first. @param dtype  of the network's kernels */
@@ -51,17 +53,17 @@ export function conv3x3Candidates(gpu: Gpu, sizes: Conv3x3Sizes, dtype: TensorDt
   const all = possible.flatMap(({ rung, tilings }) =>
     tilings.map((tiling) => (Object.keys(tiling).length === 0 ? { rung } : { rung, tiling })),
   );
-  // Of a tile that is mostly empty nothing is to be hoped.
+  // A tile that is mostly empty cannot be the fastest.
   const others = all.filter(({ tiling }) => (tiling?.BN ?? 0) < 2 * sizes.O);
   return [first, ...others.filter((choice) => !isSame(choice, first))];
 }
 
 /** The same with other amounts of scratch, as far as these make other chunks. */
-export function conv3x3Variants(choice: Conv3x3Choice, sizes: Conv3x3Sizes): Conv3x3Choice[] {
+export function conv3x3Variants(gpu: Gpu, choice: Conv3x3Choice, sizes: Conv3x3Sizes): Conv3x3Choice[] {
   const { rung } = choice;
   if (!isWinograd(rung)) return [];
   const chunk = (bytes: number) => chunksOf(rung, sizes, bytes).chunk;
-  const tried = new Set([chunk(SCRATCH_BYTES)]);
+  const tried = new Set([chunk(defaultScratchBytes(gpu))]);
   return SCRATCH_SIZES.flatMap((scratchBytes) => {
     if (tried.has(chunk(scratchBytes))) return [];
     tried.add(chunk(scratchBytes));
@@ -69,7 +71,7 @@ export function conv3x3Variants(choice: Conv3x3Choice, sizes: Conv3x3Sizes): Con
   });
 }
 
-/** Whether a tuner may choose this here; of what is read from a file, nothing else is believed. */
+/** Whether a tuner may choose this here. Whatever else a file holds is not used. */
 export function isConv3x3Candidate(
   gpu: Gpu,
   sizes: Conv3x3Sizes,
@@ -77,12 +79,12 @@ export function isConv3x3Candidate(
   choice: Conv3x3Choice,
 ): boolean {
   return conv3x3Candidates(gpu, sizes, dtype).some((candidate) =>
-    [candidate, ...conv3x3Variants(candidate, sizes)].some((variant) => isSame(variant, choice)),
+    [candidate, ...conv3x3Variants(gpu, candidate, sizes)].some((variant) => isSame(variant, choice)),
   );
 }
 
 function isSame(a: Conv3x3Choice, b: Conv3x3Choice): boolean {
-  const text = ({ rung, tiling = {}, scratchBytes = SCRATCH_BYTES }: Conv3x3Choice) =>
+  const text = ({ rung, tiling = {}, scratchBytes }: Conv3x3Choice) =>
     JSON.stringify([rung, Object.entries(tiling).sort(), scratchBytes]);
   return text(a) === text(b);
 }

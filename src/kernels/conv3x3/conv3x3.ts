@@ -12,7 +12,7 @@ import tiled from './02_tiled.wgsl';
 import registerBlocked from './03_register_blocked.wgsl';
 import vec4 from './04_vec4.wgsl';
 import subgroupMatrix from './07_subgroup_matrix.wgsl';
-import { canRun, whyNot } from './requirements.js';
+import { whyNot } from './requirements.js';
 import { matrixOf, matrixTiling } from './subgroup_matrix.js';
 import { launchWinograd, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from './winograd.js';
 
@@ -39,18 +39,6 @@ export const CONV3X3_RUNGS = [
 /** Winograd's rungs read a kernel that was transformed before, and can take the largest of each 2x2 of what they compute. */
 export function isWinograd(rung: Conv3x3Rung): rung is WinogradRung {
   return rung in WINOGRAD_RUNGS;
-}
-
-/** Fewer output channels than this, and there is too little to multiply for what the input's transform costs. */
-const MIN_WINOGRAD_CHANNELS = 16;
-
-/**
- * The fastest rung for that many output channels on this adapter, of those that compute in f32 throughout: `07_subgroup_matrix`,
- * which rounds what it reads, is for those who ask for it.
- */
-export function bestRung(gpu: Gpu, O: number): Conv3x3Rung {
-  if (O < MIN_WINOGRAD_CHANNELS) return '04_vec4';
-  return canRun(gpu, '06_subgroup', 'f32') ? '06_subgroup' : '05_winograd_4x4';
 }
 
 export interface Conv3x3Sizes {
@@ -83,7 +71,7 @@ export interface Conv3x3Arguments {
   readonly pool?: boolean;
   readonly rung: Conv3x3Rung;
   readonly tiling?: Readonly<Record<string, number>>;
-  /** What v and m of Winograd's passes may take each, in bytes; `SCRATCH_BYTES` by default. */
+  /** What v and m of Winograd's passes may take each, in bytes; `defaultScratchBytes` says how much by default. */
   readonly scratchBytes?: number | undefined;
   /** As large as `winogradScratch` says, or larger; without it, the launch has its own. */
   readonly scratch?: Conv3x3Scratch | undefined;

@@ -6,11 +6,13 @@ import type { TensorDtype } from '../../gpu/tensor.js';
 import type { Conv3x3Rung } from './conv3x3.js';
 import { matrixOf } from './subgroup_matrix.js';
 
+type Adapter = Pick<Gpu, 'info' | 'features'>;
+
 /** Threads of a subgroup that `06_subgroup` needs: a workgroup's rows of tiles. */
 export const MIN_SUBGROUP = 8;
 
 /** Why `rung` cannot run here on a network whose kernels are kept as `dtype`, as the end of a sentence; or undefined. */
-export function whyNot(gpu: Gpu, rung: Conv3x3Rung, dtype: TensorDtype): string | undefined {
+export function whyNot(gpu: Adapter, rung: Conv3x3Rung, dtype: TensorDtype): string | undefined {
   switch (rung) {
     case '06_subgroup':
       if (gpu.info.minSubgroup >= MIN_SUBGROUP) return undefined;
@@ -30,6 +32,6 @@ export function whyNot(gpu: Gpu, rung: Conv3x3Rung, dtype: TensorDtype): string 
 }
 
 /** Whether `rung` can run here on a network whose kernels are kept as `dtype`. */
-export function canRun(gpu: Gpu, rung: Conv3x3Rung, dtype: TensorDtype): boolean {
+export function canRun(gpu: Adapter, rung: Conv3x3Rung, dtype: TensorDtype): boolean {
   return whyNot(gpu, rung, dtype) === undefined;
 }

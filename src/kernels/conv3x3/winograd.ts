@@ -16,6 +16,7 @@ import output4x4 from './05_winograd_4x4_output.wgsl';
 import product from './05_winograd_product.wgsl';
 import subgroupProduct from './06_subgroup.wgsl';
 import type { Conv3x3Arguments, Conv3x3Launch, Conv3x3Scratch, Conv3x3Sizes } from './conv3x3.js';
+import { defaultScratchBytes } from './defaults.js';
 
 /** A rung's passes in order, and the side of its tiles of y. */
 export const WINOGRAD_RUNGS = {
@@ -25,12 +26,6 @@ export const WINOGRAD_RUNGS = {
 } as const;
 
 export type WinogradRung = keyof typeof WINOGRAD_RUNGS;
-
-/**
- * What v and m are given each, in bytes, unless a launch says otherwise. At 224x224, 8 MiB are a fourth of the tiles of
- * block1_conv2 and all those of the layers from block3 on; a CPU's cache holds little more.
- */
-export const SCRATCH_BYTES = 8 * 2 ** 20;
 
 /** Chunks are whole numbers of what a workgroup of any product owns, so that none but the last has a rest. */
 const TILES_STEP = 32;
@@ -44,7 +39,7 @@ export function pointsOf(rung: WinogradRung): number {
 export function chunksOf(
   rung: WinogradRung,
   { N, H, W, C, O }: Conv3x3Sizes,
-  scratchBytes = SCRATCH_BYTES,
+  scratchBytes: number,
 ): { tiles: number; chunk: number } {
   const { side } = WINOGRAD_RUNGS[rung];
   const tiles = N * Math.ceil(H / side) * Math.ceil(W / side);
@@ -58,7 +53,7 @@ export function chunksOf(
 export function winogradScratch(
   rung: WinogradRung,
   sizes: Conv3x3Sizes,
-  scratchBytes?: number,
+  scratchBytes: number,
 ): { v: number; m: number } {
   const { chunk } = chunksOf(rung, sizes, scratchBytes);
   return { v: pointsOf(rung) * chunk * sizes.C, m: pointsOf(rung) * chunk * sizes.O };
@@ -91,7 +86,7 @@ export async function launchWinograd(
   args: Conv3x3Arguments & { readonly rung: WinogradRung },
   sizes: Conv3x3Sizes,
 ): Promise<Conv3x3Launch> {
-  const { label, rung, scratchBytes } = args;
+  const { label, rung, scratchBytes = defaultScratchBytes(gpu) } = args;
   const owned: Tensor[] = [];
   const own = (tensor: Tensor) => {
     owned.push(tensor);
@@ -104,12 +99,14 @@ export async function launchWinograd(
       m: own(await Tensor.create(gpu, `${label} products`, [wanted.m])),
     };
     const { tiles, chunk } = chunksOf(rung, sizes, scratchBytes);
-    const passes: Promise<Dispatch[]>[] = [];
+    const parts: { part: Tensor; T: number }[] = [];
     for (let start = 0; start < tiles; start += chunk) {
       const where = new Uint32Array([start, sizes.H, sizes.W, sizes.C, sizes.O]);
       const part = own(await Tensor.from(gpu, `${label} chunk of tiles`, [where.length], where));
-      passes.push(launchChunk(gpu, args, sizes, scratch, part, Math.min(chunk, tiles - start)));
+      parts.push({ part, T: Math.min(chunk, tiles - start) });
     }
+    // All at once, and only now: a launch that failed while the next part was still being made would be nobody's to catch.
+    const passes = parts.map(({ part, T }) => launchChunk(gpu, args, sizes, scratch, part, T));
     return { dispatches: (await Promise.all(passes)).flat(), scratch: owned };
   } catch (error) {
     for (const tensor of owned) tensor.dispose();
