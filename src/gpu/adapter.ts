@@ -1,6 +1,7 @@
 // Which adapter: the system's own, else SwiftShader out of npm, else a clear error.
 
 import { NoAdapterError } from '../errors.js';
+import { settle } from './dawn_promises.js';
 import { SWIFTSHADER_PACKAGE, useSwiftShader, usesSwiftShader } from './swiftshader.js';
 
 /** Where an adapter came from. `null` is Dawn's backend that compiles and validates but executes nothing. */
@@ -56,7 +57,9 @@ async function instanceWith(flags: readonly string[]): Promise<GPU> {
 async function request(flags: readonly string[]): Promise<GPUAdapter | undefined> {
   const instance = await instanceWith(flags);
   try {
-    return (await instance.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
+    return (
+      (await settle(() => instance.requestAdapter({ powerPreference: 'high-performance' }))) ?? undefined
+    );
   } catch {
     // Dawn throws where it finds no adapter of a name, and lists on stderr those that it has.
     return undefined;

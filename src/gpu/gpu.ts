@@ -2,6 +2,7 @@
 
 import { DeviceLostError, GpuError } from '../errors.js';
 import { type AdapterOptions, type AdapterSource, findAdapter, isSoftwareAdapter } from './adapter.js';
+import { mapForReading, settle, submittedWorkDone } from './dawn_promises.js';
 import { PipelineCache } from './pipelines.js';
 import { SUBGROUP_MATRIX, type SubgroupInfo, subgroupsOf } from './subgroups.js';
 
@@ -69,6 +70,9 @@ export class Gpu {
   #uncaptured: GpuError | undefined;
   /** Those who wait for the GPU, to be told when it is lost. */
   readonly #waiting = new Set<(lost: DeviceLostError) => void>();
+  readonly #onUncaptured = ({ error }: GPUUncapturedErrorEvent): void => {
+    this.#uncaptured ??= new GpuError(`outside of any call: ${explain(error)}`, { cause: error });
+  };
   #disposed = false;
 
   private constructor(
@@ -79,9 +83,7 @@ export class Gpu {
     readonly limits: Readonly<Record<WantedLimit, number>>,
   ) {
     this.pipelines = new PipelineCache(device);
-    device.addEventListener('uncapturederror', ({ error }) => {
-      this.#uncaptured ??= new GpuError(`outside of any call: ${explain(error)}`, { cause: error });
-    });
+    device.addEventListener('uncapturederror', this.#onUncaptured);
     device.lost.then((lost) => {
       const error = new DeviceLostError(
         this.#disposed
@@ -108,11 +110,13 @@ export class Gpu {
     ) as Record<WantedLimit, number>;
     let device: GPUDevice;
     try {
-      device = await adapter.requestDevice({
-        label: 'vgg16-webgpu',
-        requiredFeatures: features,
-        requiredLimits: limits,
-      });
+      device = await settle(() =>
+        adapter.requestDevice({
+          label: 'vgg16-webgpu',
+          requiredFeatures: features,
+          requiredLimits: limits,
+        }),
+      );
     } catch (error) {
       throw new GpuError(`the adapter gives no device: ${messageOf(error)}`, { cause: error });
     }
@@ -177,7 +181,7 @@ export class Gpu {
     try {
       result = work();
     } finally {
-      scopes = Promise.all(filters.map(() => this.device.popErrorScope()));
+      scopes = settle(() => Promise.all(filters.map(() => this.device.popErrorScope())));
     }
     const errors = await this.untilLost(scopes);
     const error = errors.find((found) => found !== null);
@@ -188,8 +192,13 @@ export class Gpu {
   /** Submits and waits until the GPU has finished. @internal @throws as `checked`. */
   async submit(label: string, commands: GPUCommandBuffer): Promise<void> {
     await this.checked(label, () => this.device.queue.submit([commands]));
-    await this.untilLost(this.device.queue.onSubmittedWorkDone());
+    await this.workDone();
     this.#throwUncaptured();
+  }
+
+  /** Waits until the GPU has finished all that was submitted. @internal @throws DeviceLostError */
+  async workDone(): Promise<void> {
+    await this.untilLost(submittedWorkDone(this.device, () => this.#lost !== undefined));
   }
 
   /** Copies bytes into a buffer, in order with what is submitted. @internal @throws as `checked`. */
@@ -205,7 +214,7 @@ export class Gpu {
    */
   async readMapped<T>(label: string, buffer: GPUBuffer, copy: (mapped: ArrayBuffer) => T): Promise<T> {
     try {
-      await this.untilLost(buffer.mapAsync(GPUMapMode.READ));
+      await this.untilLost(mapForReading(buffer, () => this.#lost !== undefined));
     } catch (error) {
       if (error instanceof DeviceLostError) throw error;
       throw new GpuError(`${label}: cannot be read back: ${messageOf(error) || 'the buffer went away'}`, {
@@ -252,6 +261,8 @@ export class Gpu {
     for (const buffer of this.#buffers.keys()) buffer.destroy();
     this.#buffers.clear();
     this.#bytes = 0;
+    // A listener that holds this object, and so the device, makes a circle through Dawn that no collector sees.
+    this.device.removeEventListener('uncapturederror', this.#onUncaptured);
     this.device.destroy();
   }
 

@@ -1,6 +1,7 @@
 // Kernels' text into pipelines: specialised, compiled asynchronously and in parallel, each only once.
 
 import { GpuError } from '../errors.js';
+import { begin, MAY_LEAVE_PENDING, settle } from './dawn_promises.js';
 
 /**
  * How a kernel finds its weights in memory. `f16` is WGSL's own type and needs the feature shader-f16; `packed-f16`
@@ -127,14 +128,14 @@ export class PipelineCache {
     const device = this.#device;
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ label: name, code });
-    const invalid = device.popErrorScope();
+    const invalid = settle(() => device.popErrorScope());
     if (await invalid) {
-      const { messages } = await module.getCompilationInfo();
+      const { messages } = await settle(() => module.getCompilationInfo());
       const first = messages.find((message) => message.type === 'error');
       throw new GpuError(`${name}: line ${first?.lineNum}: ${first?.message ?? (await invalid)?.message}`);
     }
     try {
-      return await device.createComputePipelineAsync({
+      return await this.#link({
         label: name,
         layout: 'auto',
         compute: { module, entryPoint: 'main', constants },
@@ -142,5 +143,16 @@ export class PipelineCache {
     } catch (error) {
       throw new GpuError(`${name}: ${(error as Error).message.split('\n')[0]}`, { cause: error });
     }
+  }
+
+  /** In parallel with others, but in a worker thread one after another: see dawn_promises.ts. */
+  async #link(descriptor: GPUComputePipelineDescriptor): Promise<GPUComputePipeline> {
+    const device = this.#device;
+    if (MAY_LEAVE_PENDING) return begin(() => device.createComputePipelineAsync(descriptor));
+    device.pushErrorScope('validation');
+    const pipeline = device.createComputePipeline(descriptor);
+    const error = await settle(() => device.popErrorScope());
+    if (error) throw error;
+    return pipeline;
   }
 }

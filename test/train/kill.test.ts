@@ -1,15 +1,15 @@
 // Runs that are killed at any moment, or whose disk fails: what is there loads, and goes on to the same bytes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { resumeRun } from '../../src/train/resume.js';
 import { type TrainOptions, trainHead } from '../../src/train/train.js';
+import { useProgram } from '../support/program.js';
 import { pictures, QUICK } from './pictures.js';
 import { useNetwork } from './support.js';
 
@@ -18,25 +18,10 @@ const { model, path } = useNetwork();
 /** Rights can be taken from a process only by root. */
 const isRoot = process.getuid?.() === 0;
 
-/** Within the repository, from where the packages are found. */
-const BUNDLE = resolve('.build', `train_child_${process.pid}.js`);
+const program = useProgram('test/train/child.ts');
 
-beforeAll(async () => {
-  await build({
-    entryPoints: ['test/train/child.ts'],
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    packages: 'external',
-    loader: { '.wgsl': 'text' },
-    define: { __VERSION__: '"test"', __COMMIT__: '"test"' },
-    outfile: BUNDLE,
-  });
-  // For processes of another user.
-  await chmod(path(), 0o755);
-  return () => rm(BUNDLE);
-});
+// For processes of another user.
+beforeAll(() => chmod(path(), 0o755));
 
 interface Said {
   readonly epoch?: number;
@@ -58,7 +43,7 @@ function train(
   { rightsUntil, onSaid }: Surroundings = {},
 ): Promise<readonly Said[]> {
   const task = JSON.stringify({ weights: path('base.safetensors'), folder, begin, ...cached(), rightsUntil });
-  const child = spawn(process.execPath, [BUNDLE, task], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, [program, task], { stdio: ['ignore', 'pipe', 'ignore'] });
   const said: Said[] = [];
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (some: string) => {

@@ -206,7 +206,7 @@ export class HeadTrainer {
     const words = controlWords({ lr, step, seed: this.#dropoutSeed, beta1, beta2 });
     const allLabels = new Uint32Array(this.options.batch).fill(IGNORED);
     allLabels.set(labels);
-    if (this.#inFlight.length >= MAX_STEPS_IN_FLIGHT) await gpu.untilLost(this.#inFlight.shift()!);
+    if (this.#inFlight.length >= MAX_STEPS_IN_FLIGHT) await this.#inFlight.shift();
     await gpu.checked(label, () => {
       queue.writeBuffer(plan.x.buffer, 0, this.#laidOut(x));
       queue.writeBuffer(plan.labels.buffer, 0, allLabels);
@@ -216,7 +216,7 @@ export class HeadTrainer {
       queue.submit([encoder.finish()]);
     });
     // Should the device go, the next call says so.
-    this.#inFlight.push(queue.onSubmittedWorkDone().catch(() => {}));
+    this.#inFlight.push(gpu.workDone().catch(() => {}));
   }
 
   /** Rows as the GPU keeps them: padded to quads, and zeros behind the last, for what stood there may be NaN. */

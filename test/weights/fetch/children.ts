@@ -1,10 +1,7 @@
 // child.ts, bundled once for the tests of the calling file, and its processes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { build } from 'esbuild';
-import { beforeAll } from 'vitest';
+import { useProgram } from '../../support/program.js';
 
 export interface Said {
   readonly note?: string;
@@ -32,25 +29,11 @@ export interface ChildSurroundings {
   readonly onSaid?: (said: Said) => void;
 }
 
-/** Within the repository, from where the packages are found. */
-const BUNDLE = resolve('.build', `fetch_child_${process.pid}.js`);
-
 export function useChildren(): (options: ChildOptions, surroundings?: ChildSurroundings) => Child {
-  beforeAll(async () => {
-    await build({
-      entryPoints: ['test/weights/fetch/child.ts'],
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'esm',
-      packages: 'external',
-      outfile: BUNDLE,
-    });
-    return () => rm(BUNDLE);
-  });
+  const bundle = useProgram('test/weights/fetch/child.ts');
   return (options, { env, fileBlocks, onSaid } = {}) => {
     const limit = fileBlocks === undefined ? [] : ['bash', '-c', `ulimit -f ${fileBlocks}; exec "$0" "$@"`];
-    const [program, ...rest] = [...limit, process.execPath, BUNDLE, JSON.stringify(options)];
+    const [program, ...rest] = [...limit, process.execPath, bundle, JSON.stringify(options)];
     const child = spawn(program!, rest, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
