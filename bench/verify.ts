@@ -27,10 +27,10 @@ import {
   VGG16,
 } from '../src/index.js';
 import { topPredictions } from '../src/model/predictions.js';
-import { NORMALISATIONS } from '../src/model/preprocess.js';
 import { maxAbsError, nmse } from '../src/reference/compare.js';
 import { normalise } from '../src/reference/normalise.js';
 import { openWeights } from '../src/weights/open.js';
+import { NORMALISATIONS } from '../src/weights/preprocess.js';
 import { describeVgg16 } from '../src/weights/vgg16.js';
 import { photos, testData } from './support/data.js';
 

@@ -1,7 +1,7 @@
 // What passes are given: random pictures, as bytes for us and normalised for engines that begin with the first convolution.
 
-import { NORMALISATIONS } from '../model/preprocess.js';
 import { normalise } from '../reference/normalise.js';
+import { NORMALISATIONS } from '../weights/preprocess.js';
 import type { PassInput, Scope } from './engine.js';
 import { type Random, seededRandom } from './random.js';
 

@@ -12,7 +12,7 @@ import { evenBatch, largestBatch } from '../model/batches.js';
 import { type KernelWishes, linearChoice } from '../model/launches.js';
 import { Network } from '../model/network.js';
 import { ForwardPlan } from '../model/plan.js';
-import { NORMALISATIONS } from '../model/preprocess.js';
+import { NORMALISATIONS } from '../weights/preprocess.js';
 import type { WeightsSource } from '../weights/source.js';
 import { describeVgg16 } from '../weights/vgg16.js';
 import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.js';

@@ -63,7 +63,7 @@ async function classify(
   }
   const path = await classifierPath(flags, terminal);
   const base = await baseFile(flags, terminal);
-  const weights = await describeWeights(path, base);
+  const weights = await describeWeights(path, { base, preprocess: flags.preprocess });
   if (weights.dense.length === 0) {
     throw new WeightsError(
       `${name} has no classifier, only the thirteen convolutions; name a VGG16 with its top, ` +

@@ -56,7 +56,7 @@ async function features(
 ): Promise<ExitCode> {
   const { path: weights } = await weightsFile(flags.weights, flags, terminal);
   const base = await baseFile(flags, terminal);
-  const widths = widthsOf(await describeWeights(weights, base));
+  const widths = widthsOf(await describeWeights(weights, { base, preprocess: flags.preprocess }));
   const until = layerNamed(flags.until, widths);
   const framing = framingOf(flags, widths);
   checkRequest(widths, until, framing);

@@ -4,17 +4,15 @@ import { type Command, Option } from 'commander';
 import type { GpuInfo } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { VGG16 } from '../model/vgg16.js';
+import type { OpenOptions } from '../weights/open.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { withBar } from './bytes_bar.js';
 import { OFFLINE_OPTION } from './fetching.js';
 import type { Terminal } from './terminal.js';
-import { BASE_OPTION, withWeights } from './weights_file.js';
+import { BASE_OPTION, preprocessOption, type WeightsFlags, withWeights } from './weights_file.js';
 
-export interface ModelFlags {
+export interface ModelFlags extends WeightsFlags {
   readonly weights?: string;
-  /** Of a head: the file of its base. */
-  readonly base?: string | undefined;
-  readonly offline?: true;
   readonly adapter?: string;
   readonly dtype?: TensorDtype | undefined;
 }
@@ -25,6 +23,7 @@ export function addWeightsOption(command: Command, fallback = 'the embedded Imag
       '--weights <file>',
       `a VGG16 in any format, a trained head or its run, or a name of \`vgg16 weights list\` (default: ${fallback})`,
     )
+    .addOption(preprocessOption())
     .option(...BASE_OPTION)
     .option(...OFFLINE_OPTION);
 }
@@ -45,8 +44,8 @@ export function addDtypeOption(command: Command): Command {
  *
  * @throws WeightsError for a file that is missing, damaged or no VGG16
  */
-export function describeWeights(path: string, base?: string): Promise<Vgg16Weights> {
-  return withWeights(path, describeVgg16, { base });
+export function describeWeights(path: string, options: OpenOptions): Promise<Vgg16Weights> {
+  return withWeights(path, describeVgg16, options);
 }
 
 /**
@@ -56,10 +55,10 @@ export function describeWeights(path: string, base?: string): Promise<Vgg16Weigh
  * @throws as `VGG16.load`
  */
 export async function openModel(flags: ModelFlags, terminal: Terminal): Promise<VGG16> {
-  const { weights, base, adapter, dtype } = flags;
+  const { weights, base, preprocess, adapter, dtype } = flags;
   const { signal } = terminal;
   const model = await withBar('weights', terminal, (onProgress) =>
-    VGG16.load({ weights, base, adapter, dtype, signal, onProgress }),
+    VGG16.load({ weights, base, preprocess, adapter, dtype, signal, onProgress }),
   );
   for (const note of model.notes) terminal.note(note);
   noteSoftware(model.gpu.info, terminal);

@@ -14,9 +14,9 @@ import { addWeightsOption } from './model_options.js';
 import { alignedRows } from './table.js';
 import { printable, type Terminal } from './terminal.js';
 import { byteText, flopText, grouped } from './units.js';
-import { type BaseFlags, baseFile, weightsFile, withWeights } from './weights_file.js';
+import { baseFile, type WeightsFlags, weightsFile, withWeights } from './weights_file.js';
 
-interface SummaryFlags extends BaseFlags {
+interface SummaryFlags extends WeightsFlags {
   readonly weights?: string;
   readonly size?: Sides;
   readonly json?: true;
@@ -68,14 +68,15 @@ async function summary(flags: SummaryFlags, terminal: Terminal): Promise<ExitCod
 }
 
 async function summarise(flags: SummaryFlags, terminal: Terminal): Promise<Summary> {
-  const { weights: name, size } = flags;
+  const { weights: name, size, preprocess } = flags;
   const { path } = await weightsFile(name, flags, terminal);
   const base = await baseFile(flags, terminal);
-  const { weights, below } = await withWeights(
+  const { weights, below, notes } = await withWeights(
     path,
-    (source) => ({ weights: describeVgg16(source), below: source.base }),
-    { base },
+    (source) => ({ weights: describeVgg16(source), below: source.base, notes: source.notes }),
+    { base, preprocess },
   );
+  for (const note of notes) terminal.note(note);
   const widths = widthsOf(weights);
   const side = inputSideOf(widths);
   const usual = widths.size ?? side ?? 224;

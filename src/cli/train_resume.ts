@@ -15,6 +15,7 @@ const BEGINS_A_RUN = {
   initFrom: '--init-from',
   weights: '--weights',
   base: '--base',
+  preprocess: '--preprocess',
   dtype: '--dtype',
   valShare: '--val-share',
 } as const satisfies Partial<Record<keyof TrainFlags, string>>;

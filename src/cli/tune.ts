@@ -83,7 +83,7 @@ async function widthsOfWeights(flags: TuneFlags, terminal: Terminal): Promise<Wi
   if (flags.weights === undefined && isWithoutWeights()) return PAPER_WIDTHS;
   const { path } = await weightsFile(flags.weights, flags, terminal);
   const base = await baseFile(flags, terminal);
-  return widthsOf(await withWeights(path, describeVgg16, { base }));
+  return widthsOf(await withWeights(path, describeVgg16, { base, preprocess: flags.preprocess }));
 }
 
 async function list(gpu: Gpu, { dtype, json }: TuneFlags, terminal: Terminal): Promise<ExitCode> {

@@ -1,15 +1,31 @@
 // Which file is meant where a command takes weights: a file, or a name for one that this package knows where to find.
 
 import { existsSync } from 'node:fs';
+import { Option } from 'commander';
+import type { Preprocess } from '../weights/archive.js';
 import { EMBEDDED, embeddedBasePath } from '../weights/embedded.js';
 import { fetchWeights } from '../weights/fetch/fetch.js';
 import { KNOWN_SOURCES, type KnownSource } from '../weights/fetch/manifest.js';
 import { type OpenedWeights, type OpenOptions, openWeights } from '../weights/open.js';
+import { PREPROCESSES } from '../weights/preprocess.js';
 import { type FetchFlags, fetchWithBar } from './fetching.js';
 import type { Terminal } from './terminal.js';
 
 /** For `command.option`, wherever a trained head is taken for weights. */
 export const BASE_OPTION = ['--base <file>', 'what a trained head stands on, where it moved'] as const;
+
+/** For `command.addOption`, wherever weights are named. */
+export function preprocessOption(): Option {
+  const text =
+    'how the network expects its pixels: mean and deviation, BGR minus the mean, 0 to 1, or -1 to 1 (default: what ' +
+    'the file says, or a guess, which a note tells)';
+  return new Option('--preprocess <how>', text).choices(PREPROCESSES);
+}
+
+/** What may be said of a weights file that it does not say itself. */
+export interface WeightsFlags extends BaseFlags {
+  readonly preprocess?: Preprocess | undefined;
+}
 
 export interface BaseFlags extends Pick<FetchFlags, 'offline'> {
   readonly base?: string | undefined;

@@ -3,6 +3,7 @@
 import type { PictureError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { Framing } from '../image/framing.js';
+import type { Preprocess } from '../weights/archive.js';
 import type { ChoicesRecord } from './choices_file.js';
 import type { Rungs } from './launches.js';
 import type { LoadOptions } from './network.js';
@@ -12,6 +13,11 @@ export interface Vgg16Options extends LoadOptions {
   readonly weights?: string | URL | undefined;
   /** For a trained head: the file of its base, instead of the one that it says. */
   readonly base?: string | URL | undefined;
+  /**
+   * How pixels are prepared, where the file does not say it or says it wrongly: `torchvision`, `caffe`, `unit` (RGB / 255) or
+   * `signed` (RGB / 127.5 - 1). By default as the file says, else as its numbers or its format suggest, with a note.
+   */
+  readonly preprocess?: Preprocess | undefined;
   /** A device to share; it stays its owner's. Without it, one is opened and disposed of with the model. */
   readonly gpu?: Gpu | undefined;
   /** Which adapter to open, where none is shared: see `AdapterOptions`. */

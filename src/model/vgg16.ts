@@ -7,6 +7,7 @@ import { checkPicture, type Picture, type PictureInput } from '../image/picture.
 import type { Preprocess } from '../weights/archive.js';
 import { embeddedBasePath } from '../weights/embedded.js';
 import { type OpenedWeights, openWeights } from '../weights/open.js';
+import { NORMALISATIONS } from '../weights/preprocess.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import {
   inputSideOf,
@@ -26,7 +27,6 @@ import { deviationsOf, type Rungs } from './launches.js';
 import { Network } from './network.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions, RunOptions, Vgg16Options } from './options.js';
 import { type Prediction, topPredictions } from './predictions.js';
-import { NORMALISATIONS } from './preprocess.js';
 import { type LayerTiming, profile } from './profile.js';
 import { Runner } from './runner.js';
 
@@ -77,10 +77,11 @@ export class VGG16 {
 
   /**
    * @throws WeightsError for a file that is missing, damaged or no VGG16, or too large in its numbers for f16 where that
-   *                      is asked for; UsageError for an unknown dtype; NoAdapterError; GpuError; the signal's reason
+   *                      is asked for; UsageError for an unknown dtype or preprocess; NoAdapterError; GpuError; the signal's reason
    */
   static async load(options: Vgg16Options = {}): Promise<VGG16> {
-    const source = await openWeights(options.weights ?? embeddedBasePath(), { base: options.base });
+    const { weights: file = embeddedBasePath(), base, preprocess } = options;
+    const source = await openWeights(file, { base, preprocess });
     let gpu: Gpu | undefined;
     try {
       const weights = describeVgg16(source);

@@ -62,7 +62,7 @@ export async function resumeRun(folder: string, resuming: ResumeOptions = {}): P
 
 async function loadModel(
   folder: string,
-  { weights, base, dtype, kernels }: RunArguments,
+  { weights, base, preprocess, dtype, kernels }: RunArguments,
   { gpu, adapter, onProgress, signal }: ResumeOptions,
 ): Promise<VGG16> {
   const find = (ref: string) => pathOfRef(ref, `${folder}: the weights`, folder);
@@ -71,7 +71,7 @@ async function loadModel(
     ...(base !== null && { base: await find(base) }),
     // What was tuned since would round in other ways.
     tuned: kernels ?? false,
-    ...{ dtype, gpu, adapter, onProgress, signal },
+    ...{ preprocess, dtype, gpu, adapter, onProgress, signal },
   });
 }
 

@@ -120,7 +120,8 @@ async function withWeights(
   { model }: Session,
   use: (weights: Vgg16Weights) => Promise<void>,
 ): Promise<void> {
-  const source = await openWeights(path, (await isHead(path)) ? { base: model.basePath } : {});
+  const base = (await isHead(path)) ? model.basePath : undefined;
+  const source = await openWeights(path, { base, preprocess: model.preprocess });
   try {
     await use(describeVgg16(source));
   } finally {

@@ -40,7 +40,7 @@ export async function openSession(
   featureMapOf({ model, options });
   return {
     ...{ model, dataset, options, onEvent, signal },
-    fingerprint: await fingerprintOf(model.basePath, options.features),
+    fingerprint: await fingerprintOf(model.basePath, options.features, { preprocess: model.preprocess }),
     cacheFolder: options.cache ? cacheFolder : undefined,
   };
 }

@@ -47,8 +47,11 @@ export interface Archive {
   close(): Promise<void>;
 }
 
-/** How pixels become the network's input; part of what the weights were trained with. */
-export type Preprocess = 'torchvision' | 'caffe';
+/**
+ * How pixels become the network's input; part of what the weights were trained with. `torchvision`: RGB, scaled by mean and
+ * deviation; `caffe`: BGR minus the mean; `unit`: RGB / 255; `signed`: RGB / 127.5 - 1.
+ */
+export type Preprocess = 'torchvision' | 'caffe' | 'unit' | 'signed';
 
 export interface FoundLayer {
   readonly kernel: StridedTensor;
@@ -57,7 +60,7 @@ export interface FoundLayer {
 
 /** What a dialect makes of an archive: VGG16's layers in order, each seen the way PyTorch lays it out. */
 export interface FoundVgg16 {
-  /** Thirteen, or fewer below a head on an earlier block; kernels (O,I,3,3), input channels in the order that `preprocess` says. */
+  /** Thirteen, or fewer below a head on an earlier block; kernels (O,I,3,3), input channels in the order that `preprocess` gives, but for `readsReversed`. */
   readonly convs: readonly FoundLayer[];
   /**
    * Any number of dense layers with ReLU between them, none without a top; kernels (O,I). The first one's is (O,C,S,S)
@@ -69,7 +72,13 @@ export interface FoundVgg16 {
   /** What else its metadata say of the head's input: `features`, `size`. */
   readonly input?: Readonly<Record<string, string>> | undefined;
   readonly preprocess: Preprocess;
-  /** Why `preprocess` is what it is, where the file does not say it and it was taken for granted. */
+  /** What `preprocess` was told by, where the file does not say it: `its names`. The numbers may tell it better. */
+  readonly guessedBy?: string | undefined;
+  /** Whether its layers, head and all, are called as in the network that everybody downloads. */
+  readonly isPublished?: boolean | undefined;
+  /** Whether the first convolution's input channels are in the opposite order of what `preprocess` gives. */
+  readonly readsReversed?: boolean | undefined;
+  /** That `preprocess` was taken for granted, and why. */
   readonly preprocessNote?: string | undefined;
   /** Names of the classes, where the file says them. */
   readonly classes?: readonly string[] | undefined;

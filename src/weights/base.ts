@@ -36,7 +36,7 @@ export async function openBase(head: HeadFile, named?: string | URL): Promise<Op
   if (!(await exists(path))) {
     throw new WeightsError(`${head.path}: its base, ${path}, is not there; ${NAME_ANOTHER}`);
   }
-  const source = await openAsItIs(path);
+  const source = await openAsItIs(path, { preprocess: head.preprocess });
   try {
     if (saysHead(source)) {
       throw new WeightsError(`${head.path}: its base, ${path}, is a head itself; ${NAME_ANOTHER}`);

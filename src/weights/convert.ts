@@ -7,8 +7,9 @@ import { OutputError, UsageError } from '../errors.js';
 import type { Preprocess } from './archive.js';
 import { checkChoice, checkNames } from './checks.js';
 import type { WorkOptions } from './chunks.js';
+import { SAID_OF_NETWORKS, withoutKeys } from './foreign_metadata.js';
 import { type OpenedWeights, type Origin, openWeights } from './open.js';
-import { PREPROCESS_TEXTS } from './preprocess.js';
+import { PREPROCESS_TEXTS, PREPROCESSES } from './preprocess.js';
 import { BYTES_PER_ELEMENT } from './source.js';
 import { sizeOf } from './strided.js';
 import { type NamedTensor, torchvisionTensors } from './torchvision.js';
@@ -119,7 +120,7 @@ function ownDtype(tensors: readonly NamedTensor[]): 'F32' | 'F16' {
 
 function checkOptions({ dtype, preprocess, classes }: ConvertOptions): void {
   checkChoice('dtype', dtype, Object.keys(DTYPES));
-  checkChoice('preprocess', preprocess, Object.keys(PREPROCESS_TEXTS));
+  checkChoice('preprocess', preprocess, PREPROCESSES);
   if (classes !== undefined) checkNames('classes', classes);
 }
 
@@ -161,7 +162,8 @@ function metadataOf(
   options: ConvertOptions,
 ): Record<string, string> {
   // What a head says of itself is not all true of it with its base. The dtype is that of the file as it was.
-  const { dtype: _, ...own } = { ...metadata, ...(base ? {} : ownMetadata) };
+  const asItStands = base ? {} : withoutKeys(ownMetadata ?? {}, SAID_OF_NETWORKS);
+  const { dtype: _, ...own } = { ...metadata, ...asItStands };
   const names = options.classes ?? classes;
   return {
     ...own,

@@ -78,7 +78,7 @@ export function parseHeadFacts(source: Pick<WeightsSource, 'path' | 'metadata'>)
     pool: saidPool(source)!,
     size: saidSize(source)!,
     classes: parseClasses(metadata.classes!, (what) => fault(`metadata classes ${what}`)),
-    preprocess: saidPreprocess(source),
+    preprocess: saidPreprocess(source)!,
     base: { ref: metadata.base!, fingerprint },
   };
 }

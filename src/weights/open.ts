@@ -6,10 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { UsageError, WeightsError } from '../errors.js';
 import type { Archive, FoundVgg16, Preprocess } from './archive.js';
 import { canonicalSource } from './canonical.js';
+import { checkChoice } from './checks.js';
 import { detectFormat, type Format } from './detect.js';
 import { asWeightsError } from './file.js';
 import { saysHead } from './head_metadata.js';
 import type { OpenedWeights } from './opened.js';
+import { settlePixels } from './pixels.js';
+import { PREPROCESSES } from './preprocess.js';
 
 export type { HeadsBase, OpenedWeights, Origin } from './opened.js';
 
@@ -27,9 +30,10 @@ export interface OpenOptions {
  * @param file  a path or a `file:` URL of a safetensors, PyTorch, Keras, NumPy, ONNX or TensorFlow.js file, which is
  *   known by its content; TensorFlow.js' may be the folder of model.json, a trained head's that of its run
  * @throws WeightsError for a file that is missing, damaged, of no known format, or without a VGG16; for a head whose base
- *   is missing or another; UsageError for a base with what is no head
+ *   is missing or another; UsageError for a base with what is no head, and for an unknown preprocess
  */
 export async function openWeights(file: string | URL, options: OpenOptions = {}): Promise<OpenedWeights> {
+  checkChoice('preprocess', options.preprocess, PREPROCESSES);
   const source = await openAsItIs(file instanceof URL ? fileURLToPath(file) : file, options);
   if (saysHead(source)) {
     const { withBase } = await import('./compose.js');
@@ -86,12 +90,12 @@ const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => P
   'pytorch-zip': async (path, options) => {
     const { openPytorchZip } = await import('./formats/pytorch_zip.js');
     const { findTorch } = await import('./dialects/torch.js');
-    return translated(await openPytorchZip(path), findTorch, options);
+    return translated(await openPytorchZip(path), (archive) => findTorch(archive), options);
   },
   'pytorch-legacy': async (path, options) => {
     const { openPytorchLegacy } = await import('./formats/pytorch_legacy.js');
     const { findTorch } = await import('./dialects/torch.js');
-    return translated(await openPytorchLegacy(path), findTorch, options);
+    return translated(await openPytorchLegacy(path), (archive) => findTorch(archive), options);
   },
   'keras-h5': async (path, options) => {
     const { openKerasH5 } = await import('./formats/keras_h5.js');
@@ -111,7 +115,7 @@ const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => P
   npz: async (path, options) => {
     const { openNpz } = await import('./formats/npz.js');
     const { findNpz } = await import('./dialects/npz.js');
-    return translated(await openNpz(path), (archive) => findNpz(archive, options.preprocess), options);
+    return translated(await openNpz(path), findNpz, options);
   },
   onnx: async (path, options) => {
     const { openOnnx } = await import('./formats/onnx.js');
@@ -128,13 +132,12 @@ const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => P
  */
 async function translated<A extends Archive>(
   archive: A,
-  find: (archive: A) => FoundVgg16,
-  { preprocess }: OpenOptions,
+  find: (archive: A, options: OpenOptions) => FoundVgg16 | Promise<FoundVgg16>,
+  options: OpenOptions,
   fileSize?: number,
 ): Promise<OpenedWeights> {
   try {
-    const said = find(archive);
-    const found = preprocess === undefined ? said : { ...said, preprocess, preprocessNote: undefined };
+    const found = await settlePixels(await find(archive, options), options.preprocess);
     return canonicalSource(archive, found, fileSize ?? (await stat(archive.path)).size);
   } catch (error) {
     await archive.close();

@@ -3,9 +3,11 @@
 import type { Archive, Preprocess, StridedTensor } from './archive.js';
 import { canonicalSource } from './canonical.js';
 import { findTorch, prefixesOf } from './dialects/torch.js';
-import { hasNamedDense, preprocessNoteOf } from './dialects/torch_names.js';
+import { evidenceOf, hasNamedDense } from './dialects/torch_names.js';
+import { areOurs, heeded } from './foreign_metadata.js';
 import { storedNumbers } from './formats/numbers.js';
 import type { OpenedWeights } from './opened.js';
+import { settlePixels } from './pixels.js';
 import { openSafetensors } from './safetensors.js';
 import type { WeightsSource } from './source.js';
 import { sizeOf, wholeTensor } from './strided.js';
@@ -21,32 +23,66 @@ const FORMAT = 'safetensors';
  */
 export async function openAnySafetensors(path: string, preprocess?: Preprocess): Promise<OpenedWeights> {
   const source = await openSafetensors(path);
+  const isOurs = areOurs(source.metadata);
   const metadata = { ...source.metadata, ...(preprocess && { preprocess }) };
-  const prefixes = prefixesOf(source.tensors.keys());
-  const isPlain = prefixes.includes('') && !hasNamedDense(source.tensors);
-  if (prefixes.length === 0 || isPlain) return asItIs(source, metadata);
   try {
+    const prefixes = prefixesOf(source.tensors.keys());
+    if (prefixes.length === 0) return asItIs(source, { metadata, notes: [] });
+    if (prefixes.includes('') && !hasNamedDense(source.tensors)) {
+      const plain = await plainly(source, heeded(sourceWith(source, metadata), isOurs), preprocess);
+      if (plain) return plain;
+    }
     const archive = asArchive(source);
     const fileSize = [...source.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-    return canonicalSource(archive, findTorch(archive, { metadata, keepsOrder: false }), fileSize);
+    const found = findTorch(archive, { metadata, isOurs, keepsOrder: false });
+    return canonicalSource(archive, await settlePixels(found, preprocess), fileSize);
   } catch (error) {
     await source.close();
     throw error;
   }
 }
 
-function asItIs(source: WeightsSource, metadata: WeightsSource['metadata']): OpenedWeights {
-  const { path, tensors } = source;
-  const note = prefixesOf(tensors.keys()).length > 0 ? preprocessNoteOf(tensors, metadata) : undefined;
+/** What is to be said of a file besides its tensors. */
+type Said = Pick<OpenedWeights, 'metadata' | 'notes' | 'preprocessNote'>;
+
+/** The file as it is, once it is known how pixels are prepared; undefined where its kernels have to be rearranged. */
+async function plainly(
+  source: WeightsSource,
+  { metadata, notes }: Said,
+  asked: Preprocess | undefined,
+): Promise<OpenedWeights | undefined> {
+  const evidence = evidenceOf(source.tensors, metadata);
+  const { tensors } = asArchive(source);
+  const [kernel, bias] = [tensors.get('features.0.weight'), tensors.get('features.0.bias')];
+  const isSaid = asked === undefined && evidence.guessedBy === undefined;
+  if (isSaid || !kernel || !bias) return asItIs(source, { metadata, notes });
+  const first = { kernel, bias };
+  const guess = { preprocess: asked ?? 'torchvision', ...evidence } as const;
+  const found = { convs: [first], dense: [], pool: 'flatten', notes, ...guess } as const;
+  const { convs, preprocess, preprocessNote, notes: more } = await settlePixels(found, asked);
+  if (convs[0] !== first) return undefined;
+  return asItIs(source, {
+    metadata: { ...metadata, preprocess },
+    notes: preprocessNote === undefined ? more : [...more, preprocessNote],
+    preprocessNote,
+  });
+}
+
+function asItIs(source: WeightsSource, said: Said): OpenedWeights {
+  const { tensors } = source;
   return {
-    path,
+    ...sourceWith(source, said.metadata),
+    ...said,
     format: FORMAT,
-    tensors,
-    metadata,
     ownMetadata: source.metadata,
-    notes: note === undefined ? [] : [note],
-    preprocessNote: note,
     origins: new Map([...tensors].map(([name, { shape, dtype }]) => [name, { name, shape, stored: dtype }])),
+  };
+}
+
+function sourceWith(source: WeightsSource, metadata: WeightsSource['metadata']): WeightsSource {
+  const { path, tensors } = source;
+  return {
+    ...{ path, tensors, metadata },
     read: (name, start, target) => source.read(name, start, target),
     close: () => source.close(),
   };

@@ -116,7 +116,7 @@ export function describeVgg16(source: WeightsSource): Vgg16Weights {
     pool: head?.pool ?? 'flatten',
     featureSide: head?.featureSide,
     size: head?.size,
-    preprocess: saidPreprocess(source),
+    preprocess: saidPreprocess(source) ?? 'torchvision', // whose names these are
     classes: classesOf(source, head?.dense.at(-1)?.outputs),
   };
 }

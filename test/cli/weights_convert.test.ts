@@ -28,7 +28,7 @@ describe('a .pth', () => {
       0,
       [
         'note: going by its names, pixels are taken to be prepared as torchvision does (RGB, scaled by mean and ' +
-          'deviation), which the file does not say; `vgg16 weights convert --preprocess` corrects it',
+          'deviation), which the file does not say; `--preprocess unit` (or signed, torchvision, caffe) corrects it',
       ],
     ]);
     expect(stdout).toMatch(

@@ -14,6 +14,7 @@ import { normalise as normaliseReference } from '../../src/reference/normalise.j
 import { pack as packReference } from '../../src/reference/pack.js';
 import { softmax as softmaxReference } from '../../src/reference/softmax.js';
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
+import { NORMALISATIONS } from '../../src/weights/preprocess.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
@@ -78,15 +79,7 @@ describe('avgpool', () => {
 
 describe('normalise', () => {
   const gpu = useGpu();
-  const cases = [
-    {
-      name: 'RGB, mean and deviation',
-      reverse: false,
-      mean: [123.7, 116.3, 103.5],
-      scale: [0.017, 0.0175, 0.0174],
-    },
-    { name: 'BGR, mean only', reverse: true, mean: [103.939, 116.779, 123.68], scale: [1, 1, 1] },
-  ] as const;
+  const cases = Object.entries(NORMALISATIONS).map(([name, arithmetic]) => ({ name, ...arithmetic }));
 
   it.each(cases)(
     '$name: 2 pictures of 5 x 7, whose bytes do not fill the last word',

@@ -5,11 +5,11 @@ import { readPeerNetwork } from '../../src/bench/peers/read_network.js';
 import { seededRandom } from '../../src/bench/random.js';
 import type { Picture } from '../../src/image/picture.js';
 import type { LayerName } from '../../src/model/architecture.js';
-import { NORMALISATIONS } from '../../src/model/preprocess.js';
 import type { VGG16 } from '../../src/model/vgg16.js';
 import { nmse } from '../../src/reference/compare.js';
 import { normalise } from '../../src/reference/normalise.js';
 import { openWeights } from '../../src/weights/open.js';
+import { NORMALISATIONS } from '../../src/weights/preprocess.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { reference } from './float64_vgg16.js';
 

@@ -169,7 +169,7 @@ describe('metadata that make no sense', () => {
     [
       'preprocess',
       { preprocess: 'none' },
-      'metadata preprocess is "none", expected "torchvision" or "caffe"',
+      'metadata preprocess is "none", expected one of torchvision, caffe, unit, signed at its start; --preprocess (preprocess) says it instead',
     ],
   ])('are one clear line: %s', async (_, change, message) => {
     const error = await opened(change);

@@ -76,7 +76,7 @@ describe('metadata of a whole VGG16', () => {
     [{ size: '7' }, 'metadata size is "7", expected a side in pixels, 32 or more'],
     [{ size: '224' }, 'metadata size is "224", of which block5_pool makes a map of side 7, but'],
   ])('that make no sense are one line: %o', async (metadata, message) => {
-    const error = await thrownBy(() => described({ metadata }));
+    const error = await thrownBy(() => described({ metadata: { preprocess: 'caffe', ...metadata } }));
     expect(error.message).toContain(message);
   });
 });

@@ -405,13 +405,15 @@ describe('metadata', () => {
     ['caffe (BGR, minus 103.939 116.779 123.68)', 'caffe'],
     ['torchvision', 'torchvision'],
     ['torchvision: /255, mean, std', 'torchvision'],
+    ['unit (RGB, / 255)', 'unit'],
+    ['signed (RGB, / 127.5, minus 1)', 'signed'],
   ])('preprocess %j is %s', async (said, expected) => {
     expect(describeVgg16(changed(await narrow(), {}, { preprocess: said })).preprocess).toBe(expected);
   });
 
   test.each(['', 'Caffe', 'caffeine', 'tf', 'torch'])('preprocess %j is refused', async (said) => {
     expect(faultOf(changed(await narrow(), {}, { preprocess: said }))).toBe(
-      `metadata preprocess is "${said}", expected "torchvision" or "caffe" at its start`,
+      `metadata preprocess is "${said}", expected one of torchvision, caffe, unit, signed at its start; --preprocess (preprocess) says it instead`,
     );
   });
 

@@ -3,7 +3,6 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
-import type { Preprocess } from '../../weights/archive.js';
 import { type Conversion, convertWeights } from '../../weights/convert.js';
 import { formatShape } from '../../weights/text.js';
 import { withBar } from '../bytes_bar.js';
@@ -11,13 +10,12 @@ import { OFFLINE_OPTION } from '../fetching.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { byteText, grouped } from '../units.js';
-import { BASE_OPTION, type BaseFlags, baseFile, weightsFile } from '../weights_file.js';
+import { BASE_OPTION, baseFile, preprocessOption, type WeightsFlags, weightsFile } from '../weights_file.js';
 import { readClassNames } from './class_names.js';
 
-interface ConvertFlags extends BaseFlags {
+interface ConvertFlags extends WeightsFlags {
   readonly out?: string;
   readonly dtype?: 'f32' | 'f16';
-  readonly preprocess?: Preprocess;
   readonly classes?: string;
   readonly source?: string;
   readonly licence?: string;
@@ -52,12 +50,7 @@ export function addConvert(weights: Command, terminal: Terminal, finish: (code: 
         'how to keep numbers (default: as IN does if that is f16, else f32)',
       ).choices(['f32', 'f16']),
     )
-    .addOption(
-      new Option('--preprocess <how>', 'what input the network expects, where IN says it wrongly').choices([
-        'torchvision',
-        'caffe',
-      ]),
-    )
+    .addOption(preprocessOption())
     .option('--classes <file>', "names of the classifier's outputs: one a line, or JSON")
     .option('--source <text>', 'for the metadata: where the weights are from')
     .option('--licence <text>', 'for the metadata: the licence of the weights')

@@ -10,9 +10,16 @@ import { OFFLINE_OPTION } from '../fetching.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { grouped } from '../units.js';
-import { BASE_OPTION, type BaseFlags, baseFile, weightsFile, withWeights } from '../weights_file.js';
+import {
+  BASE_OPTION,
+  baseFile,
+  preprocessOption,
+  type WeightsFlags,
+  weightsFile,
+  withWeights,
+} from '../weights_file.js';
 
-interface InspectFlags extends BaseFlags {
+interface InspectFlags extends WeightsFlags {
   readonly json?: true;
 }
 
@@ -34,6 +41,7 @@ export function addInspect(weights: Command, terminal: Terminal, finish: (code: 
     .description('Lists metadata and tensors of a file of weights, with statistics.')
     .argument('<file>', 'a file of weights, or a NAME')
     .option('--json', 'print JSON and nothing else on stdout')
+    .addOption(preprocessOption())
     .option(...BASE_OPTION)
     .option(...OFFLINE_OPTION)
     .addHelpText('after', EXAMPLES)
@@ -47,7 +55,7 @@ async function inspect(name: string, flags: InspectFlags, terminal: Terminal): P
   const found = await withWeights(
     path,
     (source) => withBar('inspect', terminal, (onProgress) => inspectWeights(source, { onProgress, signal })),
-    { base },
+    { base, preprocess: flags.preprocess },
   );
   if (flags.json) terminal.print(JSON.stringify({ file: path, ...found }, undefined, 2));
   else terminal.print(reportText(path, found, terminal));

@@ -6,7 +6,7 @@
 // Cost       global reads per pixel 3, of 3 bytes in all; 16 bytes written; arithmetic intensity 0.3 FLOP/B: memory bound
 // Requires   nothing
 // Source     torchvision's Normalize (p/255 - mean) / std, with MEAN = 255*mean and SCALE = 1/(255*std); Caffe's
-//            BGR minus mean, with REVERSE and SCALE = 1
+//            BGR minus mean, with REVERSE and SCALE = 1; p/255, with MEAN = 0; p/127.5 - 1, with MEAN = 127.5
 
 override REVERSE: bool = false;
 override MEAN_0: f32 = 0;

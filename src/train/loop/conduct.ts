@@ -196,6 +196,7 @@ export async function argumentsOf(session: Session, initFrom: string | undefined
     data: resolve(dataset.name),
     weights: await baseRefOf(model.path),
     base: model.basePath === model.path ? null : await baseRefOf(model.basePath),
+    preprocess: model.preprocess,
     dtype: model.dtype,
     initFrom: initFrom === undefined ? null : resolve(initFrom),
     options,

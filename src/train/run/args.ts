@@ -8,6 +8,8 @@ import { UsageError } from '../../errors.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
 import { type ChoicesRecord, isChoicesRecord } from '../../model/choices_file.js';
 import { shellWord } from '../../shell_word.js';
+import type { Preprocess } from '../../weights/archive.js';
+import { PREPROCESSES } from '../../weights/preprocess.js';
 import { flagOf, optionsAgain } from '../checks.js';
 import type { ResolvedOptions } from '../defaults.js';
 import type { RunOptions } from '../options.js';
@@ -19,6 +21,8 @@ export interface RunArguments {
   readonly weights: string;
   /** The same of the base, where the weights are a trained head. */
   readonly base: string | null;
+  /** How pixels are prepared; what the weights' file says, in runs that began before this was written down. */
+  readonly preprocess?: Preprocess;
   /** How kernels are kept on the GPU. */
   readonly dtype: TensorDtype;
   /** The head file that training began with. */
@@ -58,10 +62,11 @@ export async function readArguments(path: string): Promise<RunArguments> {
     const why = code === 'ENOENT' ? 'there is no such file' : message;
     throw fault(`${why}; is its folder that of a run?`, error);
   }
-  const { weights, base, dtype, initFrom, options, kernels } = said ?? {};
+  const { weights, base, preprocess, dtype, initFrom, options, kernels } = said ?? {};
   const isWhole =
     typeof weights === 'string' &&
     (base === null || typeof base === 'string') &&
+    (preprocess === undefined || PREPROCESSES.includes(preprocess)) &&
     (dtype === 'f32' || dtype === 'f16') &&
     (initFrom === null || typeof initFrom === 'string') &&
     (kernels === undefined || isChoicesRecord(kernels)) &&

@@ -18,7 +18,6 @@ import { RELATIVES } from '../vgg16.js';
 import { type ConfiguredLayer, layerChain } from './keras_config.js';
 import { BLOCKS, type KerasNetwork, readNetwork } from './keras_network.js';
 import { overSquareMap } from './over_map.js';
-import { preprocessNote } from './preprocess_note.js';
 import { asTwoClasses } from './two_classes.js';
 
 const RELU_NOTE =
@@ -48,15 +47,15 @@ export function findKeras(archive: KerasArchive): FoundVgg16 {
     width = found.kernel.shape[0]!;
     return found;
   });
-  // Of ImageNet's classes, Keras' own was trained with Caffe's pixels.
-  const isImageNet = width === 1000 && isOwnHead(dense);
+  const isPublished = dense.length === 0 || (width === 1000 && isOwnHead(dense));
   if (output === 'sigmoid') foundDense.push(asTwoClasses(foundDense.pop()!));
   return {
     convs: foundConvs,
     dense: foundDense,
     pool,
     preprocess: 'caffe',
-    preprocessNote: isImageNet ? undefined : preprocessNote('caffe', 'keras.applications.vgg16'),
+    guessedBy: 'keras.applications.vgg16',
+    isPublished,
     notes: output === 'sigmoid' ? [...notes, SIGMOID_NOTE] : notes,
   };
 }

@@ -15,7 +15,6 @@ import type { OnnxModel } from '../formats/onnx.js';
 import type { Step, StepLetter, Walk } from './onnx_step.js';
 import { followPicture } from './onnx_walk.js';
 import { overSquareMap } from './over_map.js';
-import { preprocessNote } from './preprocess_note.js';
 
 const BLOCKS = '2, 2, 3, 3, 3';
 const BASE = 'CRCRPCRCRPCRCRCRPCRCRCRPCRCRCRP';
@@ -40,13 +39,15 @@ export function findOnnx(model: OnnxModel): FoundVgg16 {
     : [];
   const isTensorFlow = /tf2onnx|keras|tensorflow/i.test(model.producer) || walk.inputLayout === 'NHWC';
   const preprocess = isTensorFlow ? 'caffe' : 'torchvision';
-  const evidence = isTensorFlow ? "the graph, which is TensorFlow's" : "the graph, which is not TensorFlow's";
+  const guessedBy = isTensorFlow
+    ? "the graph, which is TensorFlow's"
+    : "the graph, which is not TensorFlow's";
   return {
     convs,
     dense,
     pool,
     preprocess,
-    preprocessNote: preprocessNote(preprocess, evidence),
+    guessedBy,
     notes: [],
   };
 }

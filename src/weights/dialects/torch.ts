@@ -8,11 +8,12 @@
 // torch_names.ts numbers; what lies elsewhere, as an optimiser's state does, is left out, and said to be.
 
 import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from '../archive.js';
+import { heeded } from '../foreign_metadata.js';
 import { BYTES_PER_ELEMENT, type WeightsSource } from '../source.js';
 import { reshaped, sizeOf } from '../strided.js';
 import { listNames, quote } from '../text.js';
 import { describeVgg16, type Vgg16Weights } from '../vgg16.js';
-import { preprocessNoteOf, withNumberedDense } from './torch_names.js';
+import { evidenceOf, withNumberedDense } from './torch_names.js';
 
 const FIRST_KERNEL = 'features.0.weight';
 
@@ -26,6 +27,8 @@ export function prefixesOf(names: Iterable<string>): string[] {
 export interface TorchFile {
   /** What the file says of the network, as safetensors does. */
   readonly metadata?: WeightsSource['metadata'];
+  /** Whether `areOurs` the metadata. */
+  readonly isOurs?: boolean;
   /** Whether its tensors are in the order of the layers, as a state dict's are; those of safetensors need not be. */
   readonly keepsOrder?: boolean;
 }
@@ -35,14 +38,16 @@ export interface TorchFile {
  */
 export function findTorch(
   archive: Archive,
-  { metadata = {}, keepsOrder = true }: TorchFile = {},
+  { metadata: all = {}, isOurs = false, keepsOrder = true }: TorchFile = {},
 ): FoundVgg16 {
   const names = [...archive.tensors.keys()];
   const [prefix = '', ...others] = prefixesOf(names);
   const within = names.filter((name) => name.startsWith(prefix));
   const tensors = new Map(within.map((name) => [name.slice(prefix.length), archive.tensors.get(name)!]));
   const numbered = withNumberedDense(archive.path, tensors, keepsOrder);
-  const described = describeVgg16(asSource(archive.path, numbered, metadata));
+  const source = asSource(archive.path, numbered, all);
+  const { metadata, notes: leftAside } = heeded(source, isOurs);
+  const described = describeVgg16({ ...source, metadata });
 
   const byName = (name: string) => archive.tensors.get(name)!;
   const layer = ({
@@ -58,6 +63,7 @@ export function findTorch(
   const pool = featureSide === 1 && metadata.pool === undefined ? 'avg' : described.pool;
   const left = names.filter((name) => !name.startsWith(prefix));
   const notes = [
+    ...leftAside,
     prefix !== '' && `the network's names begin with ${quote(prefix)}`,
     others.length > 0 && `the first of several networks is taken; others: ${listNames(others)}`,
     left.length > 0 && `left out, beside the network: ${listNames(left)}`,
@@ -74,7 +80,7 @@ export function findTorch(
     pool,
     input: inputSaid(metadata),
     preprocess,
-    preprocessNote: preprocessNoteOf(tensors, metadata),
+    ...evidenceOf(tensors, metadata),
     classes,
     notes,
   };

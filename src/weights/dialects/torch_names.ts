@@ -5,11 +5,10 @@
 //   classifier.0.weight, ..., classifier.6.out.weight     the same in the place of torchvision's last layer
 
 import { WeightsError } from '../../errors.js';
-import type { StridedTensor } from '../archive.js';
+import type { FoundVgg16, StridedTensor } from '../archive.js';
 import { MAX_DEPTH } from '../head.js';
 import type { WeightsSource } from '../source.js';
 import { listNames } from '../text.js';
-import { preprocessNote } from './preprocess_note.js';
 
 const DENSE_TENSOR = /^(classifier(?:\.[^.]+)+)\.(?:weight|bias)$/;
 const NAMED = /\.\d*[^.\d]/;
@@ -101,14 +100,18 @@ const TORCHVISION_HEAD = ['classifier.0', 'classifier.3', 'classifier.6'];
 const IMAGENET_CLASSES = 1000;
 
 /**
- * The note that pixels are taken to be prepared as torchvision does; none where the metadata say how they are, and where
- * the names are those of timm's or torchvision's own networks, which are trained so.
+ * What tells how pixels are prepared: nothing but the names, unless metadata say it.
  *
  * @param tensors  by their names behind the network's prefix
  */
-export function preprocessNoteOf(tensors: Shapes, metadata: WeightsSource['metadata']): string | undefined {
-  if (metadata.preprocess !== undefined || isOwnTimm(tensors) || isOwnTorchvision(tensors)) return undefined;
-  return preprocessNote('torchvision', 'its names');
+export function evidenceOf(
+  tensors: Shapes,
+  metadata: WeightsSource['metadata'],
+): Pick<FoundVgg16, 'guessedBy' | 'isPublished'> {
+  if (metadata.preprocess !== undefined) return {};
+  const isHeadless = ![...tensors.keys()].some((name) => !name.startsWith('features.'));
+  const isPublished = isHeadless || isOwnTimm(tensors) || isOwnTorchvision(tensors);
+  return { guessedBy: 'its names', isPublished };
 }
 
 function isOwnTimm(tensors: Shapes): boolean {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Archive, Storage, StridedTensor } from '../../../src/weights/archive.js';
 import { findNpz } from '../../../src/weights/dialects/npz.js';
 import { openNpz } from '../../../src/weights/formats/npz.js';
+import { settlePixels } from '../../../src/weights/pixels.js';
 import { wholeTensor } from '../../../src/weights/strided.js';
 import { thrownBy } from '../files.js';
 
@@ -23,16 +24,6 @@ describe('Frossard’s names', () => {
   it.each<[string, (tensors: Map<string, StridedTensor>) => void, RegExp]>([
     ['a missing bias', (t) => t.delete('conv4_2_b'), /missing: "conv4_2_b"/],
     ['a missing part of the top', (t) => t.delete('fc7_W'), /missing: "fc7_W"/],
-    [
-      'a first convolution of grey pictures',
-      (t) => t.set('conv1_1_W', ofShape('conv1_1_W', [3, 3, 1, 4])),
-      /"conv1_1_W": expected shape \(3, 3, 3, O\), found \(3, 3, 1, 4\)/,
-    ],
-    [
-      'a first convolution that is absurdly wide',
-      (t) => t.set('conv1_1_W', ofShape('conv1_1_W', [3, 3, 3, 1e8])),
-      /"conv1_1_W": expected shape/,
-    ],
     [
       'a kernel of two dimensions',
       (t) => t.set('conv2_1_W', ofShape('conv2_1_W', [3, 3])),
@@ -57,17 +48,19 @@ describe('Frossard’s names', () => {
 
   it('the order of colours is turned in pieces of any size', async () => {
     const archive = await archiveWith(() => {});
+    const found = await settlePixels(findNpz(archive));
     const stored = archive.tensors.get('conv1_1_W')!;
-    const { kernel } = findNpz(archive).convs[0]!;
+    const { kernel } = found.convs[0]!;
     const original = new Float32Array(108);
     const turned = new Float32Array(108);
     await stored.storage.read(0, original);
     for (let at = 0; at < 108; at += 7) await kernel.storage.read(at, turned.subarray(at, at + 7));
-    const at = (values: Float32Array, pixel: number, colour: number) =>
-      values.subarray((pixel * 3 + colour) * 4, (pixel * 3 + colour + 1) * 4);
-    for (let pixel = 0; pixel < 9; pixel++) {
+    for (let output = 0; output < 4; output++) {
       for (let colour = 0; colour < 3; colour++) {
-        expect(at(turned, pixel, colour)).toEqual(at(original, pixel, 2 - colour));
+        for (let pixel = 0; pixel < 9; pixel++) {
+          const from = (pixel * 3 + 2 - colour) * 4 + output;
+          expect(turned[(output * 3 + colour) * 9 + pixel]).toBe(original[from]);
+        }
       }
     }
     await archive.close();

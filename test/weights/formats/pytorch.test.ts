@@ -23,7 +23,7 @@ const TOLERANCE = 1e-5;
 
 const PREPROCESS_NOTE =
   'going by its names, pixels are taken to be prepared as torchvision does (RGB, scaled by mean and deviation), which ' +
-  'the file does not say; `vgg16 weights convert --preprocess` corrects it';
+  'the file does not say; `--preprocess unit` (or signed, torchvision, caffe) corrects it';
 
 const gpu = useGpu();
 
@@ -124,8 +124,8 @@ describe('what is said of a file', () => {
     }
   });
 
-  it('and nothing where its names are those of timm’s own network', async () => {
-    expect((await opened('timm.pth')).notes).toEqual([]);
-    expect((await opened('timm.safetensors')).notes).toEqual([]);
+  it('and how pixels are prepared, though its names are those of timm’s own network: its numbers are not', async () => {
+    expect((await opened('timm.pth')).notes).toEqual([PREPROCESS_NOTE]);
+    expect((await opened('timm.safetensors')).notes).toEqual([PREPROCESS_NOTE]);
   });
 });
