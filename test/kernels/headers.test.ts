@@ -53,6 +53,33 @@ describe('kernel files', () => {
       expect(found).toEqual(expect.arrayContaining(rung ? [...required, 'Changed'] : required));
     });
 
+    const flat = header.map((line) => line.replace(/^\/\/ */, '')).join(' ');
+    const cost = /Cost {2,}(.*?) Requires {2,}/.exec(flat)![1]!;
+
+    it.runIf(rung)('states its arithmetic intensity, and reads in numbers of 4 bytes', () => {
+      expect(cost).toMatch(/arithmetic intensity .*[\dN] FLOP\/B/);
+      expect(cost).not.toMatch(/16-byte/);
+    });
+
+    const sums = [...cost.matchAll(/1\/([BT]M) \+ 1\/([BT]N) = (\d+)\/(\d+)/g)];
+    it.runIf(sums.length > 0)('has sums and an intensity that follow from its tile', () => {
+      const constant = (name: string) =>
+        Number(new RegExp(`^const ${name}: u32 = (\\d+);`, 'm').exec(text)![1]);
+      for (const [, m, n, above, below] of sums) {
+        expect(1 / constant(m!) + 1 / constant(n!)).toBe(Number(above) / Number(below));
+      }
+      // An FMA is two operations, a number four bytes; every number of x and k counts once per workgroup.
+      const perWorkgroup = 1 / constant('BM') + 1 / constant('BN');
+      const intensity = Number(/arithmetic intensity (?:about )?([\d.]+) FLOP\/B/.exec(cost)![1]);
+      expect(intensity / (2 / (4 * perWorkgroup))).toBeCloseTo(1, 1);
+    });
+
+    it('says "per": "once a workgroup" is hard to read', () => {
+      expect(text).not.toMatch(
+        /\b(once|sums|reads?|writes?|numbers?|products?|quads?) an? (thread|workgroup|subgroup|pixel|tile|pair|output|row)\b/,
+      );
+    });
+
     it('is at most 150 lines', () => {
       expect(text.split('\n').length).toBeLessThanOrEqual(150);
     });

@@ -4,7 +4,7 @@
 //            w = w * (1 - lr * WEIGHT_DECAY) - adam_step * m / (sqrt(v) * adam_scale + EPSILON); factor = clip[0] with CLIP, else 1
 // Shapes     dw (...) f32, any shape, read as quads · control (5): adam_step = lr / (1 - BETA1^step), adam_scale =
 //            1 / sqrt(1 - BETA2^step) · clip (4) · w (...), overwritten · m (...), overwritten · v (...), overwritten
-// Threads    a thread owns a quad; neighbours own neighbouring quads; dispatch ceil(quads/64), as a rectangle
+// Threads    a thread owns a quad; neighbouring threads own neighbouring quads; dispatch ceil(quads/64), as a rectangle
 // Cost       global reads per weight 4, writes 3; arithmetic intensity 0.5 FLOP/B: memory bound
 // Requires   nothing
 // Source     torch.optim.AdamW; Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019 (arXiv:1711.05101), algorithm 2

@@ -9,7 +9,7 @@
 //                 s0 s1 s2 s3 ...   ->   s0+s32 s1+s33 ...   ->   ...   ->   the quad's
 //
 // Cost       global reads per output H*W, every number of x read once; arithmetic intensity 0.25 FLOP/B: memory bound.
-//            A lane adds 1 position at 7x7, 4 at 14x14, 784 at 224x224: one thread a quad would add 50,176, one by one
+//            A lane adds 1 position at 7x7, 4 at 14x14, 784 at 224x224: with one thread per quad, it would add 50,176 one by one
 // Requires   nothing
 // Source     Lin, Chen and Yan, "Network In Network", 2013 (arXiv:1312.4400), section 3.2
 

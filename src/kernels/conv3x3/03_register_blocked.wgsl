@@ -4,7 +4,7 @@
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
 // As matmul  M = N*H*W   N = O   K = 9*C
 // Threads    workgroup 8x16 owns 64 pixels x 64 channels of y; a thread owns 4x8; dispatch (ceil(O/64), M/64 over y and z)
-// Tile       a thread owns 4 pixels x 2 quads of channels, spread over the tile so that neighbours read neighbours:
+// Tile       a thread owns 4 pixels x 2 quads of channels, spread out so that neighbouring threads read neighbouring quads:
 //
 //                                             tile_k: BK x BN
 //                                             [k0] . . . [k1] . . .
@@ -15,10 +15,11 @@
 //                 [x2] .                      [20] . . . [21] . . .
 //                 [x3] .                      [30] . . . [31] . . .      BN / 2 channels apart
 //
-//            [x] is 4 depths of a pixel, [k] 4 depths x 4 channels: [y] += [k] * [x] is a 4x4 matrix times a vector
-// Cost       global reads per FMA 2/64; workgroup reads per FMA 12/32; arithmetic intensity 16 FLOP/B (02: 4, 01: 0.25)
+//            [x] is 4 depths of a pixel, [k] 4 channels x 4 depths, a column per depth: [y] += [k] * [x], matrix times vector
+// Cost       global reads per FMA 1/BM + 1/BN = 1/32: arithmetic intensity 16 FLOP/B (02: 4); workgroup reads per FMA 1/TM + 1/TN
+//            = 3/8 (02: 2); workgroup memory BM*BK + BK*BN numbers = 8 KiB; barriers 2 per BK depths
 // Requires   nothing
-// Changed    against 02: 32 sums a thread in registers instead of 1, so that a number read is used 4 or 8 times
+// Changed    against 02: 32 sums per thread in registers instead of 1, so that each number that is read is used 4 or 8 times
 // Source     "2D block tiling" of S. Boehm, How to optimize a CUDA matmul kernel (2022), on the implicit matrix
 
 override H: u32 = 1;
@@ -35,8 +36,7 @@ const BK: u32 = 16;
 const TM: u32 = 4;
 const TN: u32 = 8;
 // BM, BN and BK may be tuned; a thread's 4x8 is written out below.
-const_assert TM == 4 && TN == 8;
-const_assert BM % TM == 0 && BN % TN == 0 && BK % 4 == 0;
+const_assert TM == 4 && TN == 8 && BM % TM == 0 && BN % TN == 0 && BK % 4 == 0;
 
 const THREADS_X: u32 = BN / TN;
 const THREADS_Y: u32 = BM / TM;
@@ -53,10 +53,10 @@ fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
-var<workgroup> tile_x: array<array<vec4f, BM>, BKQ>;
+var<workgroup> tile_x: array<array<vec4f, BM>, BKQ>; // transposed: pixels of neighbouring threads lie side by side
 var<workgroup> tile_k: array<array<vec4f, BNQ>, BK>;
 
-// Four input channels of pixel m under tap (i,j): zero outside the picture, and in what sticks out of the matrix.
+// Four input channels of pixel m under tap (i,j): zero outside the image, and past the end of the matrix.
 fn input(m: u32, i: u32, j: u32, cq: u32) -> vec4f {
   let n = m / (H * W);
   let row = m / W % H + i - 1;
@@ -67,7 +67,7 @@ fn input(m: u32, i: u32, j: u32, cq: u32) -> vec4f {
   return x[((n * H + row) * W + column) * CQ + cq];
 }
 
-// Depths 4*dq to 4*dq+3 of four output channels.
+// Depths 4*dq to 4*dq+3, a column each, of four output channels.
 fn kernel_block(dq: u32, oq: u32) -> mat4x4f {
   let d = 4 * dq;
   return mat4x4f(tile_k[d][oq], tile_k[d + 1][oq], tile_k[d + 2][oq], tile_k[d + 3][oq]);
@@ -90,7 +90,7 @@ fn main(
   let o0 = group.x * BNQ;
   let m0 = (group.z * groups.y + group.y) * BM;
 
-  // Named one by one: an array of them would live in memory on drivers that do not unroll loops (SwiftShader).
+  // Named one by one: drivers that do not unroll loops (SwiftShader) would keep an array of them in memory.
   var sum_00 = vec4f();
   var sum_01 = vec4f();
   var sum_10 = vec4f();

@@ -4,18 +4,19 @@
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
 // Threads    workgroup 1x32 owns 32 strips of 4 pixels x 4 channels of y; a thread owns 4x4;
 //            dispatch (O/4, N*H*ceil(W/4)/32 over y and z)
-// Tile       a thread owns 4 neighbours in a row x a quad of channels; a row of x serves the three taps of a row of k:
+// Tile       a thread owns 4 neighbouring pixels x a quad of channels; 6 pixels of x serve all three taps of a row of k:
 //
 //                 x: 6 pixels of a row           [x0] [x1] [x2] [x3] [x4] [x5]
 //                 tap 0 of the row of k           y0   y1   y2   y3
 //                 tap 1                                y0   y1   y2   y3
 //                 tap 2                                     y0   y1   y2   y3
 //
-//            [x] is 4 channels of a pixel, [k] 4x4 of the kernel: [y] += [k] * [x] is a 4x4 matrix times a vector
-// Cost       reads per FMA 12/32, as 03 of its tiles, but from what caches hold: 6 quads of x, not 12, and 12 of k, which are
-//            the same for the whole workgroup. Nothing is copied and nobody waits
+//            [x] is 4 depths of a pixel, [k] 4 channels x 4 depths, a column per depth: [y] += [k] * [x], matrix times vector
+// Cost       global reads per FMA (TM+2)/(3*TM*TN) + 1/TM = 1/8 + 1/4 = 3/8, most of them from caches; nothing is copied, no barriers.
+//            Counted once per workgroup, 1/(3*BN) + 1/BM = 1/12 + 1/128: arithmetic intensity 5.5 FLOP/B (03: 16). On a graphics
+//            card, neighbouring threads read 4 pixels apart, so that their reads do not become one access
 // Requires   nothing
-// Changed    against 03: no tiles, no barriers; a pixel is read once for three taps; a row outside the picture is not computed
+// Changed    against 03: no tiles, no barriers; a pixel is read once for three taps; a row outside the image is not computed
 // Source     direct convolution by rows, as in J. Zhang et al. 2018 (arXiv:1809.10170)
 
 override H: u32 = 1;
@@ -46,7 +47,7 @@ fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
-// Four input channels of a pixel in a row that is inside the picture: zero where its column is not.
+// Four input channels of a pixel in a row that is inside the image: zero where its column is outside.
 fn input(row_start: u32, column: u32, cq: u32) -> vec4f {
   if (column >= W) {
     return vec4f();
@@ -54,7 +55,7 @@ fn input(row_start: u32, column: u32, cq: u32) -> vec4f {
   return x[(row_start + column) * CQ + cq];
 }
 
-// Channels 4*cq to 4*cq+3 under a tap, for four output channels.
+// Channels 4*cq to 4*cq+3 under a tap, a column each, for four output channels.
 fn kernel_block(tap: u32, cq: u32, oq: u32) -> mat4x4f {
   let at = (tap * C + 4 * cq) * OQ + oq;
   return mat4x4f(widen(k[at]), widen(k[at + OQ]), widen(k[at + 2 * OQ]), widen(k[at + 3 * OQ]));
@@ -73,28 +74,28 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) thread: vec3u,
 ) {
-  // A strip does not go on in the next row: where W is no multiple of 4, the last one of a row sticks out.
+  // A strip does not continue in the next row: where W is not a multiple of 4, the last one of a row ends outside the image.
   let strips = (W + TM - 1) / TM;
   let strip = (group.z * groups.y + group.y) * THREADS_Y + thread.y;
-  let nh = strip / strips; // row h of picture n is row n * H + h of all
+  let nh = strip / strips; // row h of image n is row n * H + h of all
   let w = strip % strips * TM;
   let oq = group.x * (BN / 4) + thread.x;
   if (nh >= arrayLength(&y) / (W * OQ) || oq >= OQ) {
     return;
   }
 
-  // Named one by one: an array of them would live in memory on drivers that do not unroll loops (SwiftShader).
+  // Named one by one: drivers that do not unroll loops (SwiftShader) would keep an array of them in memory.
   var sum_0 = vec4f();
   var sum_1 = vec4f();
   var sum_2 = vec4f();
   var sum_3 = vec4f();
 
-  // Only rows inside the picture. That their number is not constant also keeps compilers from unrolling the loop.
+  // Only rows inside the image. Their number is not a constant, which also keeps compilers from unrolling this loop.
   let h = nh % H;
   for (var i = u32(h == 0); i < min(3, H + 1 - h); i++) {
     let row_start = (nh + i - 1) * W;
     for (var cq = 0u; cq < CQ; cq++) {
-      // Left of the picture, w - 1 wraps to a huge number as well.
+      // Left of the image, w - 1 wraps around to a huge number, which is outside as well.
       let x_0 = input(row_start, w - 1, cq);
       let x_1 = input(row_start, w, cq);
       let x_2 = input(row_start, w + 1, cq);

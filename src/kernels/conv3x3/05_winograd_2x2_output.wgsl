@@ -4,15 +4,15 @@
 //            POOL, the largest of each 2x2 of them
 // Shapes     m (16,T,O), tiles FIRST to FIRST+T-1 · b (O) · chunk (FIRST,H,W,C,O) u32 · y (N,H,W,O), or (N,floor(H/2),floor(W/2),O)
 //            with POOL
-// Threads    a thread owns one tile and channel; neighbours own neighbouring channels; dispatch ceil(T*O/64), as a rectangle
-// Tile       values of the product at 4x4 points become 2x2 pixels, one window of pooling:
+// Threads    a thread owns one tile and channel; neighbouring threads own neighbouring channels; dispatch ceil(T*O/64), as a rectangle
+// Tile       products at 4x4 points become 2x2 pixels, which are one window of pooling:
 //
 //                 m m m m
 //                 m m m m   ->   y y   ->   y      with POOL
 //                 m m m m        y y
 //                 m m m m
 //
-// Cost       16 reads and 4 writes, 1 with POOL, for 4 pixels of a channel; 24 additions
+// Cost       per tile of 4 pixels and channel: 16 reads, 4 writes (1 with POOL), 28 additions; arithmetic intensity 0.35 FLOP/B
 // Requires   nothing
 // Changed    against 04: see 05 winograd 2x2 input; and pooling costs nothing but the comparisons
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, 1, -1 and infinity; the chapter derives A
@@ -21,7 +21,7 @@ override RELU: bool = true;
 override POOL: bool = false;
 
 const THREADS: u32 = 64;
-const POINTS: u32 = 4;
+const SIDE: u32 = 4; // points along a side: 16 in all
 
 // No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs.
 struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32 }
@@ -31,20 +31,23 @@ struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32 }
 @group(0) @binding(2) var<storage, read> chunk: Chunk;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-// A^T times four numbers.
+// A^T times four numbers: column j has the powers 0 and 1 of point j, and the last column has the highest power alone.
+//
+//      1  1  1  0
+//      0  1 -1  1
 fn from_points(m_0: f32, m_1: f32, m_2: f32, m_3: f32) -> vec2f {
   return vec2f(m_0 + m_1 + m_2, m_1 - m_2 + m_3);
 }
 
 fn row_from_points(i: u32, stride: u32, index: u32) -> vec2f {
-  let at = i * POINTS * stride + index;
+  let at = i * SIDE * stride + index;
   return from_points(m[at], m[at + stride], m[at + 2 * stride], m[at + 3 * stride]);
 }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = gid.y * groups.x * THREADS + gid.x;
-  let stride = arrayLength(&m) / (POINTS * POINTS);
+  let stride = arrayLength(&m) / (SIDE * SIDE);
   if (index >= stride) {
     return;
   }

@@ -14,10 +14,11 @@
 //                    :     :        :   :   :   :           sum of its tile += [u] * what the lane has
 //                 lane 7: [v] .    [m] [m] [m] [m]
 //
-//            Subgroups of more than 8 threads read the same tiles again, lane 8 that of lane 0: one memory access all the same
-// Cost       16-byte reads per FMA 5/128 (05: 12/128), and 32/128 broadcasts from register to register
+//            In subgroups of more than 8 threads, lane 8 reads the same tile as lane 0: the hardware merges the two reads
+// Cost       global reads per FMA 1/(8*TN) + 1/TM = 5/32 (05: 12/32), and 1/TN = 8/32 broadcasts from register to register: free on a CPU,
+//            not on a graphics card. Counted once per workgroup, 1/BM + 1/BN = 17/128: arithmetic intensity 3.8 FLOP/B (05: 10.7)
 // Requires   subgroups of 8 threads or more
-// Changed    against 05: each number of v is read once a subgroup and broadcast, so that a thread owns 8 tiles, not 4
+// Changed    against 05: each number of v is read once per subgroup and broadcast, so that a thread owns 8 tiles, not 4
 // Source     WGSL, section 17.12.3 (subgroupBroadcast); the warp tiles of CUDA's matrix products
 
 enable subgroups;
@@ -57,12 +58,13 @@ fn main(
   // In quads: four channels, one vec4.
   let CQ = chunk.C / 4;
   let OQ = chunk.O / 4;
+  // The dispatch has a layer of workgroups per point: groups.z is P.
   let T = arrayLength(&v) / (groups.z * CQ);
   let p = group.z;
   let t = group.y * BM;
   let oq = group.x * THREADS + thread.x;
-  // No thread returns early: the others need what it reads. What sticks out reads the last tile or quad instead, and is not
-  // written.
+  // No thread returns early: the others need what it reads. Tiles and quads past the end are clamped to the last one; their sums
+  // are not written.
   let row = (p * T + min(t + lane % BM, T - 1)) * CQ;
   var at = p * chunk.C * OQ + min(oq, OQ - 1);
 

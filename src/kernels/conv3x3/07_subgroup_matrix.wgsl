@@ -4,23 +4,23 @@
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) f16 · b (O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
 // As matmul  M = N*H*W   N = O   K = 9*C
 // Threads    workgroup 128 owns 128 pixels x 64 channels of y, a subgroup of 32 64x32; dispatch (ceil(O/64), M/128 over y and z)
-// Tile       [ ] is a matrix of 16x16, each for itself in workgroup memory. A subgroup owns 4x2 of y:
+// Tile       [ ] is a matrix of 16x16, stored contiguously in workgroup memory. A subgroup owns 4x2 of y:
 //
 //                                     tile_k: BK x BN
 //                                     [k] [k] | [k] [k]
 //                 tile_x: BM x BK     [k] [k] | [k] [k]
-//                 [x] [x]             [y] [y] | [y] [y]      [y] += [x] * [k] is one instruction of a whole subgroup;
-//                 [x] [x]             [y] [y] | [y] [y]      its threads hold the numbers, and none can tell which
+//                 [x] [x]             [y] [y] | [y] [y]      [y] += [x] * [k] is one call for a whole subgroup; its threads
+//                 [x] [x]             [y] [y] | [y] [y]      hold the numbers between them, and none can tell which
 //                  :   :               :   :  |  :   :
-//
-// Cost       global reads per FMA 1/64 of f32 and 1/128 of f16: arithmetic intensity 26 FLOP/B (03: 16); 6 matrices read from
-//            workgroup memory for 8 products. x is rounded to the 11 bits of f16, and beyond +-65504 to that, not to infinity
+// Cost       global reads per FMA 1/BN of f32 (x) + 1/BM of f16 (k) = 1/64 + 1/256 numbers: arithmetic intensity 26 FLOP/B (03 on f16
+//            weights: 21); TM + TN = 6 matrices read from workgroup memory for TM*TN = 8 products; workgroup memory 8 + 4 + 4 = 16 KiB, all
+//            that WebGPU promises; barriers 2 per BK depths. x is rounded to the 11 bits of f16, values beyond +-65504 are clamped
 // Requires   chromium-experimental-subgroup-matrix with f16 in and f32 out, shader-f16
-// Changed    against 03: matrices for quads; depths run on from tap to tap; which taps are inside is found out once a pixel
+// Changed    against 03: matrices for quads; depths run on from tap to tap; which taps are inside is found once per pixel
 // Source     the warp tiles of CUDA's matrix products, on the implicit matrix; Dawn, docs/dawn/features/subgroup_matrix.md
 
 enable f16, subgroups, chromium_experimental_subgroup_matrix;
-// That all of a subgroup takes the same branch is beyond what the compiler can prove.
+// All threads of a subgroup take the same branch below, but the compiler cannot prove it.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 override H: u32 = 1;
@@ -53,8 +53,9 @@ const BKQ: u32 = BK / 4;
 // A thread copies the same quad of depths of PIXELS pixels, which are STEP apart.
 const STEP: u32 = THREADS / BKQ;
 const PIXELS: u32 = BM / STEP;
-const_assert THREADS % BKQ == 0 && BM % STEP == 0 && BKQ <= 16; // taps of padded depths must stay below 32
-alias Left = subgroup_matrix_left<f16, SK, SM>;
+// BKQ: the last strip goes past depth 9*C, where taps are 9 and more, and 1 << tap needs them below 32.
+const_assert THREADS % BKQ == 0 && BM % STEP == 0 && BKQ <= 16;
+alias Left = subgroup_matrix_left<f16, SK, SM>; // columns, then rows
 alias Right = subgroup_matrix_right<f16, SN, SK>;
 alias Result = subgroup_matrix_result<f32, SN, SM>;
 
@@ -67,13 +68,18 @@ var<workgroup> tile_x: array<f16, BM * BK>;
 var<workgroup> tile_k: array<f16, BK * BN>;
 var<workgroup> tile_y: array<f32, SUBGROUPS * SM * SN>; // a matrix of each subgroup
 
-// A bit for each tap under which pixel m is inside the picture; none where m sticks out of the matrix.
+// A bit for each tap under which pixel m is inside the image; none where m is past the end.
 fn taps_inside(m: u32) -> u32 {
   var taps = 0u;
   for (var tap = 0u; tap < 9; tap++) {
     taps |= u32(m / W % H + tap / 3 - 1 < H && m % W + tap % 3 - 1 < W) << tap;
   }
   return select(0, taps, m < arrayLength(&y) / OQ);
+}
+
+// Where a number of a tile is stored: its matrix, of which `across` are side by side, then its row and column in the matrix.
+fn place(row: u32, column: u32, rows: u32, columns: u32, across: u32) -> u32 {
+  return ((row / rows * across + column / columns) * rows + row % rows) * columns + column % columns;
 }
 
 @compute @workgroup_size(THREADS)
@@ -83,41 +89,35 @@ fn main(
 ) {
   let o0 = group.x * BNQ;
   let m0 = (group.z * groups.y + group.y) * BM;
-  let first = vec2u(subgroup / SUBGROUPS_N * TM, subgroup % SUBGROUPS_N * TN); // of its matrices
+  let first = vec2u(subgroup / SUBGROUPS_N * TM, subgroup % SUBGROUPS_N * TN); // row and column of the subgroup's first matrix
   var inside: array<u32, PIXELS>;
-  for (var p = 0u; p < PIXELS; p++) {
-    inside[p] = taps_inside(m0 + t / BKQ + p * STEP);
-  }
+  for (var p = 0u; p < PIXELS; p++) { inside[p] = taps_inside(m0 + t / BKQ + p * STEP); }
   var sums: array<Result, TM * TN>;
   for (var d0 = 0u; d0 < 9 * CQ; d0 += BKQ) {
     let dq = t % BKQ;
     let tap = (d0 + dq) / CQ;
-    // Above and left of the picture this wraps; added to a pixel that the tap leaves inside, it wraps back.
+    // Above and left of the image this wraps around; the sum with a pixel whose tap is inside wraps back.
     let moved = m0 + tap / 3 * W + tap % 3 - W - 1;
     for (var p = 0u; p < PIXELS; p++) {
       let pixel = t / BKQ + p * STEP;
       var quad = vec4f();
-      if ((inside[p] & (1u << tap)) != 0) {
-        quad = x[(moved + pixel) * CQ + (d0 + dq) % CQ];
-      }
+      if ((inside[p] & (1u << tap)) != 0) { quad = x[(moved + pixel) * CQ + (d0 + dq) % CQ]; }
       let rounded = vec4h(clamp(quad, vec4f(-65504), vec4f(65504)));
-      let at = (pixel / SM * (BK / SK) + 4 * dq / SK) * SM * SK + pixel % SM * SK + 4 * dq % SK;
+      let at = place(pixel, 4 * dq, SM, SK, BK / SK);
       for (var i = 0u; i < 4; i++) { tile_x[at + i] = rounded[i]; }
     }
     for (var e = t; e < BK * BNQ; e += THREADS) {
       let d = e / BNQ;
       let oq = e % BNQ;
       var quad = vec4h();
-      if (4 * d0 + d < 9 * C && o0 + oq < OQ) {
-        quad = k[(4 * d0 + d) * OQ + o0 + oq];
-      }
-      let at = (d / SK * (BN / SN) + 4 * oq / SN) * SK * SN + d % SK * SN + 4 * oq % SN;
+      if (4 * d0 + d < 9 * C && o0 + oq < OQ) { quad = k[(4 * d0 + d) * OQ + o0 + oq]; }
+      let at = place(d, 4 * oq, SK, SN, BN / SN);
       for (var i = 0u; i < 4; i++) { tile_k[at + i] = quad[i]; }
     }
     workgroupBarrier();
 
     for (var s = 0u; s < BK / SK && subgroup < SUBGROUPS; s++) {
-      var left: array<Left, TM>;
+      var left: array<Left, TM>; // loaded from where they begin: a matrix's number times its size
       for (var m = 0u; m < TM; m++) {
         left[m] = subgroupMatrixLoad<Left, row_major>(&tile_x, ((first.x + m) * (BK / SK) + s) * SM * SK, SK);
       }
@@ -131,12 +131,12 @@ fn main(
     workgroupBarrier();
   }
 
-  // Through workgroup memory, where each number has its place again.
+  // Through workgroup memory: only there is it known which number is which, and so which bias to add.
   for (var i = 0u; i < TM * TN; i++) {
     if (subgroup < SUBGROUPS) { subgroupMatrixStore<row_major>(&tile_y, subgroup * SM * SN, sums[i], SN); }
     workgroupBarrier();
     for (var e = t; e < SUBGROUPS * SM * SN / 4; e += THREADS) {
-      let owner = e / (SM * SN / 4);
+      let owner = e / (SM * SN / 4); // the subgroup whose matrix i holds quad e
       let m = m0 + (owner / SUBGROUPS_N * TM + i / TN) * SM + e / (SN / 4) % SM;
       let oq = o0 + (owner % SUBGROUPS_N * TN + i % TN) * (SN / 4) + e % (SN / 4);
       if (m < arrayLength(&y) / OQ && oq < OQ) {

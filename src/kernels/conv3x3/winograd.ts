@@ -18,7 +18,7 @@ import subgroupProduct from './06_subgroup.wgsl';
 import type { Conv3x3Arguments, Conv3x3Launch, Conv3x3Scratch, Conv3x3Sizes } from './conv3x3.js';
 import { defaultScratchBytes } from './defaults.js';
 
-/** A rung's passes in order, and the side of its tiles of y. */
+/** A rung's passes in order, and the side of its tiles of y in pixels (the kernels' `SIDE`, in points, is 2 more). */
 export const WINOGRAD_RUNGS = {
   '05_winograd_2x2': { side: 2, passes: [filter2x2, input2x2, product, output2x2] },
   '05_winograd_4x4': { side: 4, passes: [filter4x4, input4x4, product, output4x4] },
@@ -27,10 +27,10 @@ export const WINOGRAD_RUNGS = {
 
 export type WinogradRung = keyof typeof WINOGRAD_RUNGS;
 
-/** Chunks are whole numbers of what a workgroup of any product owns, so that none but the last has a rest. */
+/** A chunk is a multiple of the tiles that a workgroup of any product owns, so that only the last one is not. */
 const TILES_STEP = 32;
 
-/** Points at which tiles are multiplied: 36, or 16 with tiles of 2x2. */
+/** P: the points at which tiles are multiplied: 36, or 16 with tiles of 2x2. */
 export function pointsOf(rung: WinogradRung): number {
   return (WINOGRAD_RUNGS[rung].side + 2) ** 2;
 }
@@ -124,9 +124,9 @@ function launchChunk(
 ): Promise<Dispatch[]> {
   const { label, rung, x, k, b, y, relu, pool = false, tiling = {} } = args;
   const { side, passes } = WINOGRAD_RUNGS[rung];
-  const POINTS = pointsOf(rung);
-  const v = scratch.v.view(`${label} transformed input`, [POINTS, T, C]);
-  const m = scratch.m.view(`${label} products`, [POINTS, T, O]);
+  const P = pointsOf(rung);
+  const v = scratch.v.view(`${label} transformed input`, [P, T, C]);
+  const m = scratch.m.view(`${label} products`, [P, T, O]);
   const name = `conv3x3/05_winograd_${side}x${side}`;
 
   const input: Kernel = { name: `${name}_input`, wgsl: passes[1] };
@@ -146,7 +146,7 @@ function launchChunk(
     workgroupsFor(gpu, T * channels, tilingOf(kernel, 'THREADS'));
   return Promise.all([
     prepare(gpu, label, input, [x, part, v], spread(input, C)),
-    prepare(gpu, label, multiply, [v, k, part, m], [columns, rows, POINTS]),
+    prepare(gpu, label, multiply, [v, k, part, m], [columns, rows, P]),
     prepare(gpu, label, output, [m, b, part, y], spread(output, O)),
   ]);
 }

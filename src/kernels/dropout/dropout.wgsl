@@ -3,9 +3,9 @@
 // Computes   x[n,o] = x[n,o] * SCALE where random(seed, step, LAYER, n*O+o) >= DROPPED, else 0; DROPPED = rate * 2^32,
 //            SCALE = 1 / (1 - rate)
 // Shapes     x (N,O) f32, overwritten · control (5); O a multiple of 4, read as quads
-// Threads    a thread owns a quad of x; neighbours own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
-// Cost       global reads per output 1; 9 integer operations; memory bound. The mask is a function of numbers that the backward pass
-//            knows as well: it is computed twice and never stored
+// Threads    a thread owns a quad of x; neighbouring threads own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
+// Cost       global reads per output 1, writes 1; arithmetic intensity 0.125 FLOP/B, beside 9 integer operations: memory bound. The mask
+//            is a function of numbers that the backward pass knows as well: it is computed twice and never stored
 // Requires   nothing
 // Source     Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014, scaled in training;
 //            pcg4d, four words to four random words: Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020

@@ -5,7 +5,7 @@
 // Shapes     partial (slices of all tensors) f32 · clip (4): factor, norm, 0, 0
 // Threads    one workgroup of 64; thread t owns partial sums t, t+64, ...; dispatch (1)
 // Tile       the 64 threads' sums meet in workgroup memory, pairwise, in a fixed order, as in softmax
-// Cost       at most 1024 numbers a tensor; small, so bound by latency
+// Cost       at most 1024 numbers per tensor; small, so bound by latency
 // Requires   nothing
 // Source     torch.nn.utils.clip_grad_norm_; Pascanu, Mikolov and Bengio 2013 (arXiv:1211.5063), section 3.2
 
@@ -17,7 +17,7 @@ const_assert (THREADS & (THREADS - 1)) == 0;
 const INFINITY: u32 = 0x7f800000;
 
 @group(0) @binding(0) var<storage, read> partial: array<f32>;
-// As bits: a compiler that trusts in finite numbers may not touch others among them.
+// As bits: a compiler may assume that floats are finite, and handle the others wrongly.
 @group(0) @binding(1) var<storage, read_write> clip: array<u32, 4>;
 
 var<workgroup> sums: array<f32, THREADS>;

@@ -5,8 +5,8 @@
 // Threads    workgroup of 64 is a slice; of S slices together, thread t of slice s owns quads 64*s+t, 64*(S+s)+t, ...;
 //            dispatch (S), at most 1024
 // Tile       the 64 threads' sums meet in workgroup memory, pairwise, in a fixed order, as in softmax
-// Cost       every number is read once, neighbours side by side; arithmetic intensity 0.5 FLOP/B: memory bound. 119 million numbers
-//            make 454 quads a thread
+// Cost       every number is read once, neighbouring threads side by side; arithmetic intensity 0.5 FLOP/B: memory bound. 119 million
+//            numbers make 454 quads per thread
 // Requires   nothing
 // Source     a sum in a fixed order is the same every time; one by atomics is not
 

@@ -2,9 +2,10 @@
 //
 // Computes   y[n,o] = relu(b[o] + sum_d x[n,d] * k[d,o]) for the columns o of one piece of k
 // Shapes     x (N,D) f32 · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O) · b (O) · y (N,O)
-// As matmul  M = N   N = O   K = D
+// As matmul  rows M: the batch N   columns N: O   depth K: D
 // Threads    workgroup 64x1 owns 64 columns of one row of y; a thread owns 1; dispatch (ceil(COLUMNS/64), N)
-// Cost       global reads per output 2*D; per FMA 2; arithmetic intensity 0.25 FLOP/B
+// Cost       global reads per FMA 2, in all 2*D per output. Counted once per workgroup, 1/BM + 1/BN = 65/64: arithmetic intensity
+//            0.5 FLOP/B, where a cache holds what the workgroup shares; without caches, 2 numbers per FMA come to 0.25 FLOP/B
 // Requires   nothing
 // Changed    the first rung: the formula, as it stands
 // Source     Simonyan & Zisserman 2014 (arXiv:1409.1556), section 2.1

@@ -2,7 +2,7 @@
 //
 // Computes   y[n,o] = relu(b[o] + sum_d x[n,d] * k[d,o]) for the columns o of one piece of k
 // Shapes     x (N,D) f32 · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O) · b (O) · y (N,O)
-// As matmul  M = N   N = O   K = D
+// As matmul  rows M: the batch N   columns N: O   depth K: D
 // Threads    workgroup 16x16 owns 16 rows x 16 columns of y; a thread owns 1; dispatch (ceil(COLUMNS/16), ceil(N/16))
 // Tile       for each BK of the depth, the workgroup copies two tiles, then shares them:
 //
@@ -13,10 +13,10 @@
 //                 x x . . . .      y y y y . . . .      y: BM x BN, one thread each
 //                 x x . . . .      y y y y . . . .
 //
-// Cost       global reads per FMA 2/16; workgroup reads per FMA 2; arithmetic intensity 4 FLOP/B (01: 0.25); with
-//            fewer than 16 rows the tile stands partly empty, and k is what costs: see 03
+// Cost       global reads per FMA 1/BM + 1/BN = 1/8: arithmetic intensity 4 FLOP/B (01: 0.5); workgroup reads per FMA 2; workgroup
+//            memory BM*BK + BK*BN numbers = 2 KiB; barriers 2 per BK depths. With fewer than 16 rows, part of the tile is empty: see 03
 // Requires   nothing
-// Changed    against 01: a number is read from global memory once a workgroup, not once a thread
+// Changed    against 01: a number is read from global memory once per workgroup, not once per thread
 // Source     the tiled matrix multiplication of every GPU textbook
 
 override D: u32 = 4;

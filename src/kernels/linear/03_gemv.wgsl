@@ -3,7 +3,7 @@
 // Computes   partial[s,n,o] = sum_{d in slice s} x[n,d] * k[d,o] for the columns o of one piece of k
 // Shapes     x (N,D) f32 · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O) · partial (SLICES,N,O);
 //            D, O, FIRST and COLUMNS multiples of 4, read as quads; N = BATCH rows, few
-// As matmul  M = N, at most 8   N = O   K = D
+// As matmul  rows M: the batch N, at most 8   columns N: O   depth K: D
 // Threads    workgroup of 64 owns 256 columns of one slice of the depth, for all rows; a thread owns a quad of columns;
 //            dispatch (ceil(COLUMNS/256), SLICES)
 // Tile       k is cut into slices of DEPTH rows, so that there is work for the whole GPU even when O is small:
@@ -11,8 +11,9 @@
 //                 k:  | t0 | t1 | t2 | ...      slice 0:  workgroup (0,0), (1,0), ...  ->  partial[0]
 //                     | t0 | t1 | t2 | ...      slice 1:  workgroup (0,1), (1,1), ...  ->  partial[1]
 //
-// Cost       every number of k is read once, 16 bytes a thread, neighbours side by side; arithmetic intensity 0.5*N
-//            FLOP/B: bound by memory, as a matrix times a vector must be (02 with N = 1: 15 of 16 tile rows empty)
+// Cost       global reads per FMA 1/N + 1/4: every number of k once, neighbouring threads side by side; x from caches. Counted once per
+//            workgroup, 1/N + 1/256: arithmetic intensity about 0.5*N FLOP/B, so bound by memory, as a matrix times a vector must be
+//            (02 with N = 1: 15 of 16 rows of a tile are empty)
 // Requires   nothing
 // Changed    against 02: no tile, since nothing of k is shared; lanes over columns; the depth over workgroups
 // Source     the split-K matrix-vector product; the sums meet in 03_gemv_sum in a fixed order, so no atomics
@@ -44,6 +45,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
     return;
   }
 
+  // An array, because BATCH is set by the loader; compilers that unroll the loops keep it in registers.
   var sums: array<vec4f, BATCH>;
   let end = min((slice + 1) * DEPTH, D);
   for (var d = slice * DEPTH; d < end; d += 4) {

@@ -2,8 +2,8 @@
 //
 // Computes   y[n,o] = relu(b[o] + partial[0,n,o] + partial[1,n,o] + ... ), in this order
 // Shapes     partial (SLICES,N,O) f32 · b (O) · y (N,O); O a multiple of 4, read as quads
-// Threads    a thread owns a quad of y; neighbours own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
-// Cost       global reads per output SLICES + 1; arithmetic intensity 0.25 FLOP/B; small beside the first pass
+// Threads    a thread owns a quad of y; neighbouring threads own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
+// Cost       global reads per output SLICES + 1, writes 1; arithmetic intensity at most 0.25 FLOP/B; small beside the first pass
 // Requires   nothing
 // Changed    see 03_gemv
 // Source     a sum in a fixed order is the same every time; one by atomics is not

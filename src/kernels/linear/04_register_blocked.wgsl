@@ -1,12 +1,12 @@
 // linear / 04 register blocked: a fully connected layer for a batch, second of three passes: partial sums
 //
 // Computes   partial[s,n,o] = sum_{d in slice s} xt[d,n] * k[d,o] for the columns o of one piece of k
-// Shapes     xt (D,ROWS) f32, x turned by 04_transpose, ROWS at least N · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1
+// Shapes     xt (D,ROWS) f32, x transposed by 04_transpose, ROWS at least N · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1
 //            of (D,O) · partial (SLICES,N,O); ROWS, O, FIRST and COLUMNS multiples of 4, read as quads
-// As matmul  M = N   N = O   K = D
+// As matmul  rows M: the batch N   columns N: O   depth K: D
 // Threads    workgroup 16x4 owns 32 rows x 128 columns of one slice of the depth; a thread owns 8x8;
 //            dispatch (ceil(COLUMNS/128), SLICES, ceil(N/32))
-// Tile       a thread owns 2 quads of rows x 2 quads of columns, half a tile apart, so that neighbours read neighbours:
+// Tile       a thread owns 2 quads of rows x 2 quads of columns, half a tile apart: neighbouring threads read neighbouring quads:
 //
 //                           depth d of k:  [k0] . . . [k1] . . .
 //                 depth d of xt
@@ -16,10 +16,10 @@
 //                 [x1.w]                   [70] . . . [71] . . .
 //
 //            every depth adds one number of x times a quad of k to each quad: an outer product
-// Cost       16-byte reads per FMA 4/64 (03: 5/16 with one row, 12/128 with eight); k is read from memory once for 32 rows:
-//            arithmetic intensity 16 FLOP/B
+// Cost       global reads per FMA 1/TM + 1/TN = 1/4 (03: 1/N + 1/4), many of them from caches. Counted once per workgroup, 1/BM + 1/BN
+//            = 5/128: arithmetic intensity 12.8 FLOP/B
 // Requires   nothing
-// Changed    against 03: 8 rows and 8 columns a thread at any batch; rows over workgroups as well
+// Changed    against 03: 8 rows and 8 columns per thread at any batch; rows are spread over workgroups as well
 // Source     "2D block tiling" of S. Boehm, How to optimize a CUDA matmul kernel (2022); the depth split as in 03
 
 override O: u32 = 4;
@@ -68,11 +68,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) threa
   if (row_0 >= ROW_QUADS || column_0 >= COLUMN_QUADS) {
     return;
   }
-  // What sticks out reads the last quad instead, and is not written.
+  // Quads past the end are clamped to the last one; their sums are not written.
   let x_read_1 = min(row_1, ROW_QUADS - 1);
   let k_read_1 = min(column_1, COLUMN_QUADS - 1);
 
-  // Named one by one: an array of them would live in memory on drivers that do not unroll loops (SwiftShader).
+  // Named one by one: drivers that do not unroll loops (SwiftShader) would keep an array of them in memory.
   var sum_00 = vec4f();
   var sum_01 = vec4f();
   var sum_10 = vec4f();

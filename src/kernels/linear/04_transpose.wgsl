@@ -1,9 +1,10 @@
-// linear / 04 transpose: a fully connected layer for a batch, first of three passes: x turned over
+// linear / 04 transpose: a fully connected layer for a batch, first of three passes: x transposed
 //
 // Computes   xt[d,n] = x[n,d], and 0 for rows n that only fill up the last quad
 // Shapes     x (N,D) f32 · xt (D,ROWS), ROWS the least multiple of 4 that is at least N; both read and written as quads
-// Threads    a thread owns 4x4 numbers; neighbours own neighbouring depths; dispatch (ceil(D/4/64) as a rectangle, ROWS/4)
-// Cost       every number is read and written once; small beside the second pass, which reads each for every 128 columns
+// Threads    a thread owns 4x4 numbers; neighbouring threads own neighbouring depths; dispatch (ceil(D/4/64) as a rectangle, ROWS/4)
+// Cost       every number is read and written once; arithmetic intensity 0 FLOP/B; small beside the second pass, which reads each
+//            number once per 128 columns
 // Requires   nothing
 // Changed    03 needs none: with a few rows, four depths of a row make a quad as good as four rows of a depth
 // Source     the packing of GotoBLAS: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008
@@ -30,8 +31,8 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
     return;
   }
   let n = 4 * row;
-  let turned = transpose(mat4x4f(quad(n, dq), quad(n + 1, dq), quad(n + 2, dq), quad(n + 3, dq)));
+  let columns = transpose(mat4x4f(quad(n, dq), quad(n + 1, dq), quad(n + 2, dq), quad(n + 3, dq)));
   for (var i = 0u; i < 4; i++) {
-    xt[(4 * dq + i) * ROW_QUADS + row] = turned[i];
+    xt[(4 * dq + i) * ROW_QUADS + row] = columns[i];
   }
 }

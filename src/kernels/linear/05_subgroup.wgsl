@@ -3,7 +3,7 @@
 // Computes   partial[s,n,o] = sum_{d in slice s} x[n,d] * k[d,o] for the columns o of one piece of k
 // Shapes     x (N,D) f32 · k (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O) · partial (SLICES,N,O);
 //            D, O, FIRST and COLUMNS multiples of 4, read as quads
-// As matmul  M = N   N = O   K = D
+// As matmul  rows M: the batch N   columns N: O   depth K: D
 // Threads    workgroup 32 owns 8 rows x 128 columns of one slice of the depth; a thread owns 8x4;
 //            dispatch (ceil(N/8), ceil(COLUMNS/128), SLICES): workgroups that follow each other read the same of k
 // Tile       a thread owns all 8 rows of one quad of columns. Lane r of a subgroup reads row r for all lanes:
@@ -16,12 +16,12 @@
 //                    :     :           :   :   :   :
 //                 lane 7: [x]         [y] [y] [y] [y]
 //
-//            Subgroups of more than 8 threads read the same rows again, lane 8 that of lane 0: one memory access all the same
-// Cost       16-byte reads per FMA 5/128 (04: 8/128), and 32/128 broadcasts from register to register; k is read from memory
-//            once for 8 rows, but for what caches keep for the next 8: arithmetic intensity 4 FLOP/B (04: 16)
+//            In subgroups of more than 8 threads, lane 8 reads the same row as lane 0: the hardware merges the two reads
+// Cost       global reads per FMA 1/(8*TN) + 1/TM = 5/32 (04: 8/32), and 1/TN = 8/32 broadcasts from register to register. Counted once
+//            per workgroup, 1/BM + 1/BN = 17/128: arithmetic intensity 3.8 FLOP/B (04: 12.8), unless a cache keeps k for the next 8 rows
 // Requires   subgroups of 8 threads or more
-// Changed    against 04: x is read as it lies, and needs no turning over; 8 rows a workgroup, so that few rows fill it
-// Source     conv3x3/06_subgroup, where Winograd's products are computed so
+// Changed    against 04: x is read in its own order and need not be transposed; 8 rows per workgroup, so that few rows fill it
+// Source     conv3x3/06_subgroup, which computes Winograd's products in the same way
 
 enable subgroups;
 
@@ -54,7 +54,7 @@ fn widen(q: WeightQuad) -> vec4f { return vec4f(q); }
 @group(0) @binding(1) var<storage, read> k: array<WeightQuad>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4f>;
 
-// Depths 4*dq to 4*dq+3 of four columns.
+// Depths 4*dq to 4*dq+3, a matrix column each, of four columns of k.
 fn kernel_block(dq: u32, column: u32) -> mat4x4f {
   let at = 4 * dq * COLUMN_QUADS + column;
   return mat4x4f(
@@ -80,8 +80,8 @@ fn main(
   let n = group.x * BM;
   let column = group.y * THREADS + thread.x;
   let slice = group.z;
-  // No thread returns early: the others need what it reads. What sticks out reads the last row or quad instead, and is not
-  // written.
+  // No thread returns early: the others need what it reads. Rows and quads past the end are clamped to the last one; their sums
+  // are not written.
   let row = min(n + lane % BM, N - 1) * DQ;
   let k_read = min(column, COLUMN_QUADS - 1);
 

@@ -2,7 +2,7 @@
 //
 // Computes   db[o] = sum_n dy[n,o], in the order of the rows
 // Shapes     dy (N,O) f32 · db (O); O a multiple of 4, read as quads
-// Threads    a thread owns a quad of db; neighbours own neighbouring quads; dispatch ceil(O/4/64), as a rectangle
+// Threads    a thread owns a quad of db; neighbouring threads own neighbouring quads; dispatch ceil(O/4/64), as a rectangle
 // Cost       every number of dy is read once; arithmetic intensity 0.25 FLOP/B: memory bound, and small beside the kernel's
 // Requires   nothing
 // Source     the kernel's gradient, for an input that is always 1

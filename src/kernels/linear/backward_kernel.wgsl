@@ -3,10 +3,10 @@
 // Computes   dk[d,o] = sum_n x[n,d] * dy[n,o] for the columns o of one piece of dk
 // Shapes     x (N,D) f32 · dy (N,O) · dk (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O);
 //            D, O, FIRST and COLUMNS multiples of 4, read as quads
-// As matmul  M = D   N = O   K = N
+// As matmul  rows M: D   columns N: O   depth K: the batch N
 // Threads    workgroup 8x8 owns 64 depths x 64 columns of dk; a thread owns 8x8; dispatch (ceil(COLUMNS/64), ceil(D/64)
 //            over y and z)
-// Tile       a thread owns 2 quads of depths x 2 quads of columns, half a tile apart, so that neighbours write neighbours:
+// Tile       a thread owns 2 quads of depths x 2 quads of columns, half a tile apart: neighbouring threads write neighbouring quads:
 //
 //                           row n of dy:  [dy0] . . . [dy1] . . .
 //                 row n of x
@@ -16,10 +16,11 @@
 //                 [x1.w]                  [70] . . .  [71] . . .
 //
 //            every row of the batch adds one number of x times a quad of dy to each quad: an outer product
-// Cost       16-byte reads per FMA 4/64 (with a thread's 4x8 it is 3/32), which caches serve; arithmetic intensity N/2 FLOP/B:
-//            for small batches it is bound by writing dk
+// Cost       global reads per FMA 1/TM + 1/TN = 1/4, many of them from caches. Counted once per workgroup, 1/BM + 1/BN = 1/32:
+//            arithmetic intensity 16 FLOP/B; with the 1/N that is written, 8 at 32 rows and never above N/2: small
+//            batches are bound by writing dk
 // Requires   nothing
-// Source     the loop of 04_register_blocked, rows of the batch in place of depths: x lies as 04_transpose would turn it
+// Source     the loop of 04_register_blocked, rows of the batch in place of depths: x already has the order that 04_transpose makes
 
 override D: u32 = 4;
 override O: u32 = 4;
@@ -64,12 +65,12 @@ fn main(
   if (dq_0 >= DQ || column_0 >= COLUMN_QUADS) {
     return;
   }
-  // What sticks out reads the last quad instead, and is not written.
+  // Quads past the end are clamped to the last one; their sums are not written.
   let x_read_1 = min(dq_1, DQ - 1);
   let dy_read_0 = FIRST / 4 + column_0;
   let dy_read_1 = FIRST / 4 + min(column_1, COLUMN_QUADS - 1);
 
-  // Named one by one: an array of them would live in memory on drivers that do not unroll loops (SwiftShader).
+  // Named one by one: drivers that do not unroll loops (SwiftShader) would keep an array of them in memory.
   var sum_00 = vec4f();
   var sum_01 = vec4f();
   var sum_10 = vec4f();

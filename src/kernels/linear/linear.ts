@@ -199,7 +199,7 @@ async function launchBlocked(
 ): Promise<Promise<Dispatch>[]> {
   const { label, x } = args;
   const [N, D] = sizes;
-  const xt = await scratch(`${label} input, turned`, [D, padToQuad(N)]);
+  const xt = await scratch(`${label} input, transposed`, [D, padToQuad(N)]);
   const turn: Kernel = { name: 'linear/04_transpose', wgsl: transpose, constants: { D, N } };
   const [depths, more] = workgroupsFor(gpu, D / 4, tilingOf(turn, 'THREADS'));
   const kernel = { name: 'linear/04_register_blocked', wgsl: registerBlocked };

@@ -2,7 +2,7 @@
 //
 // Computes   y[n,h,w,c] = max_{i,j in 0,1} x[n,2h+i,2w+j,c]; an odd last row or column is left out
 // Shapes     x (N,H,W,C) f32 · y (N,floor(H/2),floor(W/2),C); C a multiple of 4, read as quads of channels
-// Threads    a thread owns one quad of y; neighbours own neighbouring quads; dispatch ceil(quads/64), as a rectangle
+// Threads    a thread owns one quad of y; neighbouring threads own neighbouring quads; dispatch ceil(quads/64), as a rectangle
 // Cost       global reads per output 4, every number of x read once; arithmetic intensity 0.15 FLOP/B: memory bound
 // Requires   nothing
 // Source     Simonyan & Zisserman 2014 (arXiv:1409.1556), section 2.1

@@ -2,10 +2,10 @@
 //
 // Computes   k[s,c,FIRST+r] = f32(source[r,c,s]), zero where c is padding
 // Shapes     source (ROWS,SOURCE_C,SPACE) of f32, f16 or bf16, as bytes in words · k (SPACE,C,COLUMNS) f32
-// Threads    a thread owns one number of k; neighbours own neighbouring columns; dispatch ceil(SPACE*C*ROWS/64), as a
+// Threads    a thread owns one number of k; neighbouring threads own neighbouring columns; dispatch ceil(SPACE*C*ROWS/64), as a
 //            rectangle
-// Cost       once, at load: 1 read and 1 write a number
-// Requires   nothing: halves are unpacked by unpack2x16float, which is core WGSL
+// Cost       once, at load: 1 read and 1 write per number
+// Requires   nothing: f16 values are unpacked by unpack2x16float, which is core WGSL
 // Source     PyTorch stores output channels first and space last; our kernels read space first and output channels last.
 //
 //              a convolution       (O, C, 3, 3)     ->   (3, 3, C, O)     SPACE = 9

@@ -2,10 +2,10 @@
 //
 // Computes   k[s,c,FIRST+r] = f16(source[r,c,s]), zero where c is padding; rounded to nearest, ties to even
 // Shapes     source (ROWS,SOURCE_C,SPACE) of f32, f16 or bf16, as bytes in words · k (SPACE,C,COLUMNS) f16, two
-//            columns a word; FIRST and COLUMNS even
-// Threads    a thread owns one word of k, which nobody else may write: two columns, the second of them zero where ROWS
-//            ends before it; neighbours own neighbouring words; dispatch ceil(SPACE*C*ceil(ROWS/2)/64), as a rectangle
-// Cost       once, at load: 2 reads and 1 write a word
+//            columns per word; FIRST and COLUMNS even
+// Threads    a thread owns one word of k, which no other thread may write: two columns, the second of them zero where ROWS
+//            ends before it; neighbouring threads own neighbouring words; dispatch ceil(SPACE*C*ceil(ROWS/2)/64), as a rectangle
+// Cost       once, at load: 2 reads and 1 write per word
 // Requires   nothing: f16 is made of bits, because pack2x16float may round in any direction and flush subnormals
 // Source     the order: see pack. Rounding: IEEE 754-2019, section 4.3.1, as in ../../weights/floats.ts
 //

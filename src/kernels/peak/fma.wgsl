@@ -3,7 +3,7 @@
 // Computes   r = r * a + b, REPEATS times, for 8 quads r of each thread; y[i] = their sum
 // Shapes     ab (2) quads f32: a, b · y (threads) quads
 // Threads    a thread owns a quad of y; dispatch as many as are wanted, as a rectangle
-// Cost       64 floating point operations a thread and repetition, no memory: 8 chains, because one alone would wait for itself
+// Cost       64 floating point operations per thread and repetition, no memory. 8 chains, because each step of one waits for the last
 // Requires   nothing
 // Source     the upper line of a roofline: Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance Model
 //            for Multicore Architectures", 2009

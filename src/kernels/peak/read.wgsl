@@ -2,7 +2,7 @@
 //
 // Computes   y[i] = x[i] + x[i + T] + x[i + 2T] + ..., T being the number of threads
 // Shapes     x (any number) quads f32 · y (T) quads
-// Threads    a thread owns a quad of y; neighbours read neighbouring quads; dispatch T/64, as a rectangle
+// Threads    a thread owns a quad of y; neighbouring threads read neighbouring quads; dispatch T/64, as a rectangle
 // Cost       4 floating point operations for 16 bytes: memory bound everywhere
 // Requires   nothing
 // Source     the slope of a roofline: Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance Model for

@@ -2,12 +2,12 @@
 //
 // Computes   dy[n,o] = dy[n,o] where y[n,o] > 0, else 0
 // Shapes     y (N,O) f32, what the forward pass gave · dy (N,O), overwritten; O a multiple of 4, read as quads
-// Threads    a thread owns a quad of dy; neighbours own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
-// Cost       global reads per output 2; arithmetic intensity 0.1 FLOP/B: memory bound
+// Threads    a thread owns a quad of dy; neighbouring threads own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
+// Cost       global reads per output 2, writes 1; arithmetic intensity 0.08 FLOP/B: memory bound
 // Requires   nothing
 // Source     Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010. ReLU's own input is not
-//            needed: its output is above zero in the same places. So is dropout's after it, where it matters: what
-//            dropout made zero has a gradient of zero already
+//            needed: its output is above zero in the same places. The output after dropout may be used as well:
+//            where dropout wrote 0, the gradient is already 0
 
 const THREADS: u32 = 64;
 

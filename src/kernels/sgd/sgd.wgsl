@@ -3,7 +3,7 @@
 // Computes   g = factor * dw + WEIGHT_DECAY * w; momentum = MOMENTUM * momentum + g;
 //            w = w - lr * momentum, or w - lr * (g + MOMENTUM * momentum) with NESTEROV; factor = clip[0] with CLIP, else 1
 // Shapes     dw (...) f32, any shape, read as quads · control (5) · clip (4) · w (...), overwritten · momentum (...), overwritten
-// Threads    a thread owns a quad; neighbours own neighbouring quads; dispatch ceil(quads/64), as a rectangle
+// Threads    a thread owns a quad; neighbouring threads own neighbouring quads; dispatch ceil(quads/64), as a rectangle
 // Cost       global reads per weight 3, writes 2; arithmetic intensity 0.4 FLOP/B: memory bound
 // Requires   nothing
 // Source     torch.optim.SGD, dampening 0; Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013

@@ -2,9 +2,8 @@
 //
 // Computes   x[n,d] = (x[n,d] - mean[d]) * scale[d]
 // Shapes     x (N,D) f32, overwritten · mean (D) · scale (D); D a multiple of 4, read as quads
-// Threads    a thread owns a quad of x; neighbours own neighbouring quads; dispatch ceil(N*D/4/64), as a rectangle
-// Cost       global reads per output 3, of which mean and scale are the same for all rows; arithmetic intensity 0.25
-//            FLOP/B: memory bound
+// Threads    a thread owns a quad of x; neighbouring threads own neighbouring quads; dispatch ceil(N*D/4/64), as a rectangle
+// Cost       global reads per output 3 (x, mean and scale), writes 1; arithmetic intensity 0.125 FLOP/B: memory bound
 // Requires   nothing
 // Source     LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, section 4.3: inputs of mean 0 and like variance
 
