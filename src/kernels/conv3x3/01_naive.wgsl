@@ -2,7 +2,7 @@
 //
 // Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O)
-// As matmul  M = N*H*W   N = O   K = 9*C
+// As matmul  rows M: N*H*W   columns N: O   depth K: 9*C
 // Threads    workgroup 16x16 owns 16 pixels x 16 channels of y; a thread owns 1; dispatch (ceil(O/16), M/16 over y and z)
 // Tile       none: every thread reads all it needs from global memory, and its neighbours read the same numbers again
 //

@@ -2,7 +2,7 @@
 //
 // Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
-// As matmul  M = N*H*W   N = O   K = 9*C
+// As matmul  rows M: N*H*W   columns N: O   depth K: 9*C
 // Threads    workgroup 8x16 owns 64 pixels x 64 channels of y; a thread owns 4x8; dispatch (ceil(O/64), M/64 over y and z)
 // Tile       a thread owns 4 pixels x 2 quads of channels, spread out so that neighbouring threads read neighbouring quads:
 //

@@ -2,7 +2,7 @@
 //
 // Computes   m[p,t,o] = sum_c v[p,t,c] * u[p,c,o]: at each point p, a matrix product of its own
 // Shapes     v (P,T,C) f32 · u (P,C,O) · chunk (FIRST,H,W,C,O) u32 · m (P,T,O); C and O multiples of 4, read as quads
-// As matmul  M = T   N = O   K = C, P times: 36 with tiles of 4x4, 16 with 2x2
+// As matmul  rows M: T   columns N: O   depth K: C; P times: 36 with tiles of 4x4, 16 with 2x2
 // Threads    workgroup 8x8 owns 32 tiles x 64 channels at one point; a thread owns 4x8; dispatch (ceil(O/64), ceil(T/32), P)
 // Tile       a thread owns 4 tiles x 2 quads of channels, the quads BN / 2 apart: neighbouring threads read neighbouring quads:
 //

@@ -2,7 +2,7 @@
 //
 // Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} f16(x[n,h+i-1,w+j-1,c]) * k[i,j,c,o]), summed in f32
 // Shapes     x (N,H,W,C) f32 · k (3,3,C,O) f16 · b (O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
-// As matmul  M = N*H*W   N = O   K = 9*C
+// As matmul  rows M: N*H*W   columns N: O   depth K: 9*C
 // Threads    workgroup 128 owns 128 pixels x 64 channels of y, a subgroup of 32 64x32; dispatch (ceil(O/64), M/128 over y and z)
 // Tile       [ ] is a matrix of 16x16, stored contiguously in workgroup memory. A subgroup owns 4x2 of y:
 //
@@ -92,7 +92,7 @@ fn main(
   let first = vec2u(subgroup / SUBGROUPS_N * TM, subgroup % SUBGROUPS_N * TN); // row and column of the subgroup's first matrix
   var inside: array<u32, PIXELS>;
   for (var p = 0u; p < PIXELS; p++) { inside[p] = taps_inside(m0 + t / BKQ + p * STEP); }
-  var sums: array<Result, TM * TN>;
+  var sums: array<Result, TM * TN>; // stays in registers: every loop over it has constant bounds
   for (var d0 = 0u; d0 < 9 * CQ; d0 += BKQ) {
     let dq = t % BKQ;
     let tap = (d0 + dq) / CQ;

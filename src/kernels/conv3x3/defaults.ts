@@ -15,7 +15,7 @@ const NARROW = 16;
 
 /**
  * How many FMAs one number of v or m costs each time it is written or read. On cards: Mesa's compiler for AMD makes 628
- * instructions of the 4x4 input transform, of which 168 are its arithmetic, so that each of its 72 numbers takes about 6 (the
+ * instructions of the 4x4 input transform, of which 180 are its arithmetic, so that each of its 72 numbers takes about 6 (the
  * address, the check of bounds, the access itself). On CPUs: what the times of block1_conv1 on lavapipe come to.
  */
 const FMAS_PER_NUMBER = { software: 2, hardware: 6 };
