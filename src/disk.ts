@@ -1,6 +1,7 @@
-// What the disk refuses, in words; and how a new name is made to last.
+// What the disk refuses, in words; what may be read without waiting; and how a new name is made to last.
 
-import { mkdir, open, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { constants, type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OutputError } from './errors.js';
 
@@ -26,6 +27,43 @@ export async function refusing<T>(path: string, action: () => Promise<T>): Promi
     const { code = '', message } = error as NodeJS.ErrnoException;
     throw new OutputError(`cannot write ${path}: ${REFUSALS[code] ?? message}`, { cause: error });
   }
+}
+
+/** What a path leads to that is no regular file. */
+export class NotAFile extends Error {
+  /** @param kind  with its article: `a folder` */
+  constructor(readonly kind: string) {
+    super(`it is ${kind}, not a file`);
+  }
+}
+
+/**
+ * Opens a regular file for reading. Nothing else, for a FIFO waits for its other end, perhaps for ever, and a device may
+ * never end.
+ *
+ * @throws NotAFile; the system's error
+ */
+export async function openRegular(path: string | URL): Promise<FileHandle> {
+  const refuse = (found: Stats) => {
+    if (!found.isFile()) throw new NotAFile(kindOf(found));
+  };
+  // Before it is opened, which some devices take for a command.
+  refuse(await stat(path));
+  // Should it have become a FIFO since, opening it does not wait. Windows has no such flag, and no FIFOs among files.
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    refuse(await file.stat());
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function kindOf(found: Stats): string {
+  if (found.isDirectory()) return 'a folder';
+  if (found.isFIFO()) return 'a FIFO';
+  return found.isSocket() ? 'a socket' : 'a device';
 }
 
 /**

@@ -1,8 +1,10 @@
 // Picture files in, upright 8-bit sRGB pixels out, through sharp (libvips).
-import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
+import sharp, { type Metadata } from 'sharp';
 import { PictureError } from '../errors.js';
+import { isUint8Array, isUrl, ownBytes } from '../realm.js';
+import { DECODING_MEMORY, decodingBytesPerPixel, MemoryGate } from './memory.js';
 import { checkPicture, MAX_PIXELS, type Picture, type PictureInput, sizeText } from './picture.js';
+import { checkPath, withPictureFile } from './picture_file.js';
 import { decodableFormat, describeBytes } from './sniff.js';
 
 /**
@@ -15,20 +17,24 @@ export const PICTURE_EXTENSIONS: ReadonlySet<string> = new Set(
 
 const FORMATS = 'JPEG, PNG, WebP, GIF, TIFF and AVIF';
 
+/** What sharp calls them. */
+const SHARP_FORMATS: Readonly<Record<string, string>> = {
+  JPEG: 'jpeg',
+  PNG: 'png',
+  WebP: 'webp',
+  GIF: 'gif',
+  TIFF: 'tiff',
+  AVIF: 'heif',
+};
+
 /**
  * 'error' refuses truncated files. The stricter default, 'warning', would also refuse photos of some Samsung
  * phones that every viewer shows ("Invalid SOS parameters", lovell/sharp#1578).
  */
 const FAIL_ON = 'error';
 
-/** What went wrong, for the errors of the file system that users meet. */
-const READ_FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist',
-  ENOTDIR: 'does not exist',
-  EISDIR: 'is a folder, not a picture file',
-  EACCES: 'may not be read: permission denied',
-  EPERM: 'may not be read: permission denied',
-};
+/** Pictures that are decoded at a time, by whomever, share this memory. */
+const gate = new MemoryGate(DECODING_MEMORY);
 
 /**
  * Decodes one picture: the EXIF orientation is applied, transparency is laid on white, an embedded colour
@@ -39,24 +45,40 @@ const READ_FAULTS: Readonly<Record<string, string>> = {
  */
 export async function decode(input: PictureInput, name = nameOf(input)): Promise<Picture> {
   if (isPicture(input)) return checkPicture(input, name);
-  const bytes = input instanceof Uint8Array ? input : await read(input, name);
+  if (isUint8Array(input)) return await decodeBytes(ownBytes(input), name);
+  return await withPictureFile(checkPath(input, name), name, (bytes) => decodeBytes(bytes, name));
+}
+
+async function decodeBytes(bytes: Uint8Array, name: string): Promise<Picture> {
   if (bytes.length === 0) throw new PictureError(`${name} is empty (0 bytes)`);
-  try {
-    await checkHeader(bytes, name);
-    const { data, info } = await sharp(bytes, {
-      failOn: FAIL_ON,
-      limitInputPixels: MAX_PIXELS,
-      autoOrient: true,
-    })
-      .flatten({ background: '#ffffff' })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return checkPicture({ width: info.width, height: info.height, data: pixels }, name);
-  } catch (error) {
-    throw error instanceof PictureError ? error : undecodable(bytes, name, error);
+  const format = decodableFormat(bytes);
+  if (!format) {
+    throw new PictureError(
+      `${name} is not a picture that can be decoded (${FORMATS}): it is ${describeBytes(bytes)}`,
+    );
   }
+  try {
+    const header = await sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata();
+    return await gate.during(memoryFor(header, format, name), () => pixelsOf(bytes, name));
+  } catch (error) {
+    if (error instanceof PictureError) throw error;
+    const message = `${name} is damaged or incomplete: this ${format} cannot be decoded (${reason(error)})`;
+    throw new PictureError(message, { cause: error });
+  }
+}
+
+async function pixelsOf(bytes: Uint8Array, name: string): Promise<Picture> {
+  const { data, info } = await sharp(bytes, {
+    failOn: FAIL_ON,
+    limitInputPixels: MAX_PIXELS,
+    autoOrient: true,
+  })
+    .flatten({ background: '#ffffff' })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return checkPicture({ width: info.width, height: info.height, data: pixels }, name);
 }
 
 function isPicture(input: PictureInput): input is Picture {
@@ -66,30 +88,22 @@ function isPicture(input: PictureInput): input is Picture {
 /** What messages call a picture that nobody named. */
 export function nameOf(input: PictureInput): string {
   if (typeof input === 'string') return input || 'the picture with an empty path';
-  return input instanceof URL ? input.href : 'the picture';
+  return isUrl(input) ? input.href : 'the picture';
 }
 
-async function read(input: string | URL, name: string): Promise<Uint8Array> {
-  if (typeof input !== 'string' && !(input instanceof URL)) {
-    throw new PictureError(`${name} must be a path, a file URL, a Uint8Array or {width, height, data}`);
+/**
+ * The bytes of memory that decoding needs.
+ *
+ * @throws PictureError for what sharp would decode to a wrong picture or with more memory than is reasonable
+ */
+function memoryFor(header: Metadata, format: string, name: string): number {
+  if (header.format !== SHARP_FORMATS[format]) {
+    throw new PictureError(
+      `${name} begins as a ${format}, but libvips takes it for ${header.format}; save it anew`,
+    );
   }
-  const protocol = input instanceof URL ? input.protocol : (/^[a-z]+:(?=\/\/)/i.exec(input)?.[0] ?? 'file:');
-  if (protocol !== 'file:') {
-    throw new PictureError(`${name} is a web address; download the picture and give its path`);
-  }
-  try {
-    return await readFile(input);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const fault = (code && READ_FAULTS[code]) || `cannot be read (${code})`;
-    throw new PictureError(`${name} ${fault}`, { cause: error });
-  }
-}
-
-/** Refuses what sharp would decode to a wrong picture or to more memory than is reasonable. */
-async function checkHeader(bytes: Uint8Array, name: string): Promise<void> {
-  const header = await sharp(bytes, { failOn: FAIL_ON, limitInputPixels: false }).metadata();
-  if (header.width * header.height > MAX_PIXELS) {
+  const pixels = header.width * header.height;
+  if (pixels > MAX_PIXELS) {
     throw new PictureError(
       `${name} is too large: it has ${sizeText(header)}, the limit is ${MAX_PIXELS} pixels; scale it down`,
     );
@@ -99,14 +113,15 @@ async function checkHeader(bytes: Uint8Array, name: string): Promise<void> {
       `${name} holds numbers of type ${header.depth} whose range is unknown; convert it to 8 or 16 bits`,
     );
   }
-}
-
-function undecodable(bytes: Uint8Array, name: string, error: unknown): PictureError {
-  const format = decodableFormat(bytes);
-  const message = format
-    ? `${name} is damaged or incomplete: this ${format} cannot be decoded (${reason(error)})`
-    : `${name} is not a picture that can be decoded (${FORMATS}): it is ${describeBytes(bytes)}`;
-  return new PictureError(message, { cause: error });
+  const perPixel = decodingBytesPerPixel(header);
+  if (perPixel * pixels > DECODING_MEMORY) {
+    const most = Math.floor(DECODING_MEMORY / perPixel / 1e6);
+    throw new PictureError(
+      `${name} is too large: it has ${sizeText(header)}, the limit for this kind of ${format} is ${most} million pixels, ` +
+        `because of the memory that decoding needs; scale it down`,
+    );
+  }
+  return Math.ceil(perPixel * pixels);
 }
 
 /** The first line of libvips' report that says something; it repeats itself once for every attempt. */

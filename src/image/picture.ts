@@ -1,5 +1,6 @@
 // A decoded picture, and everything that can become one.
 import { PictureError } from '../errors.js';
+import { isUint8Array, ownBytes } from '../realm.js';
 
 /** 8-bit sRGB pixels: row-major H x W x 3 (red, green, blue), no padding. */
 export interface Picture {
@@ -30,7 +31,7 @@ export function checkPicture(picture: Picture, name = 'the picture'): Picture {
       throw new PictureError(`${name}: its ${side} is ${value}; it must be a whole number of at least 1`);
     }
   }
-  if (!(data instanceof Uint8Array)) {
+  if (!isUint8Array(data)) {
     throw new PictureError(`${name}: its data must be a Uint8Array of red, green and blue bytes`);
   }
   const expected = width * height * 3;
@@ -40,5 +41,6 @@ export function checkPicture(picture: Picture, name = 'the picture'): Picture {
       `${name}: ${sizeText(picture)} need ${expected} bytes of RGB, its data has ${data.length}${rgba}`,
     );
   }
-  return picture;
+  const own = ownBytes(data);
+  return own === data ? picture : { width, height, data: own };
 }

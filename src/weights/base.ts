@@ -4,6 +4,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WeightsError } from '../errors.js';
+import { isUrl } from '../realm.js';
 import { EMBEDDED, embeddedBasePath } from './embedded.js';
 import { KNOWN_SOURCES } from './fetch/manifest.js';
 import { placesOf } from './fetch/places.js';
@@ -32,7 +33,7 @@ export interface OpenedBase {
  * @throws WeightsError where it is missing, damaged, no base, or not the one that the head was trained on
  */
 export async function openBase(head: HeadFile, named?: string | URL): Promise<OpenedBase> {
-  const path = named === undefined ? await baseOf(head) : named instanceof URL ? fileURLToPath(named) : named;
+  const path = named === undefined ? await baseOf(head) : isUrl(named) ? fileURLToPath(named) : named;
   if (!(await exists(path))) {
     throw new WeightsError(`${head.path}: its base, ${path}, is not there; ${NAME_ANOTHER}`);
   }

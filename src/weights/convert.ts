@@ -4,6 +4,7 @@ import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OutputError, UsageError } from '../errors.js';
+import { isUrl } from '../realm.js';
 import type { Preprocess } from './archive.js';
 import { checkChoice, checkNames } from './checks.js';
 import type { WorkOptions } from './chunks.js';
@@ -79,7 +80,7 @@ export async function convertWeights(
 ): Promise<Conversion> {
   const { classes, preprocess, base, onProgress, signal } = options;
   checkOptions(options);
-  await checkOutput([input instanceof URL ? fileURLToPath(input) : input], output, options);
+  await checkOutput([isUrl(input) ? fileURLToPath(input) : input], output, options);
   const source = await openWeights(input, { preprocess, base });
   try {
     await checkOutput([source.path, ...(source.base ? [source.base.path] : [])], output, options);

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { UsageError } from '../errors.js';
+import { isUrl } from '../realm.js';
 import { readChunks } from './chunks.js';
 import { decodeFloats } from './floats.js';
 import { type OpenOptions, openWeights } from './open.js';
@@ -24,7 +25,7 @@ export async function fingerprintOf(
   until: string,
   options: OpenOptions = {},
 ): Promise<string> {
-  if (!(typeof weights === 'string' || weights instanceof URL)) return hashConvs(weights, until);
+  if (!(typeof weights === 'string' || isUrl(weights))) return hashConvs(weights, until);
   const source = await openWeights(weights, options);
   try {
     return await hashConvs(describeVgg16(source), until);

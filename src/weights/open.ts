@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError, WeightsError } from '../errors.js';
+import { isUrl } from '../realm.js';
 import type { Archive, FoundVgg16, Preprocess } from './archive.js';
 import { canonicalSource } from './canonical.js';
 import { checkChoice } from './checks.js';
@@ -34,7 +35,7 @@ export interface OpenOptions {
  */
 export async function openWeights(file: string | URL, options: OpenOptions = {}): Promise<OpenedWeights> {
   checkChoice('preprocess', options.preprocess, PREPROCESSES);
-  const source = await openAsItIs(file instanceof URL ? fileURLToPath(file) : file, options);
+  const source = await openAsItIs(isUrl(file) ? fileURLToPath(file) : file, options);
   if (saysHead(source)) {
     const { withBase } = await import('./compose.js');
     return await withBase(source, options);

@@ -1,8 +1,12 @@
 // What decode says about what it cannot decode: one clear line that names the file.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PictureError } from '../../src/errors.js';
@@ -44,6 +48,8 @@ function encoded(format: 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif'): Pro
     .toBuffer();
 }
 
+const SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>';
+
 describe('decode refuses', () => {
   it('a missing file', async () => {
     const path = join(folder, 'nowhere.jpg');
@@ -57,6 +63,54 @@ describe('decode refuses', () => {
     const path = join(folder, 'photos.jpg');
     await mkdir(path);
     expect(await fault(path)).toBe(`${path} is a folder, not a picture file`);
+  });
+
+  it.skipIf(process.platform === 'win32')('what is no regular file, without waiting for it', async () => {
+    const at = (name: string) => join(folder, name);
+    execFileSync('mkfifo', [at('pipe.png')]);
+    await symlink('/dev/zero', at('zeros.png'));
+    await symlink(at('circle.png'), at('circle.png'));
+    const server = createServer().listen(at('socket.png'));
+    await once(server, 'listening');
+    try {
+      expect(await fault(at('pipe.png'))).toBe(`${at('pipe.png')} is a FIFO, not a picture file`);
+      expect(await fault(at('zeros.png'))).toBe(`${at('zeros.png')} is a device, not a picture file`);
+      expect(await fault('/dev/zero')).toBe('/dev/zero is a device, not a picture file');
+      expect(await fault(at('socket.png'))).toBe(`${at('socket.png')} is a socket, not a picture file`);
+      expect(await fault(at('circle.png'))).toMatch(
+        /circle\.png cannot be read: its links lead in a circle$/,
+      );
+    } finally {
+      server.close();
+    }
+  });
+
+  it('a file that is too large, before it is read', async () => {
+    const path = await file('huge.png', await encoded('png'));
+    await truncate(path, 2 ** 29 + 2 ** 20);
+    expect(await fault(path)).toBe(
+      `${path} is too large: the file has 513 MiB, the limit is 512 MiB; scale it down`,
+    );
+    await rm(path);
+  });
+
+  it.each<[string, string]>([
+    ['an SVG drawing', `${SVG}`],
+    ['an SVG drawing', `<?xml version="1.0"?>\n<!-- made by hand -->\n${SVG}`],
+    ['of an unknown kind', `RIFF<!--${SVG}`],
+    ['text that begins "GIF8<!--', `GIF8<!-- ${' '.repeat(300)}-->${SVG}`],
+    ['text that begins "<!-- WEBP', `<!--    WEBP ${'x'.repeat(300)}-->${SVG}`],
+    ['a film', `<!--ftypavif ${'x'.repeat(300)}-->${SVG}`],
+    ['a PDF document', '%PDF-1.4\n1 0 obj'],
+    ['of an unknown kind', gzipSync(SVG).toString('latin1').replace('\x1f', '\x1e')],
+    ['a gzip archive', gzipSync(SVG).toString('latin1')],
+    ['text that begins "P6 100 100', 'P6 100 100 255\n'],
+  ])('what libvips would read though it is none of the six formats: %s', async (what, text) => {
+    const bytes = Buffer.from(text, 'latin1');
+    for (const input of [bytes, await file('drawing.png', bytes)]) {
+      expect(await fault(input)).toMatch(/is not a picture that can be decoded \(JPEG, .+\): it is /);
+      if (!what.startsWith('of an')) expect(await fault(input)).toContain(`: it is ${what}`);
+    }
   });
 
   it('a path that no file can have', async () => {
@@ -136,6 +190,29 @@ describe('decode refuses', () => {
     expect(await fault(jpeg, 'big.jpg')).toBe(
       'big.jpg is too large: it has 20000 x 20000 px, the limit is 268402689 pixels; scale it down',
     );
+  });
+
+  it('pixels whose decoding would need too much memory, though there are fewer than the limit', async () => {
+    const { width, height, data } = patterned(64, 48);
+    const picture = () => sharp(data, { raw: { width, height, channels: 3 } });
+    const progressive = await picture().jpeg({ progressive: true }).toBuffer();
+    const frame = progressive.indexOf(Buffer.of(0xff, 0xc2)) + 5;
+    progressive.writeUInt16BE(12_000, frame);
+    progressive.writeUInt16BE(12_000, frame + 2);
+    expect(await fault(progressive, 'a.jpg')).toBe(
+      'a.jpg is too large: it has 12000 x 12000 px, the limit for this kind of JPEG is 113 million pixels, ' +
+        'because of the memory that decoding needs; scale it down',
+    );
+    const avif = await encoded('avif');
+    const sizes = avif.indexOf('ispe') + 8;
+    avif.writeUInt32BE(9000, sizes);
+    avif.writeUInt32BE(8000, sizes + 4);
+    expect(await fault(avif, 'a.avif')).toContain('the limit for this kind of AVIF is 55 million pixels');
+    const webp = await encoded('webp');
+    const start = webp.indexOf(Buffer.of(0x9d, 0x01, 0x2a)) + 3;
+    webp.writeUInt16LE(16_000, start);
+    webp.writeUInt16LE(16_000, start + 2);
+    expect(await fault(webp, 'a.webp')).toContain('the limit for this kind of WebP is 89 million pixels');
   });
 
   it('floating-point samples, whose white nobody knows', async () => {

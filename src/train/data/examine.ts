@@ -1,10 +1,11 @@
 // One file of a data set: can it be decoded, and is it what its name says?
 
 import { createHash } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { openRegular } from '../../disk.js';
 import { PictureError } from '../../errors.js';
 import { decode } from '../../image/decode.js';
+import { withPictureFile } from '../../image/picture_file.js';
 import { decodableFormat, describeBytes } from '../../image/sniff.js';
 import type { Problem, ProblemKind } from './problems.js';
 
@@ -27,19 +28,21 @@ const HEAD_BYTES = 256;
  * @param place  where it is
  */
 export async function examine(path: string, place: string): Promise<Examined> {
-  const bytes = await readFile(place).catch(() => undefined);
+  let head: Uint8Array | undefined;
+  const work = async (bytes: Uint8Array): Promise<Examined> => {
+    head = bytes.subarray(0, HEAD_BYTES);
+    await decode(bytes, 'it');
+    const digest = createHash('sha256').update(bytes).digest().toString('latin1', 0, DIGEST_BYTES);
+    const format = decodableFormat(bytes);
+    if (format === undefined || EXTENSIONS[format]!.includes(extensionOf(path))) return { digest };
+    return { digest, problem: { kind: 'extension', path, reason: `it is a ${format}` } };
+  };
   try {
-    // What cannot be read is left to decode, which says why.
-    await decode(bytes ?? place, 'it');
+    return await withPictureFile(place, 'it', work);
   } catch (error) {
     if (!(error instanceof PictureError)) throw error;
-    return { problem: { kind: kindOf(bytes), path, reason: error.message } };
+    return { problem: { kind: kindOf(head), path, reason: error.message } };
   }
-  if (!bytes) return {};
-  const digest = createHash('sha256').update(bytes).digest().toString('latin1', 0, DIGEST_BYTES);
-  const format = decodableFormat(bytes);
-  if (format === undefined || EXTENSIONS[format]!.includes(extensionOf(path))) return { digest };
-  return { digest, problem: { kind: 'extension', path, reason: `it is a ${format}` } };
 }
 
 function kindOf(bytes: Uint8Array | undefined): ProblemKind {
@@ -74,7 +77,7 @@ export async function examineOther(path: string, place: string): Promise<Problem
 }
 
 async function headOf(path: string): Promise<Uint8Array> {
-  const file = await open(path);
+  const file = await openRegular(path);
   try {
     const { buffer, bytesRead } = await file.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
     return buffer.subarray(0, bytesRead);

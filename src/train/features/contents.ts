@@ -1,10 +1,11 @@
 // What a sample's picture is, byte for byte: its hash, and its pixels once they are needed.
 
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { decode } from '../../image/decode.js';
 import { frame, framingForSize } from '../../image/framing.js';
 import { checkPicture, type Picture, type PictureInput } from '../../image/picture.js';
+import { checkPath, withPictureFile } from '../../image/picture_file.js';
+import { isUint8Array, ownBytes } from '../../realm.js';
 import type { Sample } from '../samples.js';
 
 /** Bytes of SHA-256 that are kept: half of them tell any two pictures apart, and a table of 100,000 holds 1.6 MB of them. */
@@ -17,28 +18,27 @@ export interface Contents {
   decode(): Promise<Picture>;
 }
 
-/** Reads the file, if it is one, once. @throws PictureError for what cannot be read */
-export async function contentsOf({ picture, name }: Sample): Promise<Contents> {
+/**
+ * Gives `use` a sample's contents. A file is read once, and its bytes are held only as long as `use` works.
+ *
+ * @throws PictureError for what cannot be read; errors of `use`
+ */
+export async function withContents<Result>(
+  { picture, name }: Sample,
+  use: (contents: Contents) => Promise<Result>,
+): Promise<Result> {
   if (isPixels(picture)) {
-    const { width, height, data } = checkPicture(picture, name);
-    return { hash: hashOf(`${width} x ${height} pixels:`, data), decode: async () => picture };
+    const pixels = checkPicture(picture, name);
+    const { width, height, data } = pixels;
+    return await use({ hash: hashOf(`${width} x ${height} pixels:`, data), decode: async () => pixels });
   }
-  const bytes = picture instanceof Uint8Array ? picture : await bytesOf(picture, name);
-  return { hash: hashOf('', bytes), decode: () => decode(bytes, name) };
+  const ofBytes = (bytes: Uint8Array) => use({ hash: hashOf('', bytes), decode: () => decode(bytes, name) });
+  if (isUint8Array(picture)) return await ofBytes(ownBytes(picture));
+  return await withPictureFile(checkPath(picture, name), name, ofBytes);
 }
 
 function isPixels(input: PictureInput): input is Picture {
   return typeof input === 'object' && 'data' in input;
-}
-
-async function bytesOf(path: string | URL, name: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    // Fails as well, and says in words why.
-    await decode(path, name);
-    throw error;
-  }
 }
 
 function hashOf(prefix: string, bytes: Uint8Array): Buffer {

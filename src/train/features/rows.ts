@@ -8,7 +8,7 @@ import type { Picture } from '../../image/picture.js';
 import { randomStream } from '../random.js';
 import type { Sample } from '../samples.js';
 import { atMost } from './ahead.js';
-import { contentsOf, HASH_BYTES, sourceOf } from './contents.js';
+import { type Contents, HASH_BYTES, sourceOf, withContents } from './contents.js';
 import { DRAW_VERSION, drawView } from './draw.js';
 import type { RowMemory } from './memory.js';
 import type { Job } from './pipeline.js';
@@ -77,9 +77,7 @@ export class Rows {
    * @throws PictureError for one that cannot be read, or is another than it was when it was read before
    */
   open(index: number, { views, lookUp, onRow }: OpenRequest): Promise<Opened> {
-    return this.#decoding(async () => {
-      const sample = this.samples[index]!;
-      const contents = await contentsOf(sample);
+    const work = async (contents: Contents) => {
       this.#remember(index, contents.hash);
       const missing = lookUp ? await this.#missing(index, views) : views;
       const found = views.length - missing.length;
@@ -93,7 +91,8 @@ export class Rows {
         },
       }));
       return { found, jobs };
-    });
+    };
+    return this.#decoding(() => withContents(this.samples[index]!, work));
   }
 
   /** Of a picture, only what is needed for these views, so that its own pixels can go. */

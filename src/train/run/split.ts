@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { writeAtomically } from '../../atomic_file.js';
 import { UsageError } from '../../errors.js';
 import type { PictureInput } from '../../image/picture.js';
+import { isUrl } from '../../realm.js';
 import { datasetOf } from '../data/dataset.js';
 import { pathsIn } from '../data/samples_of.js';
 import { type Dataset, PARTS, type Sample } from '../samples.js';
@@ -121,7 +122,7 @@ function rowsIn({ name, classes }: Dataset, folder: string): (sample: Sample) =>
 
 function fileOf(picture: PictureInput): string | undefined {
   if (typeof picture === 'string') return picture;
-  return picture instanceof URL ? fileURLToPath(picture) : undefined;
+  return isUrl(picture) ? fileURLToPath(picture) : undefined;
 }
 
 async function readText(path: string): Promise<string> {

@@ -13,16 +13,16 @@ const oneByOne = atMost(1);
 
 vi.mock('../../../src/train/features/contents.js', async (original) => {
   const real = await original<typeof import('../../../src/train/features/contents.js')>();
-  const contentsOf: typeof real.contentsOf = async (sample) => {
-    const contents = await real.contentsOf(sample);
-    const decode = async () => {
-      if (decoding.ms > 0) await oneByOne(() => sleep(decoding.ms));
-      decoding.done++;
-      return contents.decode();
-    };
-    return { ...contents, decode };
-  };
-  return { ...real, contentsOf };
+  const withContents: typeof real.withContents = (sample, use) =>
+    real.withContents(sample, (contents) => {
+      const decode = async () => {
+        if (decoding.ms > 0) await oneByOne(() => sleep(decoding.ms));
+        decoding.done++;
+        return contents.decode();
+      };
+      return use({ ...contents, decode });
+    });
+  return { ...real, withContents };
 });
 const { extractFeatures } = await import('../../../src/train/features/extract.js');
 
