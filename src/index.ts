@@ -37,6 +37,8 @@ export type {
   ClassifyOptions,
   EachOptions,
   FeaturesOptions,
+  ForwardOptions,
+  ProfileOptions,
   RunOptions,
   Vgg16Options,
 } from './model/options.js';

@@ -1,6 +1,7 @@
 // A device and what every part of this project needs of it: limits, pipelines, buffers counted, errors as exceptions.
 
 import { DeviceLostError, GpuError } from '../errors.js';
+import { checkOptions, group, listOf, type OptionRules, text, whole } from '../options.js';
 import { type AdapterOptions, type AdapterSource, findAdapter, isSoftwareAdapter } from './adapter.js';
 import { mapForReading, settle, submittedWorkDone } from './dawn_promises.js';
 import { PipelineCache } from './pipelines.js';
@@ -54,6 +55,16 @@ export interface GpuOptions extends AdapterOptions {
   readonly without?: readonly string[] | undefined;
 }
 
+const GPU_OPTIONS: OptionRules<GpuOptions> = {
+  adapter: text,
+  atMost: group(
+    Object.fromEntries(WANTED_LIMITS.map((name) => [name, whole(0)])) as OptionRules<
+      NonNullable<GpuOptions['atMost']>
+    >,
+  ),
+  without: listOf(text),
+};
+
 /**
  * An open device. Dispose of it, or the process does not end.
  *
@@ -103,6 +114,7 @@ export class Gpu {
    * @throws NoAdapterError when there is none, GpuError when it gives no device.
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
+    checkOptions('Gpu.open()', options, GPU_OPTIONS);
     const { adapter, source } = await findAdapter(options);
     const features = wantedOf(adapter, options.without);
     const limits = Object.fromEntries(

@@ -1,5 +1,6 @@
 // From a picture of any size to the square that a network reads: short side resized, centre cropped.
 import { PictureError, UsageError } from '../errors.js';
+import { CHECKED_IN_USE, checkOptions, group, type OptionRules, type Rule } from '../options.js';
 import { MAX_PIXELS, type Picture, sizeText } from './picture.js';
 import { resizeWindow, type Size } from './resize.js';
 
@@ -10,6 +11,11 @@ export interface Framing {
   /** The side of the square cut out of the centre in px, or its [height, width]; 'none' keeps everything. */
   readonly crop: number | readonly [height: number, width: number] | 'none';
 }
+
+const FRAMING_OPTIONS: OptionRules<Framing> = { resize: CHECKED_IN_USE, crop: CHECKED_IN_USE };
+const REQUIRED = ['resize', 'crop'] as const;
+
+export const FRAMING: Rule<Framing> = group(FRAMING_OPTIONS, REQUIRED);
 
 /** What torchvision evaluates VGG16 with: short side 256, centre crop 224. */
 export const IMAGENET_FRAMING: Framing = { resize: 256, crop: 224 };
@@ -68,7 +74,9 @@ function halfToEven(gap: number): number {
 }
 
 /** @throws UsageError when the framing fits no picture. */
-export function checkFraming({ resize, crop }: Framing): void {
+export function checkFraming(framing: Framing): void {
+  checkOptions('a framing', framing, FRAMING_OPTIONS, REQUIRED);
+  const { resize, crop } = framing;
   if (resize !== 'none') checkLength(resize, 'resize');
   if (crop === 'none') return;
   const sides = typeof crop === 'number' ? [crop] : crop;

@@ -8,7 +8,7 @@ import { type LayerName, planLayers, type Widths } from './architecture.js';
 import { type BatchLimits, concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
 import type { Features } from './features.js';
 import type { EachOptions, RunOptions } from './options.js';
-import { checkRequest, checkSize, defaultFraming } from './requests.js';
+import { checkRequest, checkSize, framingOf } from './requests.js';
 import type { Pass, Runner } from './runner.js';
 
 const DEFAULT_BATCH = 8;
@@ -79,7 +79,8 @@ async function* submitted(
   { runner, widths, limits, output }: Asked,
   options: RunOptions & EachOptions,
 ): AsyncGenerator<Batch, undefined> {
-  const { batch = DEFAULT_BATCH, framing = defaultFraming(widths), onError, signal } = options;
+  const { batch = DEFAULT_BATCH, onError, signal } = options;
+  const framing = framingOf(options, widths);
   checkRequest(widths, output, framing);
   const chunk = evenBatch(inputs.length, batch);
   const check = ({ index, picture }: ReadPicture) => {

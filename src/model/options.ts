@@ -1,9 +1,26 @@
 // What VGG16's calls can be told.
 
 import type { PictureError } from '../errors.js';
-import type { Gpu } from '../gpu/gpu.js';
-import type { Framing } from '../image/framing.js';
+import { Gpu } from '../gpu/gpu.js';
+import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
+import { FRAMING, type Framing } from '../image/framing.js';
+import { CONV3X3_RUNGS } from '../kernels/conv3x3/conv3x3.js';
+import { LINEAR_RUNGS, type LinearRung } from '../kernels/linear/linear.js';
+import {
+  callback,
+  flag,
+  group,
+  type OptionRules,
+  oneOf,
+  path,
+  type Rule,
+  signal,
+  text,
+  value,
+  whole,
+} from '../options.js';
 import type { Preprocess } from '../weights/archive.js';
+import { PREPROCESS } from '../weights/preprocess.js';
 import type { ChoicesRecord } from './choices_file.js';
 import type { Rungs } from './launches.js';
 import type { LoadOptions } from './network.js';
@@ -34,7 +51,9 @@ export interface Vgg16Options extends LoadOptions {
 export interface RunOptions {
   /** Pictures in a forward pass, at most; fewer where the adapter cannot hold so many. 8 by default. */
   readonly batch?: number | undefined;
-  /** How pictures are brought to size; short side 256, centre crop 224 by default. */
+  /** Side in px of the square that the network sees: short for `framing: framingForSize(size)`. The model's own by default. */
+  readonly size?: number | undefined;
+  /** How pictures are brought to size, where `size` does not say it; short side 256, centre crop 224 by default. */
   readonly framing?: Framing | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -50,8 +69,60 @@ export interface FeaturesOptions extends RunOptions {
   readonly pool?: 'avg' | undefined;
 }
 
+export interface ForwardOptions {
+  /** The batch whose tuned kernels are taken: the last batch of many may be short, and must round as the others. */
+  readonly choicesFor?: number | undefined;
+}
+
+export interface ProfileOptions {
+  /** Passes that are timed; 3 by default. */
+  readonly passes?: number | undefined;
+  /** False where the same pass has been run before: then the first counts, too. */
+  readonly warmUp?: boolean | undefined;
+}
+
 /** For the calls that answer picture by picture. */
 export interface EachOptions {
   /** Told of each picture that cannot be used, which is then left out. Without it, the first such picture ends it all. */
   readonly onError?: ((error: PictureError, index: number) => void) | undefined;
 }
+
+const DTYPES = Object.keys(BYTES_PER_VALUE) as TensorDtype[];
+
+export const GPU: Rule<Gpu> = value('a Gpu, as Gpu.open() gives it', (gpu) => gpu instanceof Gpu);
+
+export const VGG16_OPTIONS: OptionRules<Vgg16Options> = {
+  weights: path,
+  base: path,
+  preprocess: PREPROCESS,
+  gpu: GPU,
+  adapter: text,
+  dtype: oneOf(...DTYPES),
+  rungs: group<Rungs>({
+    conv3x3: oneOf(...CONV3X3_RUNGS),
+    linear: oneOf(...(Object.keys(LINEAR_RUNGS) as LinearRung[])),
+  }),
+  tuned: value('true, false, or choices as a run keeps them', (tuned) =>
+    /^(boolean|object)$/.test(typeof tuned),
+  ),
+  onProgress: callback(),
+  signal,
+};
+
+export const RUN_OPTIONS: OptionRules<RunOptions> = {
+  batch: whole(1),
+  size: whole(1),
+  framing: FRAMING,
+  onProgress: callback(),
+  signal,
+};
+
+export const EACH_OPTIONS: OptionRules<EachOptions> = { onError: callback() };
+
+export const CLASSIFY_OPTIONS: OptionRules<ClassifyOptions> = { ...RUN_OPTIONS, topK: whole(1) };
+
+export const FEATURES_OPTIONS: OptionRules<FeaturesOptions> = { ...RUN_OPTIONS, pool: oneOf('avg') };
+
+export const FORWARD_OPTIONS: OptionRules<ForwardOptions> = { choicesFor: whole(1) };
+
+export const PROFILE_OPTIONS: OptionRules<ProfileOptions> = { passes: whole(1), warmUp: flag };

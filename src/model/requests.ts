@@ -7,11 +7,19 @@ import { type Picture, sizeText } from '../image/picture.js';
 import { MIN_INPUT_SIDE } from '../weights/head_input.js';
 import { inputSideOf, type LayerName, planLayers, type Widths } from './architecture.js';
 import { type BatchLimits, bindable, largestActivation } from './batches.js';
+import type { RunOptions } from './options.js';
 
 /** The part of a picture that ImageNet's evaluation sees, at the classifier's own size, or at 224 px if it has none. */
 export function defaultFraming(widths: Widths): Framing {
   const side = widths.size ?? inputSideOf(widths);
   return side === undefined ? IMAGENET_FRAMING : framingForSize(side);
+}
+
+/** How pictures are brought to size. @throws UsageError for a size beside a framing, which says the same */
+export function framingOf({ size, framing }: RunOptions, widths: Widths): Framing {
+  if (size === undefined) return framing ?? defaultFraming(widths);
+  if (framing !== undefined) throw new UsageError('size is short for a framing: leave one of the two out');
+  return framingForSize(size);
 }
 
 /** @throws UsageError when these weights have no such layer, or it cannot be computed for pictures framed like this */

@@ -4,6 +4,7 @@ import { UsageError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import { checkPicture, type Picture, type PictureInput } from '../image/picture.js';
+import { checkOptions } from '../options.js';
 import type { Preprocess } from '../weights/archive.js';
 import { embeddedBasePath } from '../weights/embedded.js';
 import { type OpenedWeights, openWeights } from '../weights/open.js';
@@ -25,7 +26,21 @@ import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
 import { deviationsOf, type Rungs } from './launches.js';
 import { Network } from './network.js';
-import type { ClassifyOptions, EachOptions, FeaturesOptions, RunOptions, Vgg16Options } from './options.js';
+import {
+  CLASSIFY_OPTIONS,
+  type ClassifyOptions,
+  EACH_OPTIONS,
+  type EachOptions,
+  FEATURES_OPTIONS,
+  type FeaturesOptions,
+  FORWARD_OPTIONS,
+  type ForwardOptions,
+  PROFILE_OPTIONS,
+  type ProfileOptions,
+  type RunOptions,
+  VGG16_OPTIONS,
+  type Vgg16Options,
+} from './options.js';
 import { type Prediction, topPredictions } from './predictions.js';
 import { type LayerTiming, profile } from './profile.js';
 import { Runner } from './runner.js';
@@ -80,6 +95,7 @@ export class VGG16 {
    *                      is asked for; UsageError for an unknown dtype or preprocess; NoAdapterError; GpuError; the signal's reason
    */
   static async load(options: Vgg16Options = {}): Promise<VGG16> {
+    checkOptions('VGG16.load()', options, VGG16_OPTIONS);
     const { weights: file = embeddedBasePath(), base, preprocess } = options;
     const source = await openWeights(file, { base, preprocess });
     let gpu: Gpu | undefined;
@@ -118,6 +134,7 @@ export class VGG16 {
     input: PictureInput | readonly PictureInput[],
     options: ClassifyOptions = {},
   ): Promise<Prediction[] | Prediction[][]> {
+    checkOptions('classify()', options, CLASSIFY_OPTIONS);
     const results: Prediction[][] = [];
     for await (const { predictions } of this.classifyEach(many(input), options)) results.push(predictions);
     return Array.isArray(input) ? results : results[0]!;
@@ -133,6 +150,7 @@ export class VGG16 {
     pictures: readonly PictureInput[],
     options: ClassifyOptions & EachOptions = {},
   ): AsyncGenerator<{ readonly index: number; readonly predictions: Prediction[] }> {
+    checkOptions('classifyEach()', options, { ...CLASSIFY_OPTIONS, ...EACH_OPTIONS });
     const { topK = 5 } = options;
     if (!this.hasClassifier) {
       throw new UsageError(
@@ -140,7 +158,6 @@ export class VGG16 {
           '"vgg16.safetensors"), or take features()',
       );
     }
-    checkCount('topK', topK);
     for await (const { index, data } of this.#each(pictures, 'softmax', options)) {
       yield { index, predictions: topPredictions(data, this.labels, topK) };
     }
@@ -162,6 +179,7 @@ export class VGG16 {
     layer: LayerName,
     options: FeaturesOptions = {},
   ): Promise<Features | Features[]> {
+    checkOptions('features()', options, FEATURES_OPTIONS);
     const results: Features[] = [];
     for await (const { features } of this.featuresEach(many(input), layer, options)) results.push(features);
     return Array.isArray(input) ? results : results[0]!;
@@ -173,11 +191,9 @@ export class VGG16 {
     layer: LayerName,
     options: FeaturesOptions & EachOptions = {},
   ): AsyncGenerator<{ readonly index: number; readonly features: Features }> {
-    for await (const { index, data, shape } of this.#each(
-      pictures,
-      layerNamed(layer, this.widths),
-      options,
-    )) {
+    checkOptions('featuresEach()', options, { ...FEATURES_OPTIONS, ...EACH_OPTIONS });
+    const output = layerNamed(layer, this.widths);
+    for await (const { index, data, shape } of this.#each(pictures, output, options)) {
       const features = { data, shape };
       yield { index, features: options.pool === 'avg' ? averageOverSpace(features) : features };
     }
@@ -198,15 +214,16 @@ export class VGG16 {
    * The results of several layers for pictures that already have the network's size, in one forward pass.
    *
    * @param pictures  all of one size
-   * @param choicesFor  the batch whose tuned kernels are taken: the last batch of many may be short, and must round as the others
    * @returns for each output, (N, ...its shape), row-major
    * @throws UsageError, GpuError, DeviceLostError
    */
   async forward(
     pictures: readonly Picture[],
     outputs: readonly LayerName[],
-    { choicesFor = pictures.length }: { choicesFor?: number } = {},
+    options: ForwardOptions = {},
   ): Promise<Map<LayerName, Float32Array>> {
+    checkOptions('forward()', options, FORWARD_OPTIONS);
+    const { choicesFor = pictures.length } = options;
     const first = pictures[0];
     if (!first || outputs.length === 0) throw new UsageError('forward() needs a picture and a layer');
     const { height, width } = first;
@@ -225,7 +242,7 @@ export class VGG16 {
 
   /**
    * The time of each layer, by the GPU's own clock: the median of some passes, after a first one that is not counted
-   * because drivers compile in it (`warmUp: false` counts it, where the same pass has been run before).
+   * because drivers compile in it.
    *
    * @returns undefined where the adapter has no timestamps
    * @throws UsageError, GpuError, DeviceLostError
@@ -233,10 +250,11 @@ export class VGG16 {
   async profile(
     { batch, height, width }: { batch: number; height: number; width: number },
     until: LayerName,
-    { passes = 3, warmUp = true }: { passes?: number; warmUp?: boolean } = {},
+    options: ProfileOptions = {},
   ): Promise<LayerTiming[] | undefined> {
     checkCount('batch', batch);
-    checkCount('passes', passes);
+    checkOptions('profile()', options, PROFILE_OPTIONS);
+    const { passes = 3, warmUp = true } = options;
     if (!this.gpu.features.has('timestamp-query')) return undefined;
     const outputs = [layerNamed(until, this.widths)];
     return this.#runner.use({ batch, height, width, outputs, timed: true }, (plan) =>

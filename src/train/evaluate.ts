@@ -1,28 +1,30 @@
 // How well a classifier does on pictures with known classes.
 
 import { UsageError } from '../errors.js';
-import type { Framing } from '../image/framing.js';
+import { RUN_OPTIONS, type RunOptions } from '../model/options.js';
 import type { VGG16 } from '../model/vgg16.js';
+import { callback, checkOptions, listOf, type OptionRules, text, whole } from '../options.js';
 import { listed } from './data/words.js';
 import { createEvaluation, type Evaluation } from './metrics.js';
 import type { Sample } from './samples.js';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends RunOptions {
   /** Names of the samples' labels, each a class of the model; which ones they are there goes by the name alone. */
   readonly classes: readonly string[];
   /** Mistakes that are kept. */
   readonly worst?: number | undefined;
-  /** Pictures in a forward pass, at most. */
-  readonly batch?: number | undefined;
-  /** How pictures are brought to size; the model's own way by default. */
-  readonly framing?: Framing | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /**
    * Told of each picture that cannot be read, which is then left out. Without it, the first such picture ends it all.
    */
   readonly onBroken?: ((sample: Sample, error: Error) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
+
+const EVALUATE_OPTIONS: OptionRules<EvaluateOptions> = {
+  ...RUN_OPTIONS,
+  classes: listOf(text),
+  worst: whole(0),
+  onBroken: callback(),
+};
 
 /**
  * Shows a classifier pictures, one batch after another.
@@ -34,8 +36,10 @@ export interface EvaluateOptions {
 export async function evaluateModel(
   model: VGG16,
   samples: readonly Sample[],
-  { classes, worst, onBroken, ...options }: EvaluateOptions,
+  evaluateOptions: EvaluateOptions,
 ): Promise<Evaluation> {
+  checkOptions('evaluateModel()', evaluateOptions, EVALUATE_OPTIONS, ['classes']);
+  const { classes, worst, onBroken, ...options } = evaluateOptions;
   const names = model.labels.map(({ label }) => label);
   const labels = matchClasses(classes, names, model.path);
   const evaluation = createEvaluation(names, worst === undefined ? {} : { worst });

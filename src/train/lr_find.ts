@@ -1,6 +1,7 @@
 // Suggests a learning rate for a head by trying a hundred of them on it.
 
 import type { VGG16 } from '../model/vgg16.js';
+import { checkOptions } from '../options.js';
 import { readBatches, shuffledReading } from './batches.js';
 import { resolveOptions } from './checks.js';
 import { type CurvePoint, SWEEP, Sweep, suggestRate, sweepRate } from './loop/sweep.js';
@@ -8,7 +9,7 @@ import { createTrainer, type Prepared, prepare } from './prepare.js';
 import type { Dataset } from './samples.js';
 import { initialise } from './saved_head.js';
 import { openSession, type Session } from './session.js';
-import type { TrainOptions } from './train.js';
+import { TRAIN_OPTIONS, type TrainOptions } from './train.js';
 
 export interface FoundRate {
   /** Undefined where the loss falls at no rate. */
@@ -16,6 +17,8 @@ export interface FoundRate {
   /** Rates in rising order, up to where the loss diverged. */
   readonly curve: readonly CurvePoint[];
 }
+
+const { out: _, ...RATE_OPTIONS } = TRAIN_OPTIONS;
 
 /**
  * Trains a new head for up to 100 steps while the rate rises from 1e-7 to 10, and suggests one. The same arguments
@@ -28,6 +31,7 @@ export async function findLearningRate(
   dataset: Dataset,
   options: Omit<TrainOptions, 'out'> = {},
 ): Promise<FoundRate> {
+  checkOptions('findLearningRate()', options, RATE_OPTIONS);
   const { initFrom, cacheFolder, onEvent, signal, ...chosen } = options;
   const unexamined = { ...dataset, test: [] };
   const session = await openSession(model, unexamined, resolveOptions(chosen), {

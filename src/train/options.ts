@@ -1,5 +1,6 @@
 // What can be chosen about training a head. Defaults are in `defaults.ts`, checks in `checks.ts`.
 
+import { CHECKED_IN_USE, flag, type OptionRules, value } from '../options.js';
 import type { AugmentationName } from './features/augmentation.js';
 
 export type HeadKind = 'linear' | 'mlp' | 'fc';
@@ -70,3 +71,31 @@ export interface LoopOptions {
 
 /** Everything that decides what a run computes. Two runs that agree in these compute the same. */
 export interface RunOptions extends FeatureOptions, HeadOptions, OptimiserOptions, LossOptions, LoopOptions {}
+
+/** Choices and ranges are checked in `checks.ts`. */
+export const RUN_OPTIONS: OptionRules<RunOptions> = {
+  features: CHECKED_IN_USE,
+  pool: CHECKED_IN_USE,
+  size: CHECKED_IN_USE,
+  augment: value('a list of ways to vary pictures', Array.isArray),
+  views: CHECKED_IN_USE,
+  cache: flag,
+  standardise: CHECKED_IN_USE,
+  head: CHECKED_IN_USE,
+  hidden: value('a list of whole numbers', Array.isArray),
+  dropout: CHECKED_IN_USE,
+  optimiser: CHECKED_IN_USE,
+  lr: CHECKED_IN_USE,
+  schedule: CHECKED_IN_USE,
+  warmup: CHECKED_IN_USE,
+  momentum: CHECKED_IN_USE,
+  nesterov: flag,
+  weightDecay: CHECKED_IN_USE,
+  clipNorm: CHECKED_IN_USE,
+  labelSmoothing: CHECKED_IN_USE,
+  classWeights: CHECKED_IN_USE,
+  epochs: CHECKED_IN_USE,
+  batch: CHECKED_IN_USE,
+  seed: CHECKED_IN_USE,
+  patience: CHECKED_IN_USE,
+};

@@ -3,16 +3,18 @@
 import { readFile, stat } from 'node:fs/promises';
 import { UsageError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
+import { GPU } from '../model/options.js';
 import { VGG16 } from '../model/vgg16.js';
+import { CHECKED_IN_USE, callback, checkOptions, group, type OptionRules, text, value } from '../options.js';
 import { pathOfRef } from '../weights/base.js';
-import type { RunOptions } from './options.js';
+import { RUN_OPTIONS, type RunOptions } from './options.js';
 import { type RunArguments, readArguments, resumedOptions } from './run/args.js';
 import { readCheckpoint } from './run/checkpoint.js';
 import { runFile } from './run/folder.js';
 import { areSameKernels, tunedKernelsOf } from './run/kernels.js';
 import { readSplit } from './run/split.js';
 import type { Dataset } from './samples.js';
-import { openSession, type SessionOptions } from './session.js';
+import { openSession, SESSION_OPTIONS, type SessionOptions } from './session.js';
 import { carryOut, type TrainResult } from './train.js';
 
 export interface ResumeOptions extends SessionOptions {
@@ -29,6 +31,16 @@ export interface ResumeOptions extends SessionOptions {
   readonly onProgress?: ((progress: { loaded: number; total: number }) => void) | undefined;
 }
 
+const RESUME_OPTIONS: OptionRules<ResumeOptions> = {
+  ...SESSION_OPTIONS,
+  options: group(RUN_OPTIONS),
+  gpu: GPU,
+  adapter: text,
+  model: value('a VGG16, as VGG16.load() gives it', (model) => model instanceof VGG16),
+  dataset: CHECKED_IN_USE,
+  onProgress: callback(),
+};
+
 /**
  * Goes on with a run after the last epoch that its folder holds, to the same bytes as if it had never stopped (but
  * for times that were measured). A run that has no epoch behind it begins; one that has all is evaluated, and its
@@ -38,6 +50,7 @@ export interface ResumeOptions extends SessionOptions {
  *   that are not those of the run; otherwise as `trainHead`
  */
 export async function resumeRun(folder: string, resuming: ResumeOptions = {}): Promise<TrainResult> {
+  checkOptions('resumeRun()', resuming, RESUME_OPTIONS);
   const args = await readArguments(runFile(folder, 'args'));
   const options = resumedOptions(folder, args, resuming.options ?? {});
   const classes = await readClasses(folder);

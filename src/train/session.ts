@@ -3,6 +3,7 @@
 import { cacheFolder as ownCacheFolder } from '../cache.js';
 import { type LayerName, layerNamed } from '../model/architecture.js';
 import type { VGG16 } from '../model/vgg16.js';
+import { callback, type OptionRules, signal, text } from '../options.js';
 import { fingerprintOf } from '../weights/fingerprint.js';
 import { datasetOf } from './data/dataset.js';
 import type { ResolvedOptions } from './defaults.js';
@@ -27,6 +28,12 @@ export interface SessionOptions {
   readonly onEvent?: OnEvent | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export const SESSION_OPTIONS: OptionRules<SessionOptions> = {
+  cacheFolder: text,
+  onEvent: callback(),
+  signal,
+};
 
 /** @throws UsageError for a data set or a layer or size that makes no sense; WeightsError; the signal's reason */
 export async function openSession(

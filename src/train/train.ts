@@ -1,15 +1,16 @@
 // Trains a head on what a VGG16 makes of pictures.
 
 import type { VGG16 } from '../model/vgg16.js';
+import { checkOptions, type OptionRules, text } from '../options.js';
 import { resolveOptions } from './checks.js';
 import type { ResolvedOptions } from './defaults.js';
 import { argumentsOf, conduct, type Undertaking } from './loop/conduct.js';
 import type { Evaluation } from './metrics.js';
-import type { RunOptions } from './options.js';
+import { RUN_OPTIONS, type RunOptions } from './options.js';
 import type { EpochRow } from './report/results.js';
 import { createRun, removeIfEmpty } from './run/folder.js';
 import type { Dataset } from './samples.js';
-import { openSession, type Session, type SessionOptions } from './session.js';
+import { openSession, SESSION_OPTIONS, type Session, type SessionOptions } from './session.js';
 import type { TrainedHead } from './trained_head.js';
 
 export interface TrainOptions extends RunOptions, SessionOptions {
@@ -18,6 +19,13 @@ export interface TrainOptions extends RunOptions, SessionOptions {
   /** A head file whose numbers training begins with. */
   readonly initFrom?: string | undefined;
 }
+
+export const TRAIN_OPTIONS: OptionRules<TrainOptions> = {
+  ...RUN_OPTIONS,
+  ...SESSION_OPTIONS,
+  out: text,
+  initFrom: text,
+};
 
 export interface TrainResult {
   readonly classes: readonly string[];
@@ -52,6 +60,7 @@ export async function trainHead(
   dataset: Dataset,
   options: TrainOptions = {},
 ): Promise<TrainResult> {
+  checkOptions('trainHead()', options, TRAIN_OPTIONS);
   const { out, initFrom, cacheFolder, onEvent, signal, ...chosen } = options;
   if (out !== undefined) await createRun(out);
   let session: Session;

@@ -2,9 +2,21 @@
 
 import { UsageError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
+import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { type LayerName, planLayers, type Widths } from '../model/architecture.js';
 import { checkCount, largestBatch } from '../model/batches.js';
 import { choicesKeyOf, choicesPath } from '../model/choices_file.js';
+import {
+  CHECKED_IN_USE,
+  callback,
+  checkOptions,
+  listOf,
+  type OptionRules,
+  oneOf,
+  signal,
+  text,
+  whole,
+} from '../options.js';
 import { addChoices } from './save.js';
 import { shapesOf } from './shapes.js';
 import { type TunedShape, type TuneOptions, tune } from './tune.js';
@@ -20,6 +32,20 @@ export interface TuneNetworkOptions extends TuneOptions {
   readonly path?: string | undefined;
 }
 
+const TUNE_NETWORK_OPTIONS: OptionRules<TuneNetworkOptions> = {
+  height: whole(1),
+  width: whole(1),
+  until: CHECKED_IN_USE,
+  batches: listOf(whole(1)),
+  dtype: oneOf(...(Object.keys(BYTES_PER_VALUE) as TensorDtype[])),
+  path: text,
+  onTuned: callback(),
+  onProgress: callback(),
+  signal,
+};
+
+const REQUIRED = ['height', 'width', 'until', 'batches', 'dtype'] as const;
+
 export interface TunedNetwork {
   readonly path: string;
   readonly shapes: readonly TunedShape[];
@@ -33,8 +59,10 @@ export interface TunedNetwork {
 export async function tuneNetwork(
   gpu: Gpu,
   widths: Widths,
-  { height, width, until, batches, path, ...options }: TuneNetworkOptions,
+  networkOptions: TuneNetworkOptions,
 ): Promise<TunedNetwork> {
+  checkOptions('tuneNetwork()', networkOptions, TUNE_NETWORK_OPTIONS, REQUIRED);
+  const { height, width, until, batches, path, ...options } = networkOptions;
   const { dtype, onTuned } = options;
   const layers = planLayers(widths, height, width, until);
   const most = largestBatch(gpu.limits, layers, height, width);

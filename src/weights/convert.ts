@@ -4,13 +4,24 @@ import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OutputError, UsageError } from '../errors.js';
+import {
+  CHECKED_IN_USE,
+  callback,
+  checkOptions,
+  flag,
+  type OptionRules,
+  oneOf,
+  path,
+  signal,
+  text,
+} from '../options.js';
 import { isUrl } from '../realm.js';
 import type { Preprocess } from './archive.js';
-import { checkChoice, checkNames } from './checks.js';
+import { checkNames } from './checks.js';
 import type { WorkOptions } from './chunks.js';
 import { SAID_OF_NETWORKS, withoutKeys } from './foreign_metadata.js';
 import { type OpenedWeights, type Origin, openWeights } from './open.js';
-import { PREPROCESS_TEXTS, PREPROCESSES } from './preprocess.js';
+import { PREPROCESS, PREPROCESS_TEXTS } from './preprocess.js';
 import { BYTES_PER_ELEMENT } from './source.js';
 import { sizeOf } from './strided.js';
 import { type NamedTensor, torchvisionTensors } from './torchvision.js';
@@ -79,7 +90,8 @@ export async function convertWeights(
   options: ConvertOptions = {},
 ): Promise<Conversion> {
   const { classes, preprocess, base, onProgress, signal } = options;
-  checkOptions(options);
+  checkOptions('convertWeights()', options, CONVERT_OPTIONS);
+  if (classes !== undefined) checkNames('classes', classes);
   await checkOutput([isUrl(input) ? fileURLToPath(input) : input], output, options);
   const source = await openWeights(input, { preprocess, base });
   try {
@@ -119,11 +131,17 @@ function ownDtype(tensors: readonly NamedTensor[]): 'F32' | 'F16' {
   return tensors.every(({ entry }) => entry.dtype === 'F16') ? 'F16' : 'F32';
 }
 
-function checkOptions({ dtype, preprocess, classes }: ConvertOptions): void {
-  checkChoice('dtype', dtype, Object.keys(DTYPES));
-  checkChoice('preprocess', preprocess, PREPROCESSES);
-  if (classes !== undefined) checkNames('classes', classes);
-}
+const CONVERT_OPTIONS: OptionRules<ConvertOptions> = {
+  base: path,
+  dtype: oneOf(...(Object.keys(DTYPES) as (keyof typeof DTYPES)[])),
+  preprocess: PREPROCESS,
+  classes: CHECKED_IN_USE,
+  source: text,
+  licence: text,
+  overwrite: flag,
+  onProgress: callback(),
+  signal,
+};
 
 async function checkOutput(
   inputs: readonly string[],

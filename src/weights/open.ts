@@ -4,16 +4,16 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError, WeightsError } from '../errors.js';
+import { checkOptions, type OptionRules, path } from '../options.js';
 import { isUrl } from '../realm.js';
 import type { Archive, FoundVgg16, Preprocess } from './archive.js';
 import { canonicalSource } from './canonical.js';
-import { checkChoice } from './checks.js';
 import { detectFormat, type Format } from './detect.js';
 import { asWeightsError } from './file.js';
 import { saysHead } from './head_metadata.js';
 import type { OpenedWeights } from './opened.js';
 import { settlePixels } from './pixels.js';
-import { PREPROCESSES } from './preprocess.js';
+import { PREPROCESS } from './preprocess.js';
 
 export type { HeadsBase, OpenedWeights, Origin } from './opened.js';
 
@@ -23,6 +23,8 @@ export interface OpenOptions {
   /** For a head: the file of its base, instead of the one that it says. */
   readonly base?: string | URL | undefined;
 }
+
+const OPEN_OPTIONS: OptionRules<OpenOptions> = { preprocess: PREPROCESS, base: path };
 
 /**
  * Opens weights in torchvision's names and layout; `describeVgg16` tells their layers. A trained head is opened together
@@ -34,7 +36,7 @@ export interface OpenOptions {
  *   is missing or another; UsageError for a base with what is no head, and for an unknown preprocess
  */
 export async function openWeights(file: string | URL, options: OpenOptions = {}): Promise<OpenedWeights> {
-  checkChoice('preprocess', options.preprocess, PREPROCESSES);
+  checkOptions('openWeights()', options, OPEN_OPTIONS);
   const source = await openAsItIs(isUrl(file) ? fileURLToPath(file) : file, options);
   if (saysHead(source)) {
     const { withBase } = await import('./compose.js');

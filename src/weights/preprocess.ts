@@ -1,6 +1,7 @@
 // How pixels are prepared for a network: the ways that are known, their arithmetic, and what a file's metadata say of it.
 
 import { WeightsError } from '../errors.js';
+import { oneOf, type Rule } from '../options.js';
 import type { Preprocess } from './archive.js';
 import type { WeightsSource } from './source.js';
 import { quote } from './text.js';
@@ -41,6 +42,8 @@ export const PREPROCESS_TEXTS: Readonly<Record<Preprocess, string>> = {
   unit: 'unit (RGB, / 255)',
   signed: 'signed (RGB, / 127.5, minus 1)',
 };
+
+export const PREPROCESS: Rule<Preprocess> = oneOf(...PREPROCESSES);
 
 /**
  * How pixels are prepared, as metadata say it; undefined where they are silent.

@@ -1,5 +1,6 @@
 // Everything that is wrong with a data set: in its structure, in each file, and between pictures.
 
+import { callback, checkOptions, type OptionRules, signal } from '../../options.js';
 import { ahead } from '../features/ahead.js';
 import { PARTS } from '../samples.js';
 import { examine, examineOther } from './examine.js';
@@ -15,6 +16,8 @@ export interface CheckOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const CHECK_OPTIONS: OptionRules<CheckOptions> = { onProgress: callback(), signal };
+
 /** Files in work while one is looked at: decoded pictures are large, and sharp has no more threads by default. */
 const AHEAD = 4;
 
@@ -27,8 +30,10 @@ const AHEAD = 4;
  */
 export async function* checkDataset(
   found: string | Survey,
-  { onProgress, signal }: CheckOptions = {},
+  options: CheckOptions = {},
 ): AsyncGenerator<Problem> {
+  checkOptions('checkDataset()', options, CHECK_OPTIONS);
+  const { onProgress, signal } = options;
   const survey = typeof found === 'string' ? await surveyDataset(found, signal) : found;
   const { name, folder, strays, others } = survey;
   for (const reason of structureFaults(survey)) yield { kind: 'structure', path: name, reason };

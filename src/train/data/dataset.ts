@@ -1,6 +1,7 @@
 // A data set, checked: what every other part of training may take for granted.
 
 import { UsageError } from '../../errors.js';
+import { checkOptions, listOf, text } from '../../options.js';
 import { type Dataset, PARTS, type Part, type Sample } from '../samples.js';
 import { listed, pictures } from './words.js';
 
@@ -29,9 +30,12 @@ const UNEQUAL = 5;
  */
 export function datasetOf(
   classes: readonly string[],
-  { train, val, test = [] }: DatasetParts,
-  { name = 'the data set', notes = [] }: DatasetWords = {},
+  samples: DatasetParts,
+  words: DatasetWords = {},
 ): Dataset {
+  checkOptions('datasetOf()', words, { name: text, notes: listOf(text) });
+  const { train, val, test = [] } = samples;
+  const { name = 'the data set', notes = [] } = words;
   const parts = { train, val, test };
   checkClasses(classes, name);
   const counts = (part: Part) => countLabels(parts[part], classes, `${name}: ${part}`);

@@ -1,6 +1,7 @@
 // A data set found on disk: a folder of class folders, one with train/ and val/, or a table. No picture is opened.
 
 import { UsageError } from '../../errors.js';
+import { CHECKED_IN_USE, checkOptions, type OptionRules, signal, whole } from '../../options.js';
 import type { Dataset } from '../samples.js';
 import { datasetOf } from './dataset.js';
 import { classesOf, structureFaults } from './faults.js';
@@ -17,6 +18,8 @@ export interface FindOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const FIND_OPTIONS: OptionRules<FindOptions> = { seed: whole(0), valShare: CHECKED_IN_USE, signal };
+
 /**
  * The pictures under a path: names and labels, 100,000 in a second or two.
  *
@@ -26,10 +29,9 @@ export interface FindOptions {
  * @throws UsageError where the structure leaves no two classes to learn, or val or test has a class that train lacks;
  *   the signal's reason
  */
-export async function findDataset(
-  path: string,
-  { seed, valShare = 0.2, signal }: FindOptions,
-): Promise<Dataset> {
+export async function findDataset(path: string, options: FindOptions): Promise<Dataset> {
+  checkOptions('findDataset()', options, FIND_OPTIONS, ['seed']);
+  const { seed, valShare = 0.2, signal } = options;
   if (!(valShare > 0 && valShare < 1)) {
     throw new UsageError(
       `the share of pictures to validate with is ${valShare}; it must lie between 0 and 1`,

@@ -1,7 +1,8 @@
 // Pictures to put a trained head to the test with: its own classes, in a folder of any of the layouts.
 
 import { UsageError } from '../../errors.js';
-import type { Part, Sample } from '../samples.js';
+import { checkOptions, type OptionRules, oneOf, signal } from '../../options.js';
+import { PARTS, type Part, type Sample } from '../samples.js';
 import { samplesOf } from './samples_of.js';
 import { countFiles, surveyDataset } from './survey.js';
 import { listed } from './words.js';
@@ -11,6 +12,8 @@ export interface FindSamplesOptions {
   readonly part?: Part | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const FIND_SAMPLES_OPTIONS: OptionRules<FindSamplesOptions> = { part: oneOf(...PARTS), signal };
 
 /**
  * The pictures of a part of a data set; all of them where it has no parts.
@@ -22,8 +25,10 @@ export interface FindSamplesOptions {
 export async function findSamples(
   path: string,
   classes: readonly string[],
-  { part, signal }: FindSamplesOptions = {},
+  options: FindSamplesOptions = {},
 ): Promise<Sample[]> {
+  checkOptions('findSamples()', options, FIND_SAMPLES_OPTIONS);
+  const { part, signal } = options;
   const { name, folder, isDivided, parts } = await surveyDataset(path, signal);
   if (part && !isDivided)
     throw new UsageError(`${name} has no parts, so no ${part} either; leave the part out`);

@@ -11,6 +11,7 @@
 import { rename } from 'node:fs/promises';
 import { refusing, syncFolder } from '../../disk.js';
 import { WeightsError } from '../../errors.js';
+import { callback, checkOptions, flag, group, type OptionRules, signal, text, whole } from '../../options.js';
 import { contradiction, describeClaim, pinnedClaims, SIZE, STRUCTURE } from './claims.js';
 import { download, PATIENCE, type Patience } from './download.js';
 import { DownloadFault } from './fault.js';
@@ -42,6 +43,17 @@ export interface FetchOptions {
   readonly patience?: Partial<Patience> | undefined;
 }
 
+const FETCH_OPTIONS: OptionRules<FetchOptions> = {
+  url: text,
+  offline: flag,
+  signal,
+  folder: text,
+  onProgress: callback(),
+  onDownloaded: callback(),
+  onNote: callback(),
+  patience: group<Partial<Patience>>({ stallMs: whole(0), retryMs: whole(0), attempts: whole(1) }),
+};
+
 export interface FetchedWeights extends CachedWeights {
   /** Whether it was downloaded by this call rather than found. */
   readonly fetched: boolean;
@@ -55,6 +67,7 @@ export interface FetchedWeights extends CachedWeights {
  * hand, or is not what it should be; OutputError where the disk refuses; the signal's reason
  */
 export async function fetchWeights(name: string, options: FetchOptions = {}): Promise<FetchedWeights> {
+  checkOptions('fetchWeights()', options, FETCH_OPTIONS);
   const { url, offline = isOffline(), signal, folder, onNote = () => {} } = options;
   const source = knownSource(name);
   const places = placesOf(source, folder);
