@@ -1,10 +1,11 @@
 // What can be said about a training on the command line. Whether it makes sense, src/train decides.
 
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { withDefaults } from '../train/defaults.js';
 import { AUGMENTATIONS, type AugmentationName } from '../train/features/augmentation.js';
 import type { RunOptions } from '../train/options.js';
 import { FEATURE_LAYERS } from '../weights/head_input.js';
+import { number } from './arguments.js';
 
 /** As commander gives them. What was not said is undefined, but for `cache`. */
 export interface TrainingFlags extends Omit<RunOptions, 'cache'> {
@@ -114,13 +115,6 @@ export function runOptionsOf(flags: TrainingFlags): RunOptions {
     (option) => flags[option] !== undefined && !(option === 'cache' && flags.cache),
   );
   return Object.fromEntries(said.map((option) => [option, flags[option]]));
-}
-
-/** A number, with a point or an exponent. Which ones make sense is for the option to say. */
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('It must be a number.');
 }
 
 function list(text: string): AugmentationName[] {

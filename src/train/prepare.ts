@@ -3,10 +3,11 @@
 
 import { balancedWeights, countClasses } from './class_weights.js';
 import type { ResolvedOptions } from './defaults.js';
+import { BrokenCount } from './features/broken.js';
 import type { FeatureTable } from './features/spec.js';
 import { HeadTrainer } from './head/head_trainer.js';
 import type { Standardisation, TrainerOptions } from './head/trainer_options.js';
-import type { Part } from './samples.js';
+import { PARTS, type Part } from './samples.js';
 import { hasFcs } from './saved_head.js';
 import { featureMapOf, type Session } from './session.js';
 import { standardisationOf } from './standardise.js';
@@ -25,8 +26,10 @@ export interface Prepared {
 /** Opens every part: what is wrong with one is found out before anything is trained. @throws as `openTable` */
 export async function prepare(session: Session): Promise<Prepared> {
   const opened: FeatureTable[] = [];
+  const { dataset } = session;
+  const broken = new BrokenCount(PARTS.reduce((sum, part) => sum + dataset[part].length, 0));
   const open = async (part: Part) => {
-    const table = await openTable(session, part);
+    const table = await openTable(session, part, broken);
     opened.push(table);
     return table;
   };
@@ -36,7 +39,7 @@ export async function prepare(session: Session): Promise<Prepared> {
   try {
     const train = await open('train');
     const val = await open('val');
-    const test = session.dataset.test.length > 0 ? await open('test') : undefined;
+    const test = dataset.test.length > 0 ? await open('test') : undefined;
     const { channels } = featureMapOf(session);
     const by = session.options.standardise;
     const standardisation = await standardisationOf(train, by, channels, session.signal);

@@ -1,8 +1,9 @@
 // The features of a part of the data set, with all that there is to tell on the way.
 
 import { PictureError } from '../errors.js';
-import { countClasses } from './class_weights.js';
-import { listed, pictures } from './data/words.js';
+import { classesWithout, lostPartText, lostText } from './data/refusals.js';
+import { pictures } from './data/words.js';
+import type { BrokenCount } from './features/broken.js';
 import { extractFeatures } from './features/extract.js';
 import type { FeatureTable } from './features/spec.js';
 import type { Part } from './samples.js';
@@ -11,10 +12,11 @@ import { featureMapOf, type Session } from './session.js';
 /**
  * Opens the table of a part; only training pictures are varied. Whoever opened it closes it.
  *
+ * @param broken  counts the pictures of all parts that cannot be read
  * @throws PictureError where too many pictures cannot be read, or all of a class to train on; GpuError;
  *   DeviceLostError; the signal's reason
  */
-export async function openTable(session: Session, part: Part): Promise<FeatureTable> {
+export async function openTable(session: Session, part: Part, broken: BrokenCount): Promise<FeatureTable> {
   const { model, dataset, options, fingerprint, cacheFolder, onEvent, signal } = session;
   const { pool, size, augment, views, seed } = options;
   const isVaried = part === 'train';
@@ -26,23 +28,27 @@ export async function openTable(session: Session, part: Part): Promise<FeatureTa
       ...(isVaried ? { augment, views } : { augment: [], views: 0 }),
     },
     {
-      ...{ fingerprint, cacheFolder, signal },
+      ...{ fingerprint, cacheFolder, signal, broken },
       onProgress: (done, total, { cached }) => onEvent({ type: 'features', part, done, total, cached }),
       onBroken: ({ name }, { message }) => onEvent({ type: 'skipped', part, name, reason: message }),
       onNote: (text) => onEvent({ type: 'note', text }),
     },
   );
-  const { broken } = table.stats;
-  if (broken > 0) {
+  const left = table.stats.broken;
+  if (left > 0) {
     onEvent({
       type: 'note',
-      text: `${part}: ${pictures(broken)} of ${dataset[part].length} left out, unreadable`,
+      text: `${part}: ${left} of ${pictures(dataset[part].length)} left out, unreadable`,
     });
   }
-  if (!isVaried) return table;
-  const counts = countClasses(table.samples, dataset.classes.length);
-  const lost = dataset.classes.filter((_, label) => counts[label] === 0);
-  if (lost.length === 0) return table;
+  const lost = part === 'train' ? classesWithout(dataset.classes, table.samples) : [];
+  const fault =
+    table.samples.length === 0
+      ? lostPartText(part, dataset[part].length)
+      : lost.length > 0
+        ? lostText(lost)
+        : undefined;
+  if (fault === undefined) return table;
   await table.close();
-  throw new PictureError(`${dataset.name}: no picture of ${listed(lost)} can be read to train on`);
+  throw new PictureError(`${dataset.name}: ${fault}`);
 }

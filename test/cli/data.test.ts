@@ -3,7 +3,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { blocks, useFolder, vgg16 } from './support.js';
+import { blocks, useFolder } from './support.js';
+import { program } from './training.js';
 
 const folder = useFolder();
 
@@ -21,7 +22,7 @@ const CLEAN = { 'train/cats/1.jpg': 1, 'train/cats/2.jpg': 2, 'train/dogs/1.jpg'
 describe('vgg16 data check', () => {
   it('counts the pictures of a clean folder and ends with 0', async () => {
     const root = await write('clean', { ...CLEAN, 'val/dogs/1.jpg': 5 });
-    const { code, stdout, stderr } = await vgg16(['data', 'check', root]);
+    const { code, stdout, stderr } = await program(['data', 'check', root]);
     expect(stdout.split('\n')).toEqual([
       ...['class   train  val', 'cats        2    1', 'dogs        1    1', 'in all      3    2'],
       ...['', 'All is well.', ''],
@@ -37,11 +38,14 @@ describe('vgg16 data check', () => {
       'train/dogs/2.jpg': '',
       'train/dogs/a\nb.jpg': 'x',
     });
-    const { code, stdout } = await vgg16(['data', 'check', root]);
+    const { code, stdout } = await program(['data', 'check', root]);
     expect(stdout.split('\n\n').slice(1)).toEqual([
-      'Empty: training would leave these out (1)\n  train/dogs/2.jpg: it is empty (0 bytes)',
       expect.stringMatching(
-        /^Not a picture: .* \(1\)\n {2}train\/dogs\/a\\nb\.jpg: it is not a picture .* begins "x"$/,
+        /^Training would refuse \(1\)\n.*: 2 of 7 pictures \(29 %\) cannot be read, more than 5 %$/,
+      ),
+      'Empty: mend these or take them out (1)\n  train/dogs/2.jpg: it is empty (0 bytes)',
+      expect.stringMatching(
+        /^Not a picture: mend these or take them out \(1\)\n {2}train\/dogs\/a\\nb\.jpg: it is not a picture .* begins "x"$/,
       ),
       expect.stringMatching(
         /^The same picture in two classes: .* \(1\)\n {2}val\/dogs\/1\.jpg: it is the same as train\/cats\/1\.jpg/,
@@ -52,12 +56,12 @@ describe('vgg16 data check', () => {
 
   it('ends with 0 where there are warnings only, and with 2 where training could not begin', async () => {
     const copies = await write('copies', { 'a/1.jpg': 1, 'a/2.jpg': 1, 'b/1.jpg': 2, '3.jpg': 3 });
-    const warned = await vgg16(['data', 'check', copies]);
+    const warned = await program(['data', 'check', copies]);
     expect(warned.stdout).toMatch(/^class {3}pictures\n/);
     expect(warned.stdout).toContain('The same picture again');
     expect(warned.stdout).toContain('note: left out, for lying in no class folder: 1 picture, 3.jpg');
     expect(warned.code).toBe(0);
-    const single = await vgg16(['data', 'check', await write('single', { 'a/1.jpg': '' })]);
+    const single = await program(['data', 'check', await write('single', { 'a/1.jpg': '' })]);
     expect(single.stdout).toMatch(
       /Structure: training could not begin \(1\)\n.*there is one class only, a \(1 picture\)/,
     );
@@ -66,7 +70,7 @@ describe('vgg16 data check', () => {
 
   it('prints one JSON', async () => {
     const root = await write('json', { 'a/1.jpg': 1, 'a/2.jpg': '', 'b/1.jpg': 2, 'c.jpg': 3 });
-    const { code, stdout } = await vgg16(['data', 'check', root, '--json']);
+    const { code, stdout } = await program(['data', 'check', root, '--json']);
     expect(JSON.parse(stdout)).toEqual({
       name: root,
       classes: [
@@ -76,14 +80,19 @@ describe('vgg16 data check', () => {
       problems: [
         { kind: 'stray', severity: 'warning', path: 'c.jpg', reason: 'it lies in no class folder' },
         { kind: 'empty', severity: 'broken', path: 'a/2.jpg', reason: 'it is empty (0 bytes)' },
+        { kind: 'refused', severity: 'fault', path: root, reason: 'no picture of a can be read to train on' },
       ],
-      notes: ['left out, for lying in no class folder: 1 picture, c.jpg'],
+      notes: [
+        'left out, for lying in no class folder: 1 picture, c.jpg',
+        'only one picture each of b: it is trained on',
+        'val has no picture of b: how well they are told apart will not be known',
+      ],
     });
     expect(code).toBe(3);
   });
 
   it('says in one line what is no data set', async () => {
-    const { code, stdout, stderr } = await vgg16(['data', 'check', folder('nowhere')]);
+    const { code, stdout, stderr } = await program(['data', 'check', folder('nowhere')]);
     expect([code, stdout, stderr]).toEqual([2, '', [`error: ${folder('nowhere')} does not exist`]]);
   });
 });

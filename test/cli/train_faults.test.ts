@@ -90,13 +90,18 @@ describe('pictures', () => {
       run,
       ['many broken', ...BASE],
       3,
-      /^error: stopped at 2 pictures of 18 that cannot be read, more than 5 %: many broken\/red\/\d\.png is not a picture .*; `vgg16 data check` lists all that is wrong; mend them or take them out$/,
+      /^error: stopped: 2 of 21 pictures \(9\.5 %\) cannot be read, more than 5 %: many broken\/red\/\d\.png is not a picture .*; `vgg16 data check` lists all that is wrong; mend them or take them out$/,
     );
     await expectFault(
       run,
       ['all broken', ...BASE],
       3,
-      /^error: stopped at 2 pictures of 6 .* is empty \(0 bytes\)/,
+      /^error: stopped: 2 of 8 pictures .* is empty \(0 bytes\)/,
+    );
+    const check = await program(['data', 'check', 'many broken']);
+    expect(check.code).toBe(3);
+    expect(check.stdout).toContain(
+      'Training would refuse (1)\n  many broken: 3 of 21 pictures (14 %) cannot be read, more than 5 %\n',
     );
   });
 });
@@ -170,9 +175,7 @@ describe('a run that began', () => {
     await rm(at('lost class', 'red'), { recursive: true });
     const gone = await run(['train', '--resume', 'begun']);
     expect(gone.code).toBe(3);
-    expect(gone.stderr.at(-1)).toMatch(
-      /^error: stopped at .* cannot be read, more than 5 %: .*does not exist/,
-    );
+    expect(gone.stderr.at(-1)).toMatch(/^error: stopped: .* cannot be read, more than 5 %: .*does not exist/);
     await cp(at('base.safetensors'), at('kept.safetensors'));
     await writeBase(at('base.safetensors'), 12);
     const other = await run(['train', '--resume', 'begun']);

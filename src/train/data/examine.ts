@@ -6,6 +6,7 @@ import { openRegular } from '../../disk.js';
 import { PictureError } from '../../errors.js';
 import { decode } from '../../image/decode.js';
 import { withPictureFile } from '../../image/picture_file.js';
+import type { Size } from '../../image/resize.js';
 import { decodableFormat, describeBytes } from '../../image/sniff.js';
 import type { Problem, ProblemKind } from './problems.js';
 
@@ -13,6 +14,8 @@ export interface Examined {
   readonly problem?: Problem;
   /** Of a picture that can be used: what tells its bytes from any other's. */
   readonly digest?: string;
+  /** Of a picture that can be used. */
+  readonly size?: Size;
 }
 
 /** Of a SHA-256, enough that among 10^9 pictures two different ones are taken for the same once in 10^20 times. */
@@ -31,21 +34,23 @@ export async function examine(path: string, place: string): Promise<Examined> {
   let head: Uint8Array | undefined;
   const work = async (bytes: Uint8Array): Promise<Examined> => {
     head = bytes.subarray(0, HEAD_BYTES);
-    await decode(bytes, 'it');
+    const { width, height } = await decode(bytes, 'it');
+    const size = { width, height };
     const digest = createHash('sha256').update(bytes).digest().toString('latin1', 0, DIGEST_BYTES);
     const format = decodableFormat(bytes);
-    if (format === undefined || EXTENSIONS[format]!.includes(extensionOf(path))) return { digest };
-    return { digest, problem: { kind: 'extension', path, reason: `it is a ${format}` } };
+    if (format === undefined || EXTENSIONS[format]!.includes(extensionOf(path))) return { digest, size };
+    return { digest, size, problem: { kind: 'extension', path, reason: `it is a ${format}` } };
   };
   try {
     return await withPictureFile(place, 'it', work);
   } catch (error) {
     if (!(error instanceof PictureError)) throw error;
-    return { problem: { kind: kindOf(head), path, reason: error.message } };
+    return { problem: { kind: kindOf(head, error), path, reason: error.message } };
   }
 }
 
-function kindOf(bytes: Uint8Array | undefined): ProblemKind {
+function kindOf(bytes: Uint8Array | undefined, { message }: PictureError): ProblemKind {
+  if (message.startsWith('it is too large')) return 'too-large';
   if (!bytes) return 'unreadable';
   if (bytes.length === 0) return 'empty';
   return decodableFormat(bytes) ? 'damaged' : 'not-a-picture';

@@ -10,6 +10,9 @@ import { divide } from './split.js';
 import { type ClassFiles, type Survey, surveyDataset } from './survey.js';
 import { listed } from './words.js';
 
+/** The share of each class that validates by default. */
+export const VAL_SHARE = 0.2;
+
 export interface FindOptions {
   /** Decides which pictures validate where the data set does not say so. */
   readonly seed: number;
@@ -31,12 +34,8 @@ const FIND_OPTIONS: OptionRules<FindOptions> = { seed: whole(0), valShare: CHECK
  */
 export async function findDataset(path: string, options: FindOptions): Promise<Dataset> {
   checkOptions('findDataset()', options, FIND_OPTIONS, ['seed']);
-  const { seed, valShare = 0.2, signal } = options;
-  if (!(valShare > 0 && valShare < 1)) {
-    throw new UsageError(
-      `the share of pictures to validate with is ${valShare}; it must lie between 0 and 1`,
-    );
-  }
+  const { seed, valShare = VAL_SHARE, signal } = options;
+  checkShare(valShare);
   const survey = await surveyDataset(path, signal);
   const [fault, ...more] = structureFaults(survey);
   if (fault !== undefined) {
@@ -46,7 +45,14 @@ export async function findDataset(path: string, options: FindOptions): Promise<D
   return datasetFrom(survey, seed, valShare);
 }
 
-function datasetFrom(survey: Survey, seed: number, valShare: number): Dataset {
+/** @throws UsageError for a share of pictures to validate with that is none */
+export function checkShare(valShare: number): void {
+  if (valShare > 0 && valShare < 1) return;
+  throw new UsageError(`the share of pictures to validate with is ${valShare}; it must lie between 0 and 1`);
+}
+
+/** The data set that training makes of what was found, where `structureFaults` has nothing to say of it. */
+export function datasetFrom(survey: Survey, seed: number, valShare: number): Dataset {
   const classes = classesOf(survey);
   const found = survey.parts.train!;
   const { train, val, single } = survey.parts.val

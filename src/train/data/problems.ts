@@ -5,14 +5,18 @@ import type { Part } from '../samples.js';
 /** How bad each kind is: training cannot begin, a picture is left out, or all are used, well or not so well. */
 export const SEVERITIES = {
   structure: 'fault',
+  refused: 'fault',
   unreadable: 'broken',
   empty: 'broken',
   damaged: 'broken',
+  'too-large': 'broken',
   'not-a-picture': 'broken',
   contradiction: 'warning',
   leak: 'warning',
   duplicate: 'warning',
   extension: 'warning',
+  tiny: 'warning',
+  oblong: 'warning',
   stray: 'warning',
   other: 'warning',
 } as const satisfies Record<string, 'fault' | 'broken' | 'warning'>;

@@ -1,14 +1,14 @@
-// When pictures that cannot be read are too many to go on without them.
+// Pictures that cannot be read, counted until they are too many to go on without them.
 
 import { PictureError } from '../../errors.js';
+import { brokenText, isTooManyBroken } from '../data/refusals.js';
 
-const MAX_SHARE = 0.05;
 /** Messages of pictures that the error repeats. */
 const NAMED = 3;
 
 const CHECK = '`vgg16 data check` lists all that is wrong';
 
-/** Counts the broken among a known number of pictures. One may always be, unless it is the only one. */
+/** Counts the broken among a known number of pictures. */
 export class BrokenCount {
   readonly #named: string[] = [];
   #count = 0;
@@ -19,22 +19,16 @@ export class BrokenCount {
     return this.#count;
   }
 
-  /** @throws PictureError when that makes more than 5 %, or all */
+  /** @throws PictureError when these are too many to go on without them */
   add(error: PictureError): void {
     this.#count++;
     if (this.#named.length < NAMED) this.#named.push(error.message);
     const { total } = this;
-    if (this.#count === total) {
-      const what = total === 1 ? 'the only picture cannot' : `none of the ${total} pictures can`;
-      throw new PictureError(`${what} be read: ${this.#examples()}; ${CHECK}`, { cause: error });
-    }
-    if (this.#count > Math.max(1, MAX_SHARE * total)) {
-      throw new PictureError(
-        `stopped at ${this.#count} pictures of ${total} that cannot be read, more than 5 %: ${this.#examples()}; ` +
-          `${CHECK}; mend them or take them out`,
-        { cause: error },
-      );
-    }
+    if (!isTooManyBroken(this.#count, total)) return;
+    const isAll = this.#count === total;
+    const what = isAll ? brokenText(total, total) : `stopped: ${brokenText(this.#count, total)}`;
+    const advice = isAll ? CHECK : `${CHECK}; mend them or take them out`;
+    throw new PictureError(`${what}: ${this.#examples()}; ${advice}`, { cause: error });
   }
 
   #examples(): string {

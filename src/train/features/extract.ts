@@ -12,7 +12,7 @@ import { CachedFeatures } from './table.js';
  *
  * A plain picture's row equals, bit for bit, what `model.features` gives with `framingForSize(size)`.
  *
- * @throws PictureError where more than 5 % of the pictures cannot be read; UsageError for a layer or size that the network
+ * @throws PictureError where so many of the pictures cannot be read that `BrokenCount` refuses; UsageError for a layer or size that the network
  *   does not have; GpuError; DeviceLostError; the signal's reason, once the GPU has finished what it has begun
  */
 export async function extractFeatures(

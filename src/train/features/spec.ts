@@ -5,6 +5,7 @@ import type { LayerName } from '../../model/architecture.js';
 import type { Pool } from '../options.js';
 import type { Sample } from '../samples.js';
 import type { AugmentationName } from './augmentation.js';
+import type { BrokenCount } from './broken.js';
 
 /** Which numbers are computed of a picture. */
 export interface FeatureSpec {
@@ -42,6 +43,8 @@ export interface ExtractOptions {
   readonly memory?: number | undefined;
   /** Pictures that are done with, of how many; 0 as it begins. */
   readonly onProgress?: ((done: number, total: number, stats: FeatureStats) => void) | undefined;
+  /** Counts the pictures that cannot be read, where these are a part of those that it is counted among. */
+  readonly broken?: BrokenCount | undefined;
   /** Told of each picture that cannot be read, which is then left out. */
   readonly onBroken?: ((sample: Sample, error: PictureError) => void) | undefined;
   /** Told in one line what the owner should know, for instance that the cache cannot be written. */

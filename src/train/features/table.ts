@@ -70,7 +70,7 @@ export class CachedFeatures implements FeatureTable {
   async fill(): Promise<void> {
     const { all, options, rows } = this;
     const views = Array.from({ length: 1 + this.views }, (_, view) => view);
-    const broken = new BrokenCount(all.length);
+    const { broken = new BrokenCount(all.length) } = options;
     const start = performance.now();
     let done = 0;
     const tell = () => {

@@ -3,7 +3,11 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { checkDataset } from '../../../src/train/data/check.js';
+import { PictureError } from '../../../src/errors.js';
+import { checkDataset, notesOn } from '../../../src/train/data/check.js';
+import { findDataset } from '../../../src/train/data/find.js';
+import { surveyDataset } from '../../../src/train/data/survey.js';
+import { BrokenCount } from '../../../src/train/features/broken.js';
 import { blocks } from '../../cli/support.js';
 import { useTrees } from './support.js';
 
@@ -21,7 +25,7 @@ beforeAll(async () => {
 async function problemsOf(root: string): Promise<[kind: string, path: string, reason: string][]> {
   const problems: [string, string, string][] = [];
   for await (const { kind, path, reason } of checkDataset(root)) {
-    problems.push([kind, path.replace(root, 'photos'), reason]);
+    problems.push([kind, path.replace(root, 'photos').replace('photos/labels.csv', 'photos'), reason]);
   }
   return problems;
 }
@@ -58,6 +62,7 @@ describe('checkDataset', () => {
       ['not-a-picture', 'a/phone.jpg', expect.stringMatching(/it is a HEIC picture$/)],
       ['empty', 'b/empty.png', 'it is empty (0 bytes)'],
       ['unreadable', 'b/gone.jpg', 'it does not exist'],
+      ['refused', 'photos', '6 of 9 pictures (67 %) cannot be read, more than 5 %'],
     ]);
   });
 
@@ -109,6 +114,7 @@ describe('checkDataset', () => {
     expect(await problemsOf(join(root, 'labels.csv'))).toEqual([
       ['unreadable', 'y.jpg', 'it does not exist'],
       ['contradiction', 'z.jpg', 'it is the same as x.jpg, which is of the class a'],
+      ['refused', 'photos', 'val: the only picture cannot be read'],
     ]);
   });
 
@@ -134,5 +140,79 @@ describe('checkDataset', () => {
       for await (const _ of checkDataset(root, { onProgress: onStep, signal: controller.signal }));
     })();
     await expect(stopped).rejects.toThrow('enough');
+  });
+});
+
+describe('checkDataset and training agree', () => {
+  /** `count` different pictures of a class, the last `broken` of them cut off. */
+  const classOf = (name: string, count: number, broken = 0) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, i) => {
+        const jpeg = Buffer.concat([jpegs[i % jpegs.length]!, Buffer.from(`${name} ${i}`)]);
+        return [`${name}/${i + 1}.jpg`, i < count - broken ? jpeg : ''];
+      }),
+    );
+  const refusals = async (root: string) =>
+    (await problemsOf(root)).filter(([kind]) => kind === 'refused').map(([, , reason]) => reason);
+
+  it('on how many broken pictures are too many', async () => {
+    for (const [total, broken, text] of [
+      [24, 1, undefined],
+      [24, 2, '2 of 24 pictures (8.3 %) cannot be read, more than 5 %'],
+      [48, 5, '5 of 48 pictures (10 %) cannot be read, more than 5 %'],
+      [48, 2, undefined],
+    ] as const) {
+      const root = await tree({ ...classOf('a', total / 2, broken), ...classOf('b', total / 2) });
+      expect(await refusals(root)).toEqual(text === undefined ? [] : [text]);
+      const count = new BrokenCount(total);
+      const train = () => {
+        for (let i = 0; i < broken; i++) count.add(new PictureError('x is damaged'));
+      };
+      if (text === undefined) train();
+      else expect(train).toThrow(/^stopped: .* pictures .* cannot be read, more than 5 %/);
+    }
+  });
+
+  it('on a class or a part of which nothing can be read, though that is few of all', async () => {
+    const many = { ...classOf('train/a', 30), ...classOf('train/b', 30), ...classOf('val/a', 2) };
+    expect(await refusals(await tree({ ...many, ...classOf('train/c', 1, 1) }))).toEqual([
+      'no picture of c can be read to train on',
+    ]);
+    expect(await refusals(await tree({ ...many, ...classOf('val/a', 2, 2) }))).toEqual([
+      'val: none of the 2 pictures can be read',
+    ]);
+  });
+
+  it('on what the owner should know, however the pictures are divided', async () => {
+    const root = await tree({ ...classOf('a', 30), ...classOf('b', 2), ...classOf('c', 1) });
+    for (const division of [{}, { seed: 3, valShare: 0.5 }]) {
+      const notes = notesOn(await surveyDataset(root), division);
+      expect(notes).toEqual((await findDataset(root, { seed: 0, ...division })).notes);
+      expect(notes[0]).toBe('only one picture each of c: it is trained on');
+      expect(notes.at(-1)).toMatch(/^the classes are very unequal: a has \d+ pictures to train on, b 1 /);
+    }
+  });
+
+  it('notes sizes of which the network sees next to nothing', async () => {
+    const png = (width: number, height: number) =>
+      blocks(width + height, width, height)
+        .png()
+        .toBuffer();
+    const root = await tree({
+      ...{ ...classOf('a', 2), ...classOf('b', 2), 'a/dot.png': await png(1, 1) },
+      ...{
+        'a/line.png': await png(300, 3),
+        'a/small.png': await png(32, 32),
+        'b/wide.png': await png(256, 32),
+      },
+    });
+    expect(await problemsOf(root)).toEqual([
+      ['tiny', 'a/dot.png', "it has only 1 x 1 px, much smaller than the network's input, and is enlarged"],
+      [
+        'oblong',
+        'a/line.png',
+        'it has an extreme shape, 300 x 3 px: the square in its middle that the network sees is 1/100 of it',
+      ],
+    ]);
   });
 });

@@ -176,7 +176,7 @@ describe('extractFeatures', () => {
     vi.stubEnv('TMPDIR', temporary);
     const buffers = gpu().liveBuffers;
     await expect(extract({ ...VARIED, views: 1 }, { memory: 0 }, [...samples, ...bad])).rejects.toThrow(
-      /stopped at 2 pictures of 10 .*text\.jpg is not a picture.*missing\.jpg does not exist; `vgg16 data check`/,
+      /stopped: 2 of 10 pictures \(20 %\) .*text\.jpg is not a picture.*missing\.jpg does not exist; `vgg16 data check`/,
     );
     await expect(extract(SPEC, {}, bad.slice(0, 1))).rejects.toThrow('the only picture cannot be read');
     vi.unstubAllEnvs();

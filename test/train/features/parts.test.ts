@@ -123,10 +123,10 @@ describe('BrokenCount', () => {
 
   it('stops above, and where nothing is left, naming the first', () => {
     expect(() => add(100, 6)).toThrow(
-      'stopped at 6 pictures of 100 that cannot be read, more than 5 %: picture 0 is damaged; picture 1 is damaged; ' +
+      'stopped: 6 of 100 pictures (6 %) cannot be read, more than 5 %: picture 0 is damaged; picture 1 is damaged; ' +
         'picture 2 is damaged; and 3 more; `vgg16 data check` lists all that is wrong',
     );
-    expect(() => add(19, 2)).toThrow('stopped at 2 pictures of 19');
+    expect(() => add(19, 2)).toThrow('stopped: 2 of 19 pictures (11 %) cannot be read');
     expect(() => add(2, 2)).toThrow('none of the 2 pictures can be read: picture 0');
     expect(() => add(1, 1)).toThrow('the only picture cannot be read: picture 0 is damaged;');
   });
