@@ -28,9 +28,14 @@ export function createEpochTable(stream: ProgressStream, now: () => number): Epo
   const { dim, bold, green } = coloursFor(stream);
   const isLive = stream.isTTY === true && process.env.TERM !== 'dumb';
   const clear = isLive ? '\r\x1b[K' : '';
-  /** The first step that was told of: a resumed run has epochs behind it that took no time now. */
+  /**
+   * Where the clock was started: at the first reading of the loss, for which the GPU has to be done with all that it was
+   * given, and anew at the end of the first epoch. What comes before is mostly compilation, of training and of validation.
+   * A resumed run has epochs behind it that took no time now.
+   */
   let first: { readonly at: number; readonly done: number } | undefined;
   let hasHeading = false;
+  let hasEpoch = false;
   let drawnAt = now();
 
   const heading = (epochs: number) => {
@@ -41,15 +46,16 @@ export function createEpochTable(stream: ProgressStream, now: () => number): Epo
   };
 
   const timeLeft = (done: number): string => {
-    first ??= { at: now(), done };
-    if (done <= first.done) return '';
+    if (!first || done <= first.done) return '';
     return `, ${duration(((now() - first.at) * (1 - done)) / (done - first.done))} left`;
   };
 
   return {
     step({ epoch, epochs, step, steps, loss, accuracy, imagesPerSecond }) {
       heading(epochs);
-      const left = timeLeft((epoch - 1 + step / steps) / epochs);
+      const done = (epoch - 1 + step / steps) / epochs;
+      if (loss !== undefined) first ??= { at: now(), done };
+      const left = timeLeft(done);
       if (now() - drawnAt < (isLive ? REDRAW_MS : LINE_MS)) return;
       drawnAt = now();
       const row = cells([`${epoch}/${epochs}`, lossText(loss), shareText(accuracy)], epochs);
@@ -67,6 +73,8 @@ export function createEpochTable(stream: ProgressStream, now: () => number): Epo
 
     epoch(row, epochs, isBest) {
       heading(epochs);
+      if (!hasEpoch) first = { at: now(), done: row.epoch / epochs };
+      hasEpoch = true;
       const losses = [lossText(row.loss), shareText(row.accuracy), lossText(row.val_loss)];
       const rates = [shareText(row.val_accuracy), row.lr.toExponential(1), rateText(row.images_per_s)];
       const line = cells([`${row.epoch}/${epochs}`, ...losses, ...rates], epochs);

@@ -16,6 +16,8 @@ export interface ProgressOptions {
   readonly total: number;
   /** What is counted, in the plural: "drawings"; "B" counts bytes and prints MB and MB/s, or kB. */
   readonly unit: string;
+  /** Milliseconds before which nothing is shown: what takes less says nothing. Default: 0. */
+  readonly silence?: number;
   /** Default: process.stderr. */
   readonly stream?: ProgressStream;
   /** Milliseconds from any beginning. Default: performance.now. */
@@ -23,8 +25,11 @@ export interface ProgressOptions {
 }
 
 export interface Progress {
-  /** So much is done in all; `total` where it has only now become known. */
-  update(done: number, total?: number): void;
+  /**
+   * So much is done in all; `total` where it has only now become known. `free` of it took no time, as what a cache had, and
+   * tells nothing of the pace.
+   */
+  update(done: number, total?: number, free?: number): void;
   /**
    * Ends the bar and leaves one line, if there was any update: what was done and how long it took. Further calls do
    * nothing.
@@ -42,15 +47,19 @@ const LINE_MS = 5_000;
 
 const BAR_CELLS = 24;
 
+/** Updates within such a time came with one batch. */
+const BURST_MS = 20;
+
 /** Starts the clock; nothing is printed before the first update. */
 export function createProgress(options: ProgressOptions): Progress {
-  const { label, unit, stream = process.stderr, now = () => performance.now() } = options;
+  const { label, unit, silence = 0, stream = process.stderr, now = () => performance.now() } = options;
   const live = isLive(stream);
   const colours = coloursFor(stream);
   const begin = now();
   let { total } = options;
   let count = 0;
-  let first: { at: number; count: number } | undefined;
+  let costly = 0;
+  let first: { at: number; costly: number } | undefined;
   /** What came after the first update, which tells of earlier runs. */
   let gained = 0;
   let printedAt = live ? Number.NEGATIVE_INFINITY : begin;
@@ -63,8 +72,8 @@ export function createProgress(options: ProgressOptions): Progress {
 
   /** What is done in a millisecond, taken from the first update on: what came before it is mostly preparation. */
   const rate = (): number => {
-    if (!first || count <= first.count || now() <= first.at) return 0;
-    return (count - first.count) / (now() - first.at);
+    if (!first || costly <= first.costly || now() <= first.at) return 0;
+    return (costly - first.costly) / (now() - first.at);
   };
 
   const speed = (perMs: number): string => (unit === 'B' && perMs > 0 ? `, ${byteText(perMs * 1000)}/s` : '');
@@ -96,18 +105,24 @@ export function createProgress(options: ProgressOptions): Progress {
   const close = (line: (took: number) => string): void => {
     if (ended) return;
     ended = true;
-    if (first) stream.write(`${live ? '\r\x1b[K' : ''}${label} ${line(now() - begin)}\n`);
+    if (first && now() - begin >= silence)
+      stream.write(`${live ? '\r\x1b[K' : ''}${label} ${line(now() - begin)}\n`);
   };
 
   return {
-    update(done, newTotal = total) {
+    update(done, newTotal = total, free = 0) {
       if (ended) return;
-      // What goes back has begun anew.
-      if (!first || done < count) first = { at: now(), count: done };
-      else gained += done - count;
+      const isAnew = done < count;
+      if (first && !isAnew) gained += done - count;
+      // What goes back has begun anew. The first that costs time begins with preparations, which tell nothing of the pace;
+      // and what comes at the same moment came with it, as a batch does.
+      const isFirst = !first || (free > 0 && costly === 0);
       count = done;
+      costly = done - free;
+      if (!first || isFirst || isAnew) first = { at: now(), costly };
+      else if (now() - first.at < BURST_MS) first.costly = costly;
       total = newTotal;
-      if (now() - printedAt < (live ? REDRAW_MS : LINE_MS)) return;
+      if (now() - begin < silence || now() - printedAt < (live ? REDRAW_MS : LINE_MS)) return;
       printedAt = now();
       draw();
     },

@@ -21,13 +21,16 @@ export function createTrainingDisplay(
   const skips = new Skips(terminal);
   let bar: { readonly label: string; readonly progress: Progress } | undefined;
 
-  const show = (label: string, unit: string, done: number, total: number) => {
+  /** Pictures of the parts that are done that were in the cache, and those of the part that is not. */
+  let found = { part: '', before: 0, now: 0 };
+
+  const show = (label: string, unit: string, done: number, total: number, free = 0) => {
     if (bar?.label !== label) {
       endBar();
       bar = { label, progress: createProgress({ label, total, unit, stream, now }) };
     }
     // Nothing is known of the pace before something is done.
-    if (done > 0) bar.progress.update(done, total);
+    if (done > 0) bar.progress.update(done, total, free);
     if (done === total) endBar();
   };
 
@@ -44,8 +47,13 @@ export function createTrainingDisplay(
 
   const onEvent = (event: TrainEvent) => {
     switch (event.type) {
-      case 'features':
-        return show(`features of ${event.part}`, 'pictures', event.done, event.total);
+      case 'features': {
+        const { part, cached, overall } = event;
+        const before = part === found.part ? found.before : found.before + found.now;
+        found = { part, before, now: cached };
+        // One bar and one estimate for all parts: what is said of the first is not said of the whole.
+        return show('features', 'pictures', overall.done, overall.total, before + cached);
+      }
       case 'lr-find':
         return show('lr-find', 'steps', event.step, event.steps);
       case 'skipped':

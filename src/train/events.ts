@@ -11,6 +11,8 @@ export interface FeaturesEvent {
   readonly total: number;
   /** Of those done, how many were in the cache. */
   readonly cached: number;
+  /** The same of all parts together: those before this one are done. */
+  readonly overall: { readonly done: number; readonly total: number };
 }
 
 /** A picture that cannot be used is left out. */

@@ -6,7 +6,7 @@ import { pictures } from './data/words.js';
 import type { BrokenCount } from './features/broken.js';
 import { extractFeatures } from './features/extract.js';
 import type { FeatureTable } from './features/spec.js';
-import type { Part } from './samples.js';
+import { PARTS, type Part } from './samples.js';
 import { featureMapOf, type Session } from './session.js';
 
 /**
@@ -20,6 +20,9 @@ export async function openTable(session: Session, part: Part, broken: BrokenCoun
   const { model, dataset, options, fingerprint, cacheFolder, onEvent, signal } = session;
   const { pool, size, augment, views, seed } = options;
   const isVaried = part === 'train';
+  const sizes = PARTS.map((one) => dataset[one].length);
+  const all = sum(sizes);
+  const before = sum(sizes.slice(0, PARTS.indexOf(part)));
   const table = await extractFeatures(
     model,
     dataset[part],
@@ -29,7 +32,10 @@ export async function openTable(session: Session, part: Part, broken: BrokenCoun
     },
     {
       ...{ fingerprint, cacheFolder, signal, broken },
-      onProgress: (done, total, { cached }) => onEvent({ type: 'features', part, done, total, cached }),
+      onProgress: (done, total, { cached }) => {
+        const overall = { done: before + done, total: all };
+        onEvent({ type: 'features', part, done, total, cached, overall });
+      },
       onBroken: ({ name }, { message }) => onEvent({ type: 'skipped', part, name, reason: message }),
       onNote: (text) => onEvent({ type: 'note', text }),
     },
@@ -51,4 +57,8 @@ export async function openTable(session: Session, part: Part, broken: BrokenCoun
   if (fault === undefined) return table;
   await table.close();
   throw new PictureError(`${dataset.name}: ${fault}`);
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }

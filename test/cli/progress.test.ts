@@ -192,6 +192,21 @@ describe('on a terminal', () => {
   });
 });
 
+it('is silent for as long as it is told to, and of a short task for good', () => {
+  for (const [ms, lines] of [
+    [1900, 0],
+    [2100, 1],
+  ] as const) {
+    const { written, pass, options } = desk(true, 80);
+    const progress = createProgress({ label: 'x', total: 2, unit: 'y', silence: 2000, ...options });
+    progress.update(1);
+    pass(ms);
+    expect(written).toEqual([]);
+    progress.done();
+    expect(written).toHaveLength(lines);
+  }
+});
+
 it('says nothing about what never began', () => {
   const { written, options } = desk(false);
   createProgress({ label: 'x', total: 1, unit: 'y', ...options }).done();

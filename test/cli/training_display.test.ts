@@ -31,6 +31,7 @@ const STEP: StepEvent = {
   ...{ type: 'step', epoch: 1, epochs: 2, step: 1, steps: 4, lr: 1e-3 },
   ...{ imagesPerSecond: 1234.5, loss: 0.6, accuracy: 0.5 },
 };
+const FEATURES = { type: 'features', part: 'train', cached: 0 } as const;
 const ROW: EpochRow = {
   ...{ epoch: 1, loss: 0.5, accuracy: 0.75, val_loss: 0.25, val_accuracy: 1 },
   ...{ lr: 8.5e-4, images_per_s: 2100, seconds: 1 },
@@ -50,8 +51,10 @@ describe('without a terminal', () => {
     const { onEvent, end, pass, written } = desk();
     for (const done of [0, 1, 2]) {
       pass(1000);
-      onEvent({ type: 'features', part: 'train', done, total: 2, cached: 0 });
+      onEvent({ ...FEATURES, done, total: 2, overall: { done, total: 3 } });
     }
+    pass(1000);
+    onEvent({ ...FEATURES, part: 'val', done: 1, total: 1, overall: { done: 3, total: 3 } });
     onEvent(STEP);
     pass(9_000);
     onEvent({ ...STEP, step: 2 });
@@ -61,7 +64,7 @@ describe('without a terminal', () => {
     onEvent(epochEvent({ epoch: 2 }, false));
     end(true);
     expect(written.filter((text) => text !== '')).toEqual([
-      'features of train 2 pictures in 2.0 s\n',
+      'features 3 pictures in 3.0 s\n',
       '  epoch     loss  accuracy  val loss  val accuracy       lr    img/s\n',
       '    1/2   0.6000     50.0%  step 3/4  1,230 img/s, 28 s left\n',
       '    1/2   0.5000     75.0%    0.2500        100.0%   8.5e-4    2,100  best\n',
@@ -139,6 +142,67 @@ describe('on a terminal', () => {
   });
 });
 
+describe('the time left', () => {
+  const leftIn = (text: string | undefined) => /, ([^,]*) left/.exec(text ?? '')?.[1];
+
+  it('of features is that of all parts, without the time of the first pass and of what the cache has', () => {
+    const { onEvent, pass, written } = desk();
+    const told = (part: 'train' | 'val', cached: number, done: number) =>
+      onEvent({
+        ...FEATURES,
+        part,
+        cached,
+        done,
+        total: 100,
+        overall: { done: part === 'val' ? 100 + done : done, total: 200 },
+      });
+    // 20 from the cache at once, then a minute of compilation with the first batch, then a picture a second.
+    for (let done = 1; done <= 20; done++) told('train', done, done);
+    pass(60_000);
+    told('train', 20, 21);
+    for (let done = 22; done <= 100; done++) {
+      pass(1000);
+      told('train', 20, done);
+    }
+    expect(written.slice(1, 4).map(leftIn)).toEqual(['2 min 54 s', '2 min 49 s', '2 min 44 s']);
+    const before = written.length;
+    for (let done = 1; done <= 100; done++) {
+      pass(1000);
+      told('val', 0, done);
+    }
+    expect(written[before]).toMatch(/^features 10\d\/200 pictures \(5\d%\), 1 min 3\d s left\n$/);
+    expect(written.filter((line) => / in /.test(line))).toEqual(['features 200 pictures in 3 min 59 s\n']);
+  });
+
+  it('of epochs leaves out what compiles: the steps before the first reading, and the first validation', () => {
+    const { onEvent, pass, text } = desk();
+    const step = (epoch: number, number: number, loss: number | undefined) =>
+      onEvent({ ...STEP, epoch, epochs: 20, step: number, steps: 11, loss });
+    pass(15_000);
+    for (let number = 1; number <= 10; number++) {
+      step(1, number, undefined);
+      pass(5_000);
+    }
+    expect(text()).toContain('step 5/11');
+    expect(text()).not.toContain('left');
+    step(1, 11, 0.5);
+    pass(20_000);
+    onEvent({ ...epochEvent(), epochs: 20 } as TrainEvent);
+    // An epoch takes 22 s from here on: 19 more are 7 minutes.
+    for (let number = 1; number <= 11; number++) {
+      pass(2_000);
+      step(2, number, 0.5);
+    }
+    expect(
+      leftIn(
+        text()
+          .split('\n')
+          .findLast((line) => line.includes('left')),
+      ),
+    ).toBe('6 min 38 s');
+  });
+});
+
 describe('dark corners', () => {
   it('speeds of nothing and losses that are none are shown as such', () => {
     const { onEvent, pass, text } = desk();
@@ -151,7 +215,7 @@ describe('dark corners', () => {
     );
     onEvent(epochEvent({ epoch: 2, loss: 123456, val_loss: 1e30, images_per_s: 0.0123 }, false));
     expect(text().split('\n').slice(1)).toEqual([
-      '    1/2        -         -  step 2/4  0 img/s, 1 min 0 s left',
+      '    1/2        -         -  step 2/4  0 img/s',
       '    1/2   0.5000     75.0%         -             -   8.5e-4        -  best',
       '    2/2   1.2e+5     75.0%   1.0e+30        100.0%   8.5e-4    0.012',
       '',
@@ -183,12 +247,12 @@ describe('dark corners', () => {
 
   it('features that are not finished say how far they came, before it is said how to go on', () => {
     const { onEvent, end, pass, written } = desk({ isTTY: true });
-    onEvent({ type: 'features', part: 'train', done: 1, total: 9, cached: 0 });
+    onEvent({ ...FEATURES, done: 1, total: 9, overall: { done: 1, total: 11 } });
     pass(1000);
     onEvent({ type: 'stopped', epoch: 0, folder: 'r', text: 'how to go on' });
     end(false);
     expect(written.slice(1)).toEqual([
-      '\r\x1b[Kfeatures of train stopped at 1/9 pictures after 1.0 s\n',
+      '\r\x1b[Kfeatures stopped at 1/11 pictures after 1.0 s\n',
       '\r\x1b[Knote: how to go on\n',
     ]);
   });
