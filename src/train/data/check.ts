@@ -54,7 +54,9 @@ export async function* checkDataset(
   const { name, folder, strays, others } = survey;
   const dataset = trainedOn(survey, division);
   for (const reason of structureFaults(survey)) yield { kind: 'structure', path: name, reason };
-  for (const path of strays) yield { kind: 'stray', path, reason: 'it lies in no class folder' };
+  // Where there is nothing else, the structure's fault names them.
+  const besides = countFiles(survey.parts.train) > 0 ? strays : [];
+  for (const path of besides) yield { kind: 'stray', path, reason: 'it lies in no class folder' };
   const total = PARTS.reduce((sum, part) => sum + countFiles(survey.parts[part]), others.length);
   let done = 0;
   const placeOf = pathsIn(folder);
@@ -87,6 +89,7 @@ export async function* checkDataset(
 
 /** What the owner of a data set should know, a line each: the same that training says. @throws UsageError as `checkDataset` */
 export function notesOn(survey: Survey, division: Division = {}): readonly string[] {
+  if (countFiles(survey.parts.train) === 0) return [];
   return (trainedOn(survey, division) ?? survey).notes;
 }
 

@@ -64,8 +64,28 @@ function nothingFound({ name, isDivided, strays }: Survey): string {
   const root = isDivided ? `${name}/train` : name;
   const layout = `one folder a class, as ${root}/cats/1.jpg and ${root}/dogs/2.jpg`;
   if (strays.length > 0) {
-    return `its ${pictures(strays.length)} lie in no class folder (${listed(strays)}); what is needed is ${layout}`;
+    const lie = strays.length === 1 ? 'lies' : 'lie';
+    const told = classesInNames(strays);
+    const way = told
+      ? `their names tell the classes ${listed(told.classes)}: make a folder of each and move its pictures there, ` +
+        `as ${root}/${told.classes[0]}/${told.example}, or write a CSV with the lines "file,label" and ` +
+        `"${told.example},${told.classes[0]}" and so on`
+      : `what is needed is ${layout}`;
+    return `its ${pictures(strays.length)} ${lie} in no class folder (${listed(strays)}); ${way}`;
   }
   const extensions = [...PICTURE_EXTENSIONS].map((extension) => `.${extension}`).join(' ');
   return `there is no picture (looked for ${extensions}); what is needed is ${layout}`;
+}
+
+/** `cat.0.jpg`, `dog_12.png`: a word and a number. */
+const WORD_AND_NUMBER = /^([\p{L}][\p{L} _-]*?)[ ._-]?\d+\.\w+$/u;
+
+/** The classes that the names of files tell, where all of them do and there are several pictures of each. */
+function classesInNames(files: readonly string[]): { classes: string[]; example: string } | undefined {
+  const names = files.map((file) => file.slice(file.lastIndexOf('/') + 1));
+  const words = names.map((name) => WORD_AND_NUMBER.exec(name)?.[1]);
+  const classes = [...new Set(words)].sort();
+  if (classes.length < 2 || 2 * classes.length > files.length || words.includes(undefined)) return undefined;
+  const [first] = classes as string[];
+  return { classes: classes as string[], example: names[words.indexOf(first)]! };
 }

@@ -95,6 +95,23 @@ describe('checkDataset', () => {
     ]);
   });
 
+  it('says once that nothing lies in a class folder', async () => {
+    const root = await tree({
+      'cat.0.jpg': jpegs[0]!,
+      'cat.1.jpg': jpegs[1]!,
+      'dog.0.jpg': jpegs[2]!,
+      'dog.1.jpg': png,
+    });
+    expect(await problemsOf(root)).toEqual([
+      [
+        'structure',
+        'photos',
+        expect.stringMatching(/^its 4 pictures lie in no class folder .* a folder of each/),
+      ],
+    ]);
+    expect(notesOn(await surveyDataset(root))).toEqual([]);
+  });
+
   it('lists all that is wrong with the structure, and the pictures besides', async () => {
     const root = await tree({
       ...{ 'train/a/1.jpg': jpegs[0]!, 'train/b/2.jpg': jpegs[1]!, 'val/a/1.jpg': '' },

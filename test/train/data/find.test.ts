@@ -194,6 +194,18 @@ describe('a folder that is no data set', () => {
       'photos: its 3 pictures lie in no class folder (1.jpg, 2.jpg, 3.png); what is needed is one folder a class, as photos/cats/1.jpg and photos/dogs/2.jpg',
     ],
     [
+      'has classes in the names of its pictures',
+      ['cat.0.jpg', 'cat.1.jpg', 'dog.0.jpg', 'dog.1.jpg'],
+      'photos: its 4 pictures lie in no class folder (cat.0.jpg, cat.1.jpg, dog.0.jpg, dog.1.jpg); their names tell the ' +
+        'classes cat, dog: make a folder of each and move its pictures there, as photos/cat/cat.0.jpg, or write a CSV ' +
+        'with the lines "file,label" and "cat.0.jpg,cat" and so on',
+    ],
+    [
+      'has numbered photos of a camera',
+      ['IMG_001.jpg', 'IMG_002.jpg'],
+      /; what is needed is one folder a class/,
+    ],
+    [
       'has pictures but no classes in train',
       ['train/1.jpg', 'val/2.jpg'],
       /^photos: its 2 pictures lie in no class folder .* as photos\/train\/cats\/1.jpg and/,

@@ -47,6 +47,58 @@ describe('a table', () => {
   });
 
   it.each([
+    ['fastai', 'name,label', 'is_valid'],
+    ['Kaggle', 'image_id,category', 'source'],
+    ['Kaggle', 'id,breed', 'colour'],
+    ['Keras', 'filename,class', 'width'],
+    ['a table of species', 'img,species', 'date'],
+  ])('may call its columns as %s does: %s', async (_, header, more) => {
+    const rows = [1, 2, 3, 4].map((i) => `${i}.png,${'ab'[i % 2]},x`);
+    const { dataset } = await find([`${header},${more}`, ...rows].join('\n'));
+    const { classes, train, val } = await dataset;
+    expect([classes, train.length, val.length]).toEqual([['a', 'b'], 2, 2]);
+  });
+
+  it('says which column to rename, where that is not plain', async () => {
+    expect(await fault('id,name,label\n1,1.png,a')).toBe(
+      'photos/labels.csv: its columns name and id may both be meant; rename the right one to "file"',
+    );
+    expect(await fault('file,kind,width\n1.png,a,3')).toBe(
+      'photos/labels.csv: it has no column of classes that is called so: rename the one that holds them (kind, width) ' +
+        'to "label"; its first line is "file,kind,width"',
+    );
+    expect(await fault('where,label\n1.png,a')).toMatch(/no column of pictures .* \(where\) to "file"/);
+  });
+
+  it('understands the paths of Windows', async () => {
+    const root = await tree({
+      'labels.csv': 'file,label\ncats\\1.jpg,cat\ncats\\2.jpg,cat\ndogs\\1.jpg,dog\n',
+      ...{ 'cats/1.jpg': '', 'cats/2.jpg': '', 'dogs/1.jpg': '' },
+    });
+    const { train, val, notes } = await findDataset(join(root, 'labels.csv'), { seed: 0 });
+    const names = [...train, ...val].map(({ name }) => name.slice(root.length + 1)).sort();
+    expect(names).toEqual(['cats/1.jpg', 'cats/2.jpg', 'dogs/1.jpg']);
+    expect(notes[0]).toBe('its paths have the backslashes of Windows, which are read as /');
+    expect(await fault('file,label\nC:\\Users\\me\\1.jpg,a\n')).toBe(
+      'photos/labels.csv: line 2 names C:\\Users\\me\\1.jpg, which is a place on a Windows machine; name files ' +
+        'relative to the table',
+    );
+  });
+
+  it('may name pictures by identifiers, without their extension', async () => {
+    const files = { 'a1.png': '', 'a2.png': '', 'b1.png': '' };
+    const root = await tree({ 'labels.csv': 'id,breed\na1,a\na2,a\nb1,b\n', ...files });
+    const { train, val, notes } = await findDataset(join(root, 'labels.csv'), { seed: 0 });
+    expect([...train, ...val].map(({ name }) => name.slice(root.length + 1)).sort()).toEqual(
+      Object.keys(files),
+    );
+    expect(notes[0]).toMatch(/have no extension; \.png is added/);
+    expect(await fault('id,breed\na1,a\na2,b\n')).toMatch(
+      /^photos\/labels.csv: line 2 names "a1", which is not there/,
+    );
+  });
+
+  it.each([
     ['a byte order mark and Windows lines', '\ufefffile,label\r\n', ','],
     ['semicolons', 'file;label\n', ';'],
     ['tabs', 'file\tlabel\n', '\t'],
@@ -78,7 +130,7 @@ describe('a table', () => {
     const { train, val, notes } = await dataset;
     expect([...train, ...val].map(({ name }) => name)).toContain('/data/2.jpg');
     expect(train.length + val.length).toBe(3);
-    expect(notes[0]).toBe('1 of its lines repeat others and are left out');
+    expect(notes[0]).toBe('1 of its lines repeats another and is left out');
   });
 
   it('is divided the same whatever the order of its lines', async () => {
