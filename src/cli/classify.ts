@@ -5,8 +5,10 @@ import { type ExitCode, WeightsError } from '../errors.js';
 import { widthsOf } from '../model/architecture.js';
 import type { Prediction } from '../model/predictions.js';
 import { checkRequest } from '../model/requests.js';
+import { classifyReusing } from '../train/features/reuse.js';
 import { findWeights } from '../weights/fetch/first_use.js';
 import { count } from './arguments.js';
+import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { fetchWithBar } from './fetching.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';
 import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
@@ -15,11 +17,14 @@ import { alignedRows } from './table.js';
 import { type Colours, printable, type Terminal } from './terminal.js';
 import { baseFile, isFetched, weightsFile } from './weights_file.js';
 
-interface ClassifyFlags extends ModelFlags, FramingFlags {
+interface ClassifyFlags extends ModelFlags, FramingFlags, CacheFlags {
   readonly top: number;
-  readonly batch: number;
+  readonly batch?: number;
   readonly json?: true;
 }
+
+/** A few pictures need no progress. */
+const SILENCE_MS = 2000;
 
 const EXAMPLES = `
 Examples:
@@ -28,7 +33,9 @@ Examples:
   $ vgg16 classify photos/ --weights runs/train-3
   $ vgg16 classify 'photos/**/*.png' --weights keras --json > labels.json
 
-A folder stands for the pictures in it and in its subfolders. Without --weights
+A folder stands for the pictures in it and in its subfolders. Of a trained head's
+pictures, what \`vgg16 train\` computed with the same base and size comes from the
+cache, and what is new is added to it; the answers are the same. Without --weights
 these are ImageNet's 1000 classes, and the weights those that \`vgg16 weights
 list\` shows in the cache, or else torchvision's, which are downloaded once, 553
 MB. --json prints
@@ -41,9 +48,9 @@ export function addClassify(program: Command, terminal: Terminal, finish: (code:
     .description("Says what is in pictures: the likeliest of the classifier's classes, the best first.")
     .argument('<pictures...>', 'files, folders and globs')
     .option('--top <n>', 'how many classes of each picture', count, 5)
-    .option('--batch <n>', 'pictures in a forward pass, at most', count, 8)
+    .option(...BATCH_OPTION)
     .option('--json', 'print JSON and nothing else on stdout');
-  addFramingOptions(addDtypeOption(addWeightsOption(command, "ImageNet's classes")))
+  addCacheOption(addFramingOptions(addDtypeOption(addWeightsOption(command, "ImageNet's classes"))))
     .addHelpText('after', EXAMPLES)
     .action(async (names: string[]) => finish(await classify(names, command.optsWithGlobals(), terminal)));
 }
@@ -75,11 +82,13 @@ async function classify(
   checkRequest(widths, 'softmax', framing);
   const pictures = found ?? (await Pictures.find(names, terminal));
   // Where the results themselves show how far it is, a bar would only get in between.
-  const bar = terminal.stderr.isTTY && (json || !terminal.isWatched) ? 'classify' : undefined;
+  const isInTheWay = terminal.stderr.isTTY && terminal.isWatched && !json;
+  const bar = isInTheWay ? undefined : { label: 'classify', silence: SILENCE_MS };
   const { top: topK, batch } = flags;
   const results = pictures.ask(
     { ...flags, weights: path, base },
-    (model, options) => model.classifyEach(pictures.files, { ...options, framing, topK, batch }),
+    (model, options) =>
+      classifyReusing(model, pictures.files, { ...options, framing, topK, batch }, reuseOf(flags, terminal)),
     bar,
   );
   if (json) await printJson(results, terminal);

@@ -8,7 +8,7 @@ import { evaluateModel } from '../train/evaluate.js';
 import type { Evaluation } from '../train/metrics.js';
 import { countTrainedOn } from '../train/run/trained_on.js';
 import { PARTS, type Part, type Sample } from '../train/samples.js';
-import { count } from './arguments.js';
+import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
 import { openNamedModel } from './named_model.js';
 import { createProgress } from './progress.js';
@@ -18,9 +18,9 @@ import { printable, type Terminal } from './terminal.js';
 import { evaluationText } from './training_text.js';
 import { grouped } from './units.js';
 
-interface EvalFlags extends ModelFlags {
+interface EvalFlags extends ModelFlags, CacheFlags {
   readonly part?: Part;
-  readonly batch: number;
+  readonly batch?: number;
   readonly json?: true;
 }
 
@@ -31,7 +31,8 @@ Examples:
 
 DIR is laid out as for \`vgg16 train\`, its class folders named as the classes
 that the head knows. Broken pictures are left out, and the exit code is 3.
-Of the pictures that a run was trained on it does better than of others.
+Of the pictures that a run was trained on it does better than of others. What was
+computed of them for training comes from the cache.
 
 --json prints {"accuracy", "top5", "loss", "macroAccuracy", "count", "perClass":
 [{"name", "count", "precision", "recall", "f1"}], "classes", "confusion",
@@ -44,9 +45,9 @@ export function addEval(program: Command, terminal: Terminal, finish: (code: Exi
     .description('Says how well a classifier does on pictures with known classes.')
     .argument('<dir>', 'a folder of pictures, one folder a class, or a CSV')
     .addOption(new Option('--part <part>', 'of a folder that has parts (default: val)').choices([...PARTS]))
-    .option('--batch <n>', 'pictures in a forward pass, at most', count, 8)
+    .option(...BATCH_OPTION)
     .option('--json', 'print JSON and nothing else on stdout');
-  addDtypeOption(addWeightsOption(command, 'none, it must be named'))
+  addCacheOption(addDtypeOption(addWeightsOption(command, 'none, it must be named')))
     .addHelpText('after', EXAMPLES)
     .action(async (dir: string) => finish(await evaluate(dir, command.optsWithGlobals(), terminal)));
 }
@@ -84,7 +85,7 @@ async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Prom
 async function look(
   model: VGG16,
   samples: readonly Sample[],
-  { batch }: EvalFlags,
+  flags: EvalFlags,
   terminal: Terminal,
 ): Promise<Evaluation> {
   const { signal, stderr: stream } = terminal;
@@ -94,7 +95,7 @@ async function look(
   try {
     const evaluation = await evaluateModel(model, samples, {
       classes: model.labels.map(({ label }) => label),
-      ...{ batch, signal },
+      ...{ batch: flags.batch, signal, reuse: reuseOf(flags, terminal) },
       onProgress: progress.update,
       onBroken: (_, { message }) => {
         broken++;

@@ -4,7 +4,8 @@ import { type Command, Option } from 'commander';
 import type { ExitCode } from '../errors.js';
 import { BASE_LAYERS, layerNamed, widthsOf } from '../model/architecture.js';
 import { checkRequest } from '../model/requests.js';
-import { count } from './arguments.js';
+import { featuresReusing } from '../train/features/reuse.js';
+import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { shapeText, writeFeatures } from './feature_file.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';
 import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
@@ -13,11 +14,11 @@ import { printable, type Terminal } from './terminal.js';
 import { byteText } from './units.js';
 import { baseFile, weightsFile } from './weights_file.js';
 
-interface FeaturesFlags extends ModelFlags, FramingFlags {
+interface FeaturesFlags extends ModelFlags, FramingFlags, CacheFlags {
   readonly until: string;
   readonly out: string;
   readonly pool?: 'avg';
-  readonly batch: number;
+  readonly batch?: number;
 }
 
 const EXAMPLES = `
@@ -32,7 +33,11 @@ Examples:
 
 The array is f32, as NumPy reads it: (pictures, H, W, C), or (pictures, C) with
 --pool avg, or (pictures, D) in the head. The pictures' names go to stdout, one
-a line, in the order of its rows.`;
+a line, in the order of its rows.
+
+With --pool avg, what \`vgg16 train\` computed of the same pictures with the same
+base, layer and --size comes from the cache, and what is new is added to it: 2 kB
+for each picture.`;
 
 export function addFeatures(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = program
@@ -43,8 +48,8 @@ export function addFeatures(program: Command, terminal: Terminal, finish: (code:
     .requiredOption('--until <layer>', 'the layer, one of those below')
     .requiredOption('--out <file>', 'the .npy file to write')
     .addOption(new Option('--pool <how>', 'average over height and width').choices(['avg']))
-    .option('--batch <n>', 'pictures in a forward pass, at most', count, 8);
-  addFramingOptions(addDtypeOption(addWeightsOption(command)))
+    .option(...BATCH_OPTION);
+  addCacheOption(addFramingOptions(addDtypeOption(addWeightsOption(command))))
     .addHelpText('after', EXAMPLES)
     .action(async (names: string[]) => finish(await features(names, command.optsWithGlobals(), terminal)));
 }
@@ -64,8 +69,15 @@ async function features(
   const { pool, batch } = flags;
   const rows = pictures.ask(
     { ...flags, weights, base },
-    (model, options) => model.featuresEach(pictures.files, until, { ...options, framing, pool, batch }),
-    'features',
+    (model, options) =>
+      featuresReusing(
+        model,
+        pictures.files,
+        until,
+        { ...options, framing, pool, batch },
+        reuseOf(flags, terminal),
+      ),
+    { label: 'features' },
   );
   const { shape, files } = await writeFeatures(flags.out, rows, pictures.files.length);
   terminal.print(files.map(printable).join('\n'));

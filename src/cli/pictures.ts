@@ -6,7 +6,7 @@ import type { EachOptions, RunOptions } from '../model/options.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { Interrupted } from './failure.js';
 import { type ModelFlags, openModel } from './model_options.js';
-import { createProgress } from './progress.js';
+import { createProgress, type ProgressOptions } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 type CommonOptions = Pick<RunOptions & EachOptions, 'onProgress' | 'onError' | 'signal'>;
@@ -39,20 +39,21 @@ export class Pictures {
    * An abort of the terminal's signal is felt at once, though a batch may take minutes where a CPU computes. What the
    * GPU has begun it finishes before its device is disposed of: nothing else ends in good order.
    *
-   * @param bar  what the progress bar says; none is shown without it
+   * @param bar  what the progress bar says, and how long it is silent; none is shown without it
    * @throws as `VGG16.load` and `ask`; the signal's reason
    */
   async *ask<Answer extends { readonly index: number }>(
     flags: ModelFlags,
     ask: (model: VGG16, options: CommonOptions) => AsyncGenerator<Answer>,
-    bar?: string,
+    bar?: Pick<ProgressOptions, 'label' | 'silence'>,
   ): AsyncGenerator<Answer & { readonly file: string }> {
     const { files, terminal } = this;
     if (files.length === 0) return;
     const { signal, stderr } = terminal;
     const model = await openModel(flags, terminal);
     const progress = createProgress({
-      label: bar ?? '',
+      label: '',
+      ...bar,
       total: files.length,
       unit: files.length === 1 ? 'picture' : 'pictures',
       stream: stderr,

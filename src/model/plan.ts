@@ -1,4 +1,4 @@
-// A forward pass, prepared once and replayed: pixels in, one submit, one read-back out.
+// A forward pass, prepared once and replayed: pixels, or what a layer made of them, in; one submit, one read-back out.
 
 import { UsageError } from '../errors.js';
 import { type Dispatch, record } from '../gpu/dispatch.js';
@@ -16,11 +16,16 @@ export interface PlanRequest extends KernelWishes {
   readonly batch: number;
   readonly height: number;
   readonly width: number;
+  /** The layer whose results are given instead of pixels: the pass begins behind it. */
+  readonly from?: LayerName;
   /** Layers whose results are read back; the pass ends with the last of them. */
   readonly outputs: readonly LayerName[];
   /** Take the time of each layer. */
   readonly timed?: boolean;
 }
+
+/** RGB bytes; or numbers of the layer that the pass begins behind, (rows, ...its shape), row-major. */
+export type PassInput = Uint8Array | Float32Array<ArrayBuffer>;
 
 /** Of each layer that was asked for, (batch, ...its shape), row-major. */
 export type PassResults = Map<LayerName, Float32Array>;
@@ -45,12 +50,16 @@ export class ForwardPlan {
   private constructor(
     private readonly gpu: Gpu,
     readonly request: PlanRequest,
-    private readonly pixels: Tensor,
+    /** What is given: pixels, three bytes each, or numbers of the layer that the pass begins behind. */
+    private readonly given: Tensor,
+    /** Of pixels. */
     private readonly normalise: readonly Dispatch[],
     private readonly steps: readonly Step[],
     /** One, until a pass begins before the results of the last are there. */
     private readonly readBacks: GPUBuffer[],
     private readonly timer: Timer | undefined,
+    /** Of what is given, without padding. */
+    private readonly inputChannels: number,
     private readonly scratch: readonly Tensor[],
   ) {
     this.#idle = [...readBacks];
@@ -76,18 +85,20 @@ export class ForwardPlan {
     let readBack: GPUBuffer | undefined;
     try {
       const { batch, height, width } = request;
-      const layers = planLayers(network.widths, height, width, lastOf(network.widths, request.outputs));
-      const launches = planLaunches(gpu, layers, request);
-      const inputShape = [batch, height, width, 4];
+      const all = planLayers(network.widths, height, width, lastOf(network.widths, request.outputs));
+      const from = all.findIndex(({ name }) => name === request.from);
+      const layers = all.slice(from + 1);
+      const launches = planLaunches(gpu, all, request).filter(({ first }) => layers.includes(first));
+      const inputShape = from < 0 ? [batch, height, width, 4] : paddedShape(batch, all[from]!.shape);
       const shapes = launches.map(({ last }) => paddedShape(batch, last.shape));
 
       // Each launch reads what the one before it wrote, and nothing else: two memories take turns.
       const sizes = [inputShape, ...shapes].map(sizeOf);
       const even = await create('activations, even', [Math.max(...sizes.filter((_, i) => i % 2 === 0))]);
       const odd = await create('activations, odd', [Math.max(...sizes.filter((_, i) => i % 2 === 1))]);
-      const pixels = await create('pixels', [Math.ceil((batch * height * width * 3) / 4)]);
       const scratch = await createScratch(gpu, create, launches);
       const input = even.view('input', inputShape);
+      const given = from < 0 ? await create('pixels', [Math.ceil((batch * height * width * 3) / 4)]) : input;
       const outputs = launches.map(({ last }, i) =>
         (i % 2 === 0 ? odd : even).view(`${last.name} output`, shapes[i]!),
       );
@@ -98,7 +109,8 @@ export class ForwardPlan {
         owned.push(...launched.scratch);
         return launched.dispatches;
       });
-      const first = normalise(gpu, { label: 'normalise', pixels, y: input, normalisation });
+      const first =
+        from < 0 ? normalise(gpu, { label: 'normalise', pixels: given, y: input, normalisation }) : [];
       // All of them, even if one fails: what the others allocate must be known by then.
       const settled = await Promise.allSettled([first, ...compiling]);
       const [normalising, ...dispatches] = settled.map((result) => {
@@ -117,7 +129,17 @@ export class ForwardPlan {
       });
       readBack = await createReadBack(gpu, readBackSize);
       const timer = request.timed ? await Timer.create(gpu, steps.length) : undefined;
-      return new ForwardPlan(gpu, request, pixels, normalising!, steps, [readBack], timer, owned);
+      return new ForwardPlan(
+        gpu,
+        request,
+        given,
+        normalising!,
+        steps,
+        [readBack],
+        timer,
+        from < 0 ? 3 : all[from]!.shape.at(-1)!,
+        owned,
+      );
     } catch (error) {
       for (const tensor of owned) tensor.dispose();
       if (readBack) gpu.destroyBuffer(readBack);
@@ -140,21 +162,17 @@ export class ForwardPlan {
    * Submits a forward pass. It may begin before the last one has ended, unless they are timed; each pass on its way has
    * a read-back of its own.
    *
-   * @param pixels  RGB bytes of the pictures one after another; the rest of the batch, if any, is what was there before
-   * @throws UsageError for too many pixels; GpuError, DeviceLostError, as `results` do
+   * @param input  RGB bytes of the pictures one after another, or rows of the layer that the pass begins behind; the rest
+   *   of the batch, if any, is what was there before
+   * @throws UsageError for too much input; GpuError, DeviceLostError, as `results` do
    */
-  async begin(pixels: Uint8Array): Promise<{ readonly results: Promise<PassResults> }> {
+  async begin(input: PassInput): Promise<{ readonly results: Promise<PassResults> }> {
     const { gpu, steps, timer } = this;
-    const { batch, height, width } = this.request;
-    if (pixels.length > batch * height * width * 3) {
-      throw new UsageError(
-        `${pixels.length} bytes are more than ${batch} pictures of ${width} x ${height} pixels`,
-      );
-    }
+    const bytes = this.#bytesOf(input);
     const readBack = this.#idle.pop() ?? (await this.#anotherReadBack());
-    await gpu.write('pixels', this.pixels.buffer, wholeWords(pixels));
+    await gpu.write('input', this.given.buffer, bytes);
     const encoder = gpu.device.createCommandEncoder({ label: 'forward pass' });
-    record(encoder, 'normalise', this.normalise);
+    if (this.normalise.length > 0) record(encoder, 'normalise', this.normalise);
     steps.forEach(({ layer, dispatches, y, readBackAt }, i) => {
       record(encoder, layer.name, dispatches, timer?.writes(i));
       if (readBackAt !== undefined)
@@ -166,6 +184,23 @@ export class ForwardPlan {
     // Whoever does not wait for them need not hear of their failure.
     results.catch(() => {});
     return { results };
+  }
+
+  /** As the GPU reads them. @throws UsageError for more than the plan's batch */
+  #bytesOf(input: PassInput): Uint8Array<ArrayBuffer> {
+    const { batch, height, width, from } = this.request;
+    if (input instanceof Float32Array) {
+      const channels = this.given.shape.at(-1)!;
+      const padded = withPadding(input, this.inputChannels, channels);
+      if (padded.length > this.given.size)
+        throw new UsageError(`${input.length} numbers are more than ${batch} pictures have in ${from}`);
+      return new Uint8Array(padded.buffer, padded.byteOffset, padded.byteLength);
+    }
+    if (input.length > batch * height * width * 3)
+      throw new UsageError(
+        `${input.length} bytes are more than ${batch} pictures of ${width} x ${height} pixels`,
+      );
+    return wholeWords(input);
   }
 
   async #readResults(readBack: GPUBuffer): Promise<PassResults> {
@@ -218,6 +253,20 @@ function wholeWords(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
   padded.set(bytes);
   return padded;
+}
+
+/** Rows of `channels`, each filled up with zeros to `padded`. */
+function withPadding(
+  values: Float32Array<ArrayBuffer>,
+  channels: number,
+  padded: number,
+): Float32Array<ArrayBuffer> {
+  if (padded === channels) return values;
+  const rows = values.length / channels;
+  const result = new Float32Array(rows * padded);
+  for (let row = 0; row < rows; row++)
+    result.set(values.subarray(row * channels, (row + 1) * channels), row * padded);
+  return result;
 }
 
 /** A copy of rows of quads, cut to `channels`. */

@@ -31,6 +31,15 @@ export function checkRequest(widths: Widths, until: LayerName, framing: Framing)
   planLayers(widths, height, width, until);
 }
 
+/** @throws UsageError for weights without a classifier */
+export function checkClassifier({ dense }: Widths): void {
+  if (dense.size > 0) return;
+  throw new UsageError(
+    'these weights have no classifier, only the thirteen convolutions; load a VGG16 with its top (weights: ' +
+      '"vgg16.safetensors"), or take features()',
+  );
+}
+
 /** For pictures that no crop brought to size. @throws PictureError, with `name`, when the layer cannot be had of it */
 export function checkSize(
   widths: Widths,

@@ -1,4 +1,4 @@
-// Forward passes one after another through one plan. Two may be on their way, so that the GPU has the next one to do while
+// Forward passes one after another through one plan or two. Two may be on their way, so that the GPU has the next one to do while
 // the results of the last are looked at.
 
 import { UsageError } from '../errors.js';
@@ -6,7 +6,7 @@ import type { Gpu } from '../gpu/gpu.js';
 import type { Normalisation } from '../kernels/normalise/normalise.js';
 import type { KernelWishes } from './launches.js';
 import type { Network } from './network.js';
-import { ForwardPlan, type PassResults, type PlanRequest } from './plan.js';
+import { ForwardPlan, type PassInput, type PassResults, type PlanRequest } from './plan.js';
 
 /** One computes, one waits for it to end. */
 const MOST_PASSES = 2;
@@ -17,10 +17,11 @@ export interface Pass {
   readonly results: Promise<PassResults>;
 }
 
-/** Owns the network and the plan through which it is asked. */
+/** Owns the network and the plans through which it is asked. */
 export class Runner {
-  #plan: { readonly key: string; readonly plan: ForwardPlan } | undefined;
-  /** Calls wait for each other: they share one plan. */
+  /** One that begins with pixels, and one that begins behind a layer: a caller may take turns between them. */
+  readonly #plans = new Map<'pixels' | 'layer', { readonly key: string; readonly plan: ForwardPlan }>();
+  /** Calls wait for each other: they share the plans. */
   #turn: Promise<unknown> = Promise.resolve();
   #isBusy = false;
   /** Passes whose results are not there yet, the oldest first. None of these promises is ever rejected. */
@@ -37,21 +38,21 @@ export class Runner {
   /**
    * Submits a pass, and waits for none but where two are on their way.
    *
-   * @param pixels  as `ForwardPlan.begin`
+   * @param input  as `ForwardPlan.begin`
    * @throws as `use` and `ForwardPlan.begin`
    */
-  begin(request: PlanRequest, pixels: Uint8Array): Promise<Pass> {
+  begin(request: PlanRequest, input: PassInput): Promise<Pass> {
     return this.use(request, async (plan) => {
       const [oldest] = this.#onTheWay;
       if (this.#onTheWay.size >= MOST_PASSES) await oldest;
-      const pass = await plan.begin(pixels);
+      const pass = await plan.begin(input);
       return { results: this.#followed(pass.results) };
     });
   }
 
   /** A pass and its results. @throws as `begin` and `Pass.results` */
-  async run(request: PlanRequest, pixels: Uint8Array): Promise<PassResults> {
-    const { results } = await this.begin(request, pixels);
+  async run(request: PlanRequest, input: PassInput): Promise<PassResults> {
+    const { results } = await this.begin(request, input);
     return results;
   }
 
@@ -90,22 +91,24 @@ export class Runner {
 
   async #planFor(request: PlanRequest): Promise<ForwardPlan> {
     const key = JSON.stringify(request);
-    if (this.#plan?.key === key) return this.#plan.plan;
+    const kind = request.from === undefined ? 'pixels' : 'layer';
+    const there = this.#plans.get(kind);
+    if (there?.key === key) return there.plan;
     await Promise.all(this.#onTheWay);
-    this.#plan?.plan.dispose();
-    this.#plan = undefined;
+    there?.plan.dispose();
+    this.#plans.delete(kind);
     const plan = await ForwardPlan.create(this.gpu, this.network, this.normalisation, {
       ...this.wishes,
       ...request,
     });
-    this.#plan = { key, plan };
+    this.#plans.set(kind, { key, plan });
     return plan;
   }
 
   #freeIfDone(): void {
     if (!this.#disposed || this.#isBusy || this.#onTheWay.size > 0) return;
-    this.#plan?.plan.dispose();
-    this.#plan = undefined;
+    for (const { plan } of this.#plans.values()) plan.dispose();
+    this.#plans.clear();
     this.network.dispose();
   }
 }

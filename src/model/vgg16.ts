@@ -43,6 +43,7 @@ import {
 } from './options.js';
 import { type Prediction, topPredictions } from './predictions.js';
 import { type LayerTiming, profile } from './profile.js';
+import { checkClassifier } from './requests.js';
 import { Runner } from './runner.js';
 
 /** VGG16 on a GPU. Dispose of it, or the process does not end. */
@@ -152,12 +153,7 @@ export class VGG16 {
   ): AsyncGenerator<{ readonly index: number; readonly predictions: Prediction[] }> {
     checkOptions('classifyEach()', options, { ...CLASSIFY_OPTIONS, ...EACH_OPTIONS });
     const { topK = 5 } = options;
-    if (!this.hasClassifier) {
-      throw new UsageError(
-        'these weights have no classifier, only the thirteen convolutions; load a VGG16 with its top (weights: ' +
-          '"vgg16.safetensors"), or take features()',
-      );
-    }
+    checkClassifier(this.widths);
     for await (const { index, data } of this.#each(pictures, 'softmax', options)) {
       yield { index, predictions: topPredictions(data, this.labels, topK) };
     }
@@ -238,6 +234,25 @@ export class VGG16 {
       { batch: pictures.length, height, width, outputs: named, choicesFor },
       concatenated(pictures),
     );
+  }
+
+  /**
+   * The classes' probabilities (count, classes), from what the base made of `count` pictures of `size` px: rows as `features`
+   * gives them of the layer that the head stands on, averaged where it averages. Kernels are chosen for `batch` rows.
+   *
+   * @throws UsageError without a classifier, and for rows that do not fit; GpuError; DeviceLostError
+   */
+  async classifyRows(
+    rows: Float32Array<ArrayBuffer>,
+    { count, batch, size }: { count: number; batch: number; size: number },
+  ): Promise<Float32Array> {
+    checkClassifier(this.widths);
+    const from = this.widths.pool === 'avg' ? 'avgpool' : this.widths.features;
+    const request = { batch, height: size, width: size, from, outputs: ['softmax'] } as const;
+    const scores = (await this.#runner.run(request, rows)).get('softmax')!;
+    // The null backend leaves in memory whatever was there.
+    if (this.gpu.info.source !== 'null') checkFinite('softmax', scores);
+    return scores.subarray(0, count * this.labels.length);
   }
 
   /**

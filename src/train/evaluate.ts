@@ -3,8 +3,9 @@
 import { UsageError } from '../errors.js';
 import { RUN_OPTIONS, type RunOptions } from '../model/options.js';
 import type { VGG16 } from '../model/vgg16.js';
-import { callback, checkOptions, listOf, type OptionRules, text, whole } from '../options.js';
+import { callback, checkOptions, group, listOf, type OptionRules, text, whole } from '../options.js';
 import { listed } from './data/words.js';
+import { classifyReusing, REUSE_OPTIONS, type Reuse } from './features/reuse.js';
 import { createEvaluation, type Evaluation } from './metrics.js';
 import type { Sample } from './samples.js';
 
@@ -17,6 +18,8 @@ export interface EvaluateOptions extends RunOptions {
    * Told of each picture that cannot be read, which is then left out. Without it, the first such picture ends it all.
    */
   readonly onBroken?: ((sample: Sample, error: Error) => void) | undefined;
+  /** Takes what training computed of the pictures from its cache, and adds to it. Without it, all is computed anew. */
+  readonly reuse?: Reuse | undefined;
 }
 
 const EVALUATE_OPTIONS: OptionRules<EvaluateOptions> = {
@@ -24,6 +27,7 @@ const EVALUATE_OPTIONS: OptionRules<EvaluateOptions> = {
   classes: listOf(text),
   worst: whole(0),
   onBroken: callback(),
+  reuse: group(REUSE_OPTIONS),
 };
 
 /**
@@ -39,14 +43,17 @@ export async function evaluateModel(
   evaluateOptions: EvaluateOptions,
 ): Promise<Evaluation> {
   checkOptions('evaluateModel()', evaluateOptions, EVALUATE_OPTIONS, ['classes']);
-  const { classes, worst, onBroken, ...options } = evaluateOptions;
+  const { classes, worst, onBroken, reuse, ...options } = evaluateOptions;
   const names = model.labels.map(({ label }) => label);
   const labels = matchClasses(classes, names, model.path);
   const evaluation = createEvaluation(names, worst === undefined ? {} : { worst });
   const row = new Float32Array(names.length);
   const pictures = samples.map(({ picture }) => picture);
   const onError = onBroken && ((error: Error, index: number) => onBroken(samples[index]!, error));
-  const answers = model.classifyEach(pictures, { ...options, topK: Math.max(1, names.length), onError });
+  const asked = { ...options, topK: Math.max(1, names.length), onError };
+  const answers = reuse
+    ? classifyReusing(model, pictures, asked, reuse)
+    : model.classifyEach(pictures, asked);
   for await (const { index, predictions } of answers) {
     for (const prediction of predictions) row[prediction.index] = prediction.score;
     const { name, label } = samples[index]!;

@@ -44,7 +44,9 @@ export interface ExtractOptions {
   /** Pictures that are done with, of how many; 0 as it begins. */
   readonly onProgress?: ((done: number, total: number, stats: FeatureStats) => void) | undefined;
   /** Counts the pictures that cannot be read, where these are a part of those that it is counted among. */
-  readonly broken?: BrokenCount | undefined;
+  readonly broken?: Pick<BrokenCount, 'add'> | undefined;
+  /** Told of each picture that is done with: its row can be read, or it was left out. By its place among all samples. */
+  readonly onReady?: ((index: number) => void) | undefined;
   /** Told of each picture that cannot be read, which is then left out. */
   readonly onBroken?: ((sample: Sample, error: PictureError) => void) | undefined;
   /** Told in one line what the owner should know, for instance that the cache cannot be written. */

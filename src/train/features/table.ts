@@ -77,15 +77,16 @@ export class CachedFeatures implements FeatureTable {
       this.#stats.seconds = (performance.now() - start) / 1000;
       options.onProgress?.(done, all.length, this.stats);
     };
-    const finish = () => {
+    const finish = (index: number) => {
       done++;
       tell();
+      options.onReady?.(index);
     };
     const open = async (index: number): Promise<Opened | PictureError> => {
       let remaining: number;
       const onRow = () => {
         this.#stats.computed++;
-        if (--remaining === 0) finish();
+        if (--remaining === 0) finish(index);
       };
       try {
         const opened = await rows.open(index, { views, lookUp: true, onRow });
@@ -110,7 +111,7 @@ export class CachedFeatures implements FeatureTable {
         this.#indices.push(index);
         this.#stats.cached += opened.found;
       }
-      if (opened instanceof PictureError || opened.jobs.length === 0) finish();
+      if (opened instanceof PictureError || opened.jobs.length === 0) finish(index);
       index++;
     });
   }
