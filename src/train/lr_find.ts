@@ -1,15 +1,16 @@
 // Suggests a learning rate for a head by trying a hundred of them on it.
 
 import type { VGG16 } from '../model/vgg16.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, type OptionRules, text } from '../options.js';
 import { readBatches, shuffledReading } from './batches.js';
 import { resolveOptions } from './checks.js';
 import { type CurvePoint, SWEEP, Sweep, suggestRate, sweepRate } from './loop/sweep.js';
+import { RUN_OPTIONS } from './options.js';
 import { createTrainer, type Prepared, prepare } from './prepare.js';
 import type { Dataset } from './samples.js';
 import { initialise } from './saved_head.js';
-import { openSession, type Session } from './session.js';
-import { TRAIN_OPTIONS, type TrainOptions } from './train.js';
+import { openSession, SESSION_OPTIONS, type Session } from './session.js';
+import type { TrainOptions } from './train.js';
 
 export interface FoundRate {
   /** Undefined where the loss falls at no rate. */
@@ -18,7 +19,11 @@ export interface FoundRate {
   readonly curve: readonly CurvePoint[];
 }
 
-const { out: _, ...RATE_OPTIONS } = TRAIN_OPTIONS;
+const RATE_OPTIONS: OptionRules<Omit<TrainOptions, 'out'>> = {
+  ...RUN_OPTIONS,
+  ...SESSION_OPTIONS,
+  initFrom: text,
+};
 
 /**
  * Trains a new head for up to 100 steps while the rate rises from 1e-7 to 10, and suggests one. The same arguments

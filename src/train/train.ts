@@ -20,7 +20,7 @@ export interface TrainOptions extends RunOptions, SessionOptions {
   readonly initFrom?: string | undefined;
 }
 
-export const TRAIN_OPTIONS: OptionRules<TrainOptions> = {
+const TRAIN_OPTIONS: OptionRules<TrainOptions> = {
   ...RUN_OPTIONS,
   ...SESSION_OPTIONS,
   out: text,
