@@ -8,7 +8,7 @@ import type { LayerName } from '../../src/model/architecture.js';
 import type { VGG16 } from '../../src/model/vgg16.js';
 import { nmse } from '../../src/reference/compare.js';
 import { normalise } from '../../src/reference/normalise.js';
-import { openWeights } from '../../src/weights/open.js';
+import { type OpenOptions, openWeights } from '../../src/weights/open.js';
 import { NORMALISATIONS } from '../../src/weights/preprocess.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { reference } from './float64_vgg16.js';
@@ -26,8 +26,9 @@ export function noise(width: number, height: number, seed: number): Picture {
 export async function expected(
   path: string,
   pictures: readonly Picture[],
+  options: OpenOptions = {},
 ): Promise<Map<string, Float64Array>> {
-  const source = await openWeights(path);
+  const source = await openWeights(path, options);
   const weights = describeVgg16(source);
   const network = await readPeerNetwork(weights);
   await source.close();

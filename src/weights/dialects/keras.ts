@@ -9,15 +9,18 @@
 // With the model's description the layers and all that lies between them are known. Without it, in a file of weights,
 // the layers are told by their names, or by their number and shapes.
 
-import type { FoundLayer, FoundVgg16, StridedTensor } from '../archive.js';
+import type { FoundLayer, FoundVgg16, Preprocess, StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
+import { featureSideOf, poolingsUntil } from '../head_input.js';
+import { PREPROCESSES } from '../preprocess.js';
 import { permuted } from '../strided.js';
 import { formatShape, listNames, quote } from '../text.js';
 import { RELATIVES } from '../vgg16.js';
 import { type ConfiguredLayer, layerChain } from './keras_config.js';
-import { BLOCKS, type KerasNetwork, readNetwork } from './keras_network.js';
+import { BLOCKS, type KerasNetwork, type ModelPixels, readNetwork } from './keras_network.js';
 import { overSquareMap } from './over_map.js';
+import { isUnchanged, mapText, preprocessOf, UNCHANGED } from './pixel_map.js';
 import { asTwoClasses } from './two_classes.js';
 
 const RELU_NOTE =
@@ -30,10 +33,18 @@ const CONV_NAMES: readonly string[] = BLOCKS.flatMap((convs, block) =>
   Array.from({ length: convs }, (_, conv) => `block${block + 1}_conv${conv + 1}`),
 );
 
+/** How the caller says that pixels are prepared, for models that do it in a way that cannot be known. */
+interface AskedPixels {
+  readonly preprocess?: Preprocess | undefined;
+}
+
 /** @throws FileFault for what is not a VGG16 with dense layers, with what it is and where it differs */
-export function findKeras(archive: KerasArchive): FoundVgg16 {
-  const { convs, dense, pool, output, notes } =
+export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPixels = {}): FoundVgg16 {
+  const found =
     archive.config === undefined ? fromWeights(archive.layers) : fromModel(archive.layers, archive.config);
+  const { convs, dense, pool, output, notes } = found;
+  const pixels = pixelsOf(found, asked);
+  const size = dense.length > 0 ? statedSize(found) : undefined;
   let channels = 3;
   const foundConvs = convs.map((layer) => {
     const found = convolution(layer, channels);
@@ -53,10 +64,10 @@ export function findKeras(archive: KerasArchive): FoundVgg16 {
     convs: foundConvs,
     dense: foundDense,
     pool,
-    preprocess: 'caffe',
-    guessedBy: 'keras.applications.vgg16',
+    ...pixels,
     isPublished,
-    notes: output === 'sigmoid' ? [...notes, SIGMOID_NOTE] : notes,
+    ...size?.found,
+    notes: [...notes, ...(output === 'sigmoid' ? [SIGMOID_NOTE] : []), ...(size?.notes ?? [])],
   };
 }
 
@@ -66,9 +77,79 @@ function isOwnHead(dense: readonly KerasLayer[]): boolean {
   return dense.length === own.length && dense.every(({ names }, i) => names.includes(own[i]!));
 }
 
-interface Layers extends Pick<KerasNetwork, 'pool' | 'output' | 'notes'> {
+interface Layers extends Omit<KerasNetwork, 'convs' | 'dense'> {
   readonly convs: readonly KerasLayer[];
   readonly dense: readonly KerasLayer[];
+}
+
+/** Whether a file of weights lists a layer that prepares pixels, by the names that Keras gives. */
+const LISTED_PIXEL_LAYER = /^(rescaling|normalization|lambda)(_\d+)?$|^tf\./;
+
+/** What the layers of a file of weights tell of pixels: that something is done to them, but not what. */
+function listedPixels(layers: readonly KerasLayer[]): ModelPixels {
+  const names = layers
+    .filter(({ weights }) => weights.size === 0)
+    .flatMap(({ names, place }) => [...names, ...(names.length === 0 ? [place.split('/').at(-1)!] : [])]);
+  const listed = names.find((name) => LISTED_PIXEL_LAYER.test(name));
+  if (listed === undefined) return { map: UNCHANGED, layer: undefined };
+  return { map: undefined, layer: `layer ${quote(listed)}, of which a file of weights tells only the name,` };
+}
+
+/**
+ * How pixels are prepared: by the model itself, or by its user, who is taken to have done as Keras documents it.
+ *
+ * @throws FileFault for models that do what is none of the known ways
+ */
+function pixelsOf(
+  { pixels: { map, layer } }: Layers,
+  asked: Preprocess | undefined,
+): Pick<FoundVgg16, 'preprocess' | 'guessedBy'> {
+  const ways = PREPROCESSES.join(', ');
+  if (!map) {
+    if (asked !== undefined) return { preprocess: asked };
+    throw new FileFault(
+      `${layer} prepares pixels within the model, and what it makes of them cannot be known: --preprocess (preprocess) ` +
+        `says which of ${ways} it is; for Rescaling(1/255) that is unit, for Rescaling(1/127.5, -1) signed`,
+    );
+  }
+  if (isUnchanged(map)) return { preprocess: 'caffe', guessedBy: 'keras.applications.vgg16' };
+  const preprocess = preprocessOf(map);
+  if (preprocess) return { preprocess };
+  throw new FileFault(
+    `${layer} prepares pixels within the model as ${mapText(map)}, which is none of ${ways}: only these are supported`,
+  );
+}
+
+/**
+ * The size of the pictures that a model says it reads, where its head needs a square feature map, or none.
+ *
+ * @throws FileFault for a size whose feature map is not square, or is rounded up
+ */
+function statedSize({
+  input,
+  pool,
+  roundsUp,
+}: Layers): { readonly found: Pick<FoundVgg16, 'input'>; readonly notes: readonly string[] } | undefined {
+  if (!input) return undefined;
+  const { height, width } = input;
+  const said = `pictures of ${height} x ${width} px, as the model says,`;
+  const [rows, columns] = [featureSideOf(height, 'block5_pool'), featureSideOf(width, 'block5_pool')];
+  if (rows < 1 || columns < 1) throw new FileFault(`${said} are too small for five poolings`);
+  if (roundsUp && [height, width].some((side) => side % 2 ** poolingsUntil('block5_pool') !== 0)) {
+    throw new FileFault(
+      `${said} do not halve evenly, and its poolings have padding "same", which rounds up: VGG16's round down`,
+    );
+  }
+  if (pool === 'flatten' && rows !== columns) {
+    throw new FileFault(
+      `${said} have a last feature map of ${rows} x ${columns}, which is flattened: only square maps are supported`,
+    );
+  }
+  if (height === width) return { found: { input: { size: String(height) } }, notes: [] };
+  return {
+    found: {},
+    notes: [`${said} are not square: \`--resize none --crop ${height}x${width}\` keeps them so`],
+  };
 }
 
 function fromModel(layers: readonly KerasLayer[], config: unknown): Layers {
@@ -145,6 +226,9 @@ function fromWeights(layers: readonly KerasLayer[]): Layers {
     pool: dense.length > 0 || isNamed(/global_average_pooling/) ? pool : 'flatten',
     output: outputs === 1 ? 'sigmoid' : 'softmax',
     notes,
+    pixels: listedPixels(layers),
+    input: undefined,
+    roundsUp: false,
   };
 }
 

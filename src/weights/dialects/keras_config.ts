@@ -3,6 +3,7 @@
 
 import { FileFault } from '../file.js';
 import { quote } from '../text.js';
+import { channelTaken } from './keras_pixels.js';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -13,6 +14,8 @@ export interface ConfiguredLayer {
   readonly config: Json;
   /** Where Keras 3 keeps its weights, by classes and their numbers: `functional/conv2d_3`. */
   readonly place: string;
+  /** Its `inbound_nodes`: what it is applied to, and with which further arguments. */
+  readonly calls: unknown;
 }
 
 interface Item extends ConfiguredLayer {
@@ -46,7 +49,7 @@ function chainOf(className: string, config: unknown, place: string, depth: numbe
   if (!Array.isArray(listed)) throw new FileFault("the model's description has no list of layers");
   const isSequential = className === 'Sequential';
   const items = withPlaces(listed.map(asItem), place, isSequential);
-  const chain = isSequential ? items : inOrder(items, asJson(config).output_layers);
+  const chain = isSequential ? items : inOrder(withChannelsTogether(items), asJson(config).output_layers);
   return chain.flatMap((item) =>
     MODELS.has(item.className) ? chainOf(item.className, item.config, item.place, depth + 1) : [item],
   );
@@ -59,7 +62,7 @@ function asItem(value: unknown): Omit<Item, 'place'> {
   if (typeof className !== 'string' || typeof called !== 'string') {
     throw new FileFault("a layer of the model's description has no class or no name");
   }
-  return { className, name: called, config: settings, inputs: tensorsIn(nodes, 0) };
+  return { className, name: called, config: settings, calls: nodes, inputs: tensorsIn(nodes, 0) };
 }
 
 /** Keras 3 numbers the layers of a model class by class; a Sequential's input is none of them. */
@@ -82,6 +85,26 @@ function snakeCase(name: string): string {
     .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
     .replace(/([a-z])([A-Z])/g, '$1_$2')
     .toLowerCase();
+}
+
+/**
+ * Channels that are taken one by one and stacked again, as Keras 3's `preprocess_input` turns RGB into BGR, as one layer: its
+ * `channels` are those that it takes.
+ */
+function withChannelsTogether(items: readonly Item[]): Item[] {
+  const byName = new Map(items.map((item) => [item.name, item]));
+  const together = new Map<Item, Item>();
+  const taken = new Set<Item | undefined>();
+  for (const stack of items) {
+    if (stack.className !== 'Stack' || ![-1, 3].includes(Number(stack.config.axis))) continue;
+    const takers = stack.inputs.map((name) => byName.get(name));
+    const channels = takers.map((taker) => taker && channelTaken(taker));
+    const sources = new Set(takers.flatMap((taker) => taker?.inputs ?? []));
+    if (channels.length !== 3 || channels.includes(undefined) || sources.size !== 1) continue;
+    together.set(stack, { ...stack, config: { ...stack.config, channels }, inputs: [...sources] });
+    for (const taker of takers) taken.add(taker);
+  }
+  return items.filter((item) => !taken.has(item)).map((item) => together.get(item) ?? item);
 }
 
 /** Names of the layers in a layer's inbound_nodes: `[[["fc1", 0, 0, {}]]]`, or tensors with a keras_history. */

@@ -4,6 +4,8 @@
 import { FileFault } from '../file.js';
 import { quote } from '../text.js';
 import type { ConfiguredLayer, Json } from './keras_config.js';
+import { afterLayer, isPixelLayer, refuseResizing } from './keras_pixels.js';
+import { type PixelMap, UNCHANGED } from './pixel_map.js';
 
 export interface KerasNetwork {
   readonly convs: readonly ConfiguredLayer[];
@@ -12,6 +14,24 @@ export interface KerasNetwork {
   /** Of the last dense layer. */
   readonly output: 'softmax' | 'linear' | 'sigmoid';
   readonly notes: readonly string[];
+  readonly pixels: ModelPixels;
+  /** Of the pictures, in px, where the description says it. */
+  readonly input: InputSize | undefined;
+  /** Whether a pooling layer rounds an odd side up, where VGG16's round down. */
+  readonly roundsUp: boolean;
+}
+
+export interface InputSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** What the model itself does to pixels, in front of its first convolution. */
+export interface ModelPixels {
+  /** Undefined where one of the layers does what cannot be known. */
+  readonly map: PixelMap | undefined;
+  /** For messages: `layer "rescaling" (Rescaling)`; the one that is not known, or the last. */
+  readonly layer: string | undefined;
 }
 
 /** Convolutions of the five blocks, each of which a pooling ends. */
@@ -37,16 +57,6 @@ const IDLE: ReadonlySet<string> = new Set([
 /** What varies the pictures in training, and lets them pass when they are classified. */
 const AUGMENTATION = /^Random(Flip|Rotation|Translation|Zoom|Contrast|Brightness|Height|Width)$/;
 
-const PREPARATION: ReadonlySet<string> = new Set([
-  'Rescaling',
-  'Normalization',
-  'Lambda',
-  'TFOpLambda',
-  'SlicingOpLambda',
-  'Resizing',
-  'CenterCrop',
-]);
-
 const SUPPORTED =
   'convolutions and max poolings of VGG16, then Flatten or GlobalAveragePooling2D, Dense with ReLU between, softmax';
 
@@ -63,10 +73,18 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
   const notes: string[] = [];
   const blocks = [0];
   let pool: KerasNetwork['pool'] | undefined;
+  let pixels: ModelPixels = { map: UNCHANGED, layer: undefined };
   for (const layer of chain) {
     const { className } = layer;
     const unit = { layer, activation: activationOf(layer) };
     if (IDLE.has(className)) continue;
+    if (convs.length === 0) {
+      refuseResizing(layer);
+      if (isPixelLayer(layer)) {
+        pixels = pixels.map ? { map: afterLayer(pixels.map, layer), layer: named(layer) } : pixels;
+        continue;
+      }
+    }
     if (AUGMENTATION.test(className))
       notes.push(`left out: ${layer.name} (${className}), which acts in training only`);
     else if (/^Conv(olution)?2D$/.test(className) && !pool) {
@@ -89,7 +107,7 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
       if (dense.length === 0 && pool === 'avg' && convs.at(-1)?.activation !== 'relu')
         throw unsupported(layer);
       applyActivation(dense.at(-1) ?? convs.at(-1), unit);
-    } else throw unsupported(layer, convs.length === 0 && PREPARATION.has(className));
+    } else throw unsupported(layer);
   }
   checkBlocks(blocks);
   const output = checkActivations(convs, dense);
@@ -99,7 +117,22 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
     pool: pool ?? 'flatten',
     output,
     notes,
+    pixels,
+    input: inputSize(chain),
+    roundsUp: chain.some(
+      ({ className, config }) => className === 'MaxPooling2D' && config.padding === 'same',
+    ),
   };
+}
+
+/** What the outermost layer says that says it: (batch, height, width, 3). */
+function inputSize(chain: readonly ConfiguredLayer[]): InputSize | undefined {
+  for (const { config } of chain) {
+    const shape = config.batch_shape ?? config.batch_input_shape;
+    const [, height, width] = Array.isArray(shape) ? (shape as unknown[]) : [];
+    if (typeof height === 'number' && typeof width === 'number') return { height, width };
+  }
+  return undefined;
 }
 
 /** For each setting the values that VGG16's layer may have; what is not said is Keras' default. */
@@ -156,16 +189,13 @@ function applyActivation(target: Unit | undefined, { layer, activation }: Unit):
   target.activation = activation;
 }
 
-function unsupported({ name, className, config }: ConfiguredLayer, prepares = false): FileFault {
+function unsupported(layer: ConfiguredLayer): FileFault {
+  return new FileFault(`${named(layer)} is not supported in this place: ${SUPPORTED}`);
+}
+
+function named({ name, className, config }: ConfiguredLayer): string {
   const activation = typeof config.activation === 'string' ? ` ${config.activation}` : '';
-  const which = `layer ${quote(name)} (${quote(className + activation).slice(1, -1)})`;
-  if (prepares) {
-    return new FileFault(
-      `${which} prepares pixels within the model, which is not supported: save the model without it, ` +
-        'trained on what keras.applications.vgg16.preprocess_input makes',
-    );
-  }
-  return new FileFault(`${which} is not supported in this place: ${SUPPORTED}`);
+  return `layer ${quote(name)} (${quote(className + activation).slice(1, -1)})`;
 }
 
 /** @param counts  of convolutions before each pooling, and behind the last */

@@ -145,7 +145,7 @@ describe('what is no VGG16 is refused by the name of the layer', () => {
   it.each([
     ['BatchNormalization', 4, 'layer "x" (BatchNormalization) is not supported in this place'],
     ['GlobalMaxPooling2D', 2, 'layer "x" (GlobalMaxPooling2D) is not supported in this place'],
-    ['Rescaling', 1, 'layer "x" (Rescaling) prepares pixels within the model'],
+    ['Resizing', 1, 'layer "x" (Resizing) changes the picture\'s size within the model'],
     ['Lambda', 1, 'layer "x" (Lambda) prepares pixels within the model'],
     ['Dense', 2, 'layer "x" (Dense) is not supported in this place'],
     ['Conv2D', 4, 'layer "x" (Conv2D) is not supported in this place'],
