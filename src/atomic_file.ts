@@ -1,10 +1,10 @@
 // A file appears whole or not at all: whoever opens it under its name never sees half of it, not even after a crash.
 
-import { randomBytes } from 'node:crypto';
 import { access, constants, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { refusing, syncFolder } from './disk.js';
 import { OutputError } from './errors.js';
+import { removeLeftovers, temporaryName } from './temporary.js';
 
 /** Appends bytes to the file. The bytes may be changed again once the promise is fulfilled. */
 export type Append = (bytes: Uint8Array) => Promise<void>;
@@ -15,7 +15,7 @@ export type Overwrite = (position: number, bytes: Uint8Array) => Promise<void>;
 /**
  * Writes a file under a temporary name in the same folder, syncs it, and renames it over `path`, which may exist.
  * Whatever fails, in here or in `produce`, the temporary file is removed and `path` is as it was. A folder that is
- * missing or may not be written is found out before `produce` is called.
+ * missing or may not be written is found out before `produce` is called. What killed processes left in it goes.
  *
  * @throws OutputError where the disk or the permissions refuse; errors of `produce` itself pass through
  */
@@ -24,7 +24,8 @@ export async function writeAtomically(
   produce: (append: Append, overwrite: Overwrite) => Promise<void>,
 ): Promise<void> {
   await refuseUnlessFile(path);
-  const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+  await removeLeftovers(dirname(path));
+  const temporary = temporaryName(path);
   const file = await refusing(path, () => open(temporary, 'wx'));
   try {
     try {

@@ -16,6 +16,8 @@ const REFUSALS: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   EFBIG: 'the file would be larger than is allowed',
   ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many files are open; allow more (ulimit -n)',
+  ERR_ACCESS_DENIED: "Node's permission model forbids it",
 };
 
 /** What the system refuses becomes an OutputError that names `path`; anything else passes through. */
@@ -23,8 +25,9 @@ export async function refusing<T>(path: string, action: () => Promise<T>): Promi
   try {
     return await action();
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
     const { code = '', message } = error as NodeJS.ErrnoException;
+    const isRefusal = error instanceof Error && ('syscall' in error || code === 'ERR_ACCESS_DENIED');
+    if (!isRefusal) throw error;
     throw new OutputError(`cannot write ${path}: ${REFUSALS[code] ?? message}`, { cause: error });
   }
 }

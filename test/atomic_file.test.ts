@@ -1,15 +1,66 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeAtomically } from '../src/atomic_file.js';
 import { OutputError } from '../src/errors.js';
+import { useProgram } from './support/program.js';
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vgg16-atomic-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('what killed processes were writing', () => {
+  const program = useProgram('test/unfinished_writer.ts');
+
+  /** Starts to write `name` in a folder of its own. */
+  async function begun(name: string) {
+    const own = await mkdtemp(join(folder, 'left-'));
+    const child = spawn(process.execPath, [program, join(own, name)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout!, 'data');
+    const kill = async () => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    };
+    const write = () => writeAtomically(join(own, 'another'), (append) => append(Buffer.from('whole')));
+    return { own, kill, write };
+  }
+
+  it('is removed by the next who writes in the folder, but not while they live', async () => {
+    const { own, kill, write } = await begun('model.safetensors');
+    await write();
+    const names = await readdir(own);
+    expect(names).toEqual([
+      'another',
+      expect.stringMatching(/^model\.safetensors\.tmp-\d+-[0-9a-f]{8}-[0-9a-f]{8}$/),
+    ]);
+    await kill();
+    await write();
+    expect(await readdir(own)).toEqual(['another']);
+  });
+
+  it('of another system, whose processes cannot be asked for, is removed after a day', async () => {
+    const own = await mkdtemp(join(folder, 'left-'));
+    // Process 1 runs here too; no process has the other number.
+    const others = ['a.tmp-1-00000000-0123abcd', 'b.tmp-4194305-00000000-0123abcd', 'c.tmp-1-0123abcd'];
+    const kept = ['d.tmp-1', 'e.tmp-1-00000000-0123abcd.txt', 'tmp-1-0123abcd'];
+    for (const name of [...others, ...kept]) await writeFile(join(own, name), '');
+    const write = () => writeAtomically(join(own, 'z'), async () => {});
+    const yesterday = new Date(Date.now() - 25 * 3600 * 1000);
+    for (const name of kept) await utimes(join(own, name), yesterday, yesterday);
+    await write();
+    expect(await readdir(own)).toEqual([...others, ...kept, 'z'].sort());
+    for (const name of others) await utimes(join(own, name), yesterday, yesterday);
+    await write();
+    expect(await readdir(own)).toEqual([...kept, 'z']);
+  });
+});
 
 describe('writeAtomically', () => {
   it('appends, and writes over what was appended, in any order', async () => {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The command `vgg16`: joins the process to the program.
 
 import type { ExitCode } from '../errors.js';

@@ -1,15 +1,21 @@
 // How the command behaves as a process: pipes, signals, help, machines that lack something.
 
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../src/errors.js';
-import { blocks, NULL, type Started, start, useFolder, vgg16, writeNarrow } from './support.js';
+import { blocks, CLI, NULL, type Started, start, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();
 let weights: readonly string[];
+
+/** Node 20 has it as an experiment. */
+const PERMISSION =
+  Number(process.versions.node.split('.')[0]) < 23 ? '--experimental-permission' : '--permission';
 
 /** Enough that their results do not fit into a pipe (64 KiB). */
 const MANY = 300;
@@ -23,6 +29,27 @@ beforeAll(async () => {
       writeFile(at('many', `${String(i).padStart(3, '0')}.png`), picture),
     ),
   );
+});
+
+describe.skipIf(process.platform !== 'linux')('a process that may not have what it needs', () => {
+  const limited = (limit: string) => promisify(execFile)('bash', ['-c', `${limit} "$0" --version`, CLI]);
+
+  it.each([
+    ['few descriptors', 'ulimit -n 24;', 'too many files are open; allow more (ulimit -n)'],
+    [
+      "Node's permission model",
+      `"${process.execPath}" ${PERMISSION} --allow-fs-read="$0"`,
+      "Node's permission model forbids it to read its own files; allow it (--allow-fs-read)",
+    ],
+  ])('says so in one line: %s', async (_, limit, what) => {
+    const failed = await limited(limit).then(
+      () => expect.unreachable(),
+      (error: { code: number; stderr: string }) => error,
+    );
+    expect(failed.code).toBe(1);
+    const lines = failed.stderr.split('\n').filter((line) => !/Warning|trace-warnings/.test(line));
+    expect(lines).toEqual([`error: vgg16 cannot be loaded: ${what}`, '']);
+  });
 });
 
 describe('stdout', () => {

@@ -2,7 +2,9 @@
 // resumed.
 
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { refusing } from '../../disk.js';
 import { UsageError } from '../../errors.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
@@ -13,6 +15,7 @@ import { PREPROCESSES } from '../../weights/preprocess.js';
 import { flagOf, optionsAgain } from '../checks.js';
 import type { ResolvedOptions } from '../defaults.js';
 import type { RunOptions } from '../options.js';
+import { ENDED_EARLY, runFile } from './folder.js';
 
 export interface RunArguments {
   /** What the data set was found under. */
@@ -59,6 +62,8 @@ export async function readArguments(path: string): Promise<RunArguments> {
     said = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
+    const isBegun = code === 'ENOENT' && existsSync(runFile(dirname(path), 'environment'));
+    if (isBegun) throw new UsageError(`${dirname(path)} ${ENDED_EARLY}; train anew`, { cause: error });
     const why = code === 'ENOENT' ? 'there is no such file' : message;
     throw fault(`${why}; is its folder that of a run?`, error);
   }

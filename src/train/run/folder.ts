@@ -50,14 +50,21 @@ export async function createRun(folder: string): Promise<void> {
   if (await makeFolder(folder)) return;
   const names = await readdir(folder).catch(() => undefined);
   if (names?.length === 0) return;
+  if (!names) throw new UsageError(`${folder} is no folder`);
+  if (names.includes(RUN_FILES.environment) && !names.includes(RUN_FILES.args))
+    throw new UsageError(`${folder} ${ENDED_EARLY}; remove it, or name another`);
   throw new UsageError(
-    names
-      ? `${folder} is not empty; a run needs a folder of its own, or go on with --resume ${shellWord(folder)}`
-      : `${folder} is no folder`,
+    `${folder} is not empty; a run needs a folder of its own, or go on with --resume ${shellWord(folder)}`,
   );
 }
 
-/** Takes a run's own files away, and then the folder, unless it holds something else. What cannot be removed stays. */
+/** What a folder holds that has some files of a run but not the last of those with which it begins, args.json. */
+export const ENDED_EARLY = 'holds a run that was ended before it had begun';
+
+/** Folders that this process has made, and may take away again. */
+const made = new Set<string>();
+
+/** Takes a run's own files away, and then the folder as `removeIfEmpty` does. What cannot be removed stays. */
 export async function abandonRun(folder: string): Promise<void> {
   // Why the run was given up is the news, not this.
   const names = Object.values(RUN_FILES);
@@ -65,8 +72,9 @@ export async function abandonRun(folder: string): Promise<void> {
   await removeIfEmpty(folder);
 }
 
+/** Takes away a run's folder that was made here, unless it holds something. */
 export async function removeIfEmpty(folder: string): Promise<void> {
-  await rmdir(folder).catch(() => {});
+  if (made.delete(resolve(folder))) await rmdir(folder).catch(() => {});
 }
 
 /** False where something has that name. */
@@ -80,8 +88,10 @@ async function makeFolder(folder: string): Promise<boolean> {
       },
     ),
   );
-  if (isNew) await refusing(folder, () => syncFolder(dirname(resolve(folder))));
-  return isNew;
+  if (!isNew) return false;
+  made.add(resolve(folder));
+  await refusing(folder, () => syncFolder(dirname(resolve(folder))));
+  return true;
 }
 
 /** @throws OutputError */
