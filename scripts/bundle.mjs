@@ -82,7 +82,7 @@ async function buildProgram() {
   const { metafile } = await build({
     ...common,
     packages: 'bundle',
-    external: ['webgpu', 'esbuild', 'h5wasm'],
+    external: ['webgpu', 'esbuild', 'h5wasm', 'koffi'],
     alias: { sharp: './scripts/bundle/sharp_left_out.ts' },
     entryPoints: ['src/cli/main.ts'],
     outfile: join(APP, 'vgg16.js'),

@@ -113,11 +113,5 @@ export function adviceFor({ info, features }: Gpu): string[] {
   if (!features.has('timestamp-query')) {
     advice.push('The adapter has no clock (timestamp-query): no times of single layers.');
   }
-  if (process.platform === 'linux' && info.source === 'system') {
-    advice.push(
-      'Lines of Dawn that begin with "Warning: maxDynamic" and say "artificially reduced" are harmless: a driver on ' +
-        "this machine (Mesa's lavapipe does) allows more dynamic buffers than Dawn has room for; VGG16 uses none.",
-    );
-  }
   return advice;
 }

@@ -92,6 +92,6 @@ Environment:
   VGG16_OFFLINE=1    downloads nothing
   VGG16_WEIGHTS_URL  a folder on the web to download weights from
   VGG16_TUNED=0      leaves aside what \`vgg16 tune\` chose
-  VGG16_DEBUG=1      shows where an error comes from
+  VGG16_DEBUG=1      shows where an error comes from, and Dawn's own warnings
   NO_COLOR           no colours`;
 }

@@ -1,6 +1,7 @@
 // Which adapter: the system's own, else SwiftShader out of npm, else a clear error.
 
 import { NoAdapterError } from '../errors.js';
+import { type Quietly, withoutChatter } from './chatter.js';
 import { settle } from './dawn_promises.js';
 import { SWIFTSHADER_PACKAGE, useSwiftShader, usesSwiftShader } from './swiftshader.js';
 
@@ -35,7 +36,7 @@ const DISABLED = ['timestamp_quantization'];
  */
 const instances = new Map<string, GPU>();
 
-async function instanceWith(flags: readonly string[]): Promise<GPU> {
+async function instanceWith(flags: readonly string[], quietly: Quietly): Promise<GPU> {
   let dawn: typeof import('webgpu');
   try {
     dawn = await import('webgpu');
@@ -49,19 +50,19 @@ async function instanceWith(flags: readonly string[]): Promise<GPU> {
   Object.assign(globalThis, dawn.globals);
   // An instance knows the drivers that there were when it was made.
   const key = [...flags, usesSwiftShader()].join(' ');
-  const instance = instances.get(key) ?? dawn.create([...flags]);
+  const instance = instances.get(key) ?? quietly(() => dawn.create([...flags]));
   instances.set(key, instance);
   return instance;
 }
 
 async function request(flags: readonly string[]): Promise<GPUAdapter | undefined> {
-  const instance = await instanceWith(flags);
+  const quietly = await withoutChatter();
+  const instance = await instanceWith(flags, quietly);
   try {
-    return (
-      (await settle(() => instance.requestAdapter({ powerPreference: 'high-performance' }))) ?? undefined
-    );
+    const search = () => instance.requestAdapter({ powerPreference: 'high-performance' });
+    return (await settle(() => quietly(search))) ?? undefined;
   } catch {
-    // Dawn throws where it finds no adapter of a name, and lists on stderr those that it has.
+    // Dawn throws where it finds no adapter of a name, and lists those that it has.
     return undefined;
   }
 }

@@ -18,7 +18,7 @@ export interface Ran {
   /** Null where a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
-  /** Lines, without what Dawn and Vulkan say of drivers and without the note that no GPU computes. */
+  /** Lines, without the note that no GPU computes. */
   readonly stderr: readonly string[];
 }
 
@@ -83,7 +83,6 @@ function messages(stderr: string): string[] {
   return stderr
     .split('\n')
     .filter((line) => line !== '')
-    .filter((line) => !/^Warning: | {4}at /.test(line))
     .filter((line) => !/^note: (NO GPU|the null backend)/.test(line));
 }
 
