@@ -5,7 +5,9 @@ import { type ExitCode, WeightsError } from '../errors.js';
 import { widthsOf } from '../model/architecture.js';
 import type { Prediction } from '../model/predictions.js';
 import { checkRequest } from '../model/requests.js';
+import { shellWord } from '../shell_word.js';
 import { classifyReusing } from '../train/features/reuse.js';
+import { listRuns } from '../train/run/list.js';
 import { findWeights } from '../weights/fetch/first_use.js';
 import { count } from './arguments.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
@@ -99,11 +101,20 @@ async function classify(
 /** The file that is named, or one with ImageNet's classes, which may have to be fetched first. */
 async function classifierPath(flags: ClassifyFlags, terminal: Terminal): Promise<string> {
   const { weights, offline } = flags;
-  const { path } =
-    weights === undefined
-      ? await fetchWithBar({ offline }, terminal, findWeights)
-      : await weightsFile(weights, flags, terminal);
-  return path;
+  if (weights !== undefined) return (await weightsFile(weights, flags, terminal)).path;
+  try {
+    return (await fetchWithBar({ offline }, terminal, findWeights)).path;
+  } catch (error) {
+    if (!(error instanceof WeightsError)) throw error;
+    const own = (await listRuns('runs', () => {}).catch(() => [])).filter(({ best }) => best).at(-1);
+    if (!own) throw error;
+    throw new WeightsError(
+      `${error.message}; or take a run of your own: --weights ${shellWord(own.folder)}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 export interface Classified {

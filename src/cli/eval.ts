@@ -16,7 +16,7 @@ import { Skips } from './skips.js';
 import { heedingInterrupts } from './stopping.js';
 import { printable, type Terminal } from './terminal.js';
 import { evaluationText } from './training_text.js';
-import { grouped } from './units.js';
+import { picturesText } from './units.js';
 
 interface EvalFlags extends ModelFlags, CacheFlags {
   readonly part?: Part;
@@ -64,11 +64,13 @@ async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Prom
       const samples = await findSamples(dir, classes, { part, signal: terminal.signal });
       const known = await countTrainedOn(weights, classes, samples);
       if (known > 0)
-        terminal.note(`it was trained on ${known} of these ${samples.length} pictures; others say more`);
+        terminal.note(
+          `it was trained on ${known} of the ${picturesText(samples.length)} here; others say more`,
+        );
       const evaluation = await look(model, samples, flags, terminal);
       const left = samples.length - evaluation.count;
-      if (left > 0) terminal.note(`${left} of ${samples.length} pictures left out, unreadable`);
-      const pictures = `${grouped(evaluation.count)} pictures of ${printable(dir)}`;
+      if (left > 0) terminal.note(`${left} of ${picturesText(samples.length)} left out, unreadable`);
+      const pictures = `${picturesText(evaluation.count)} of ${printable(dir)}`;
       terminal.print(
         json
           ? JSON.stringify(evaluation, undefined, 2)
@@ -106,7 +108,10 @@ async function look(
     return evaluation;
   } catch (error) {
     if (broken < samples.length) throw error;
-    throw new PictureError(`none of the ${broken} pictures can be read`, { cause: error });
+    throw new PictureError(
+      `${broken === 1 ? 'the only picture cannot' : `none of the ${broken} pictures can`} be read`,
+      { cause: error },
+    );
   } finally {
     progress.stop();
   }

@@ -13,6 +13,7 @@ import { addFeatures } from './features.js';
 import { addLrFind } from './lr_find.js';
 import { addRuns } from './runs.js';
 import { addSummary } from './summary.js';
+import { inOurSpelling, suggestionFor } from './synonyms.js';
 import { alignedRows } from './table.js';
 import type { Terminal } from './terminal.js';
 import { addTrain } from './train.js';
@@ -36,7 +37,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   const finish = (result: ExitCode) => {
     code = result;
   };
-  const program = new Command('vgg16')
+  const ours = inOurSpelling(args);
+  const program: Command = new Command('vgg16')
     .description(
       'VGG16 on WebGPU: trains classifiers and labels pictures, on any GPU or, slowly, without one.',
     )
@@ -50,18 +52,19 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.stderr.write(text),
-      outputError: (text) =>
-        terminal.error(
-          text
-            .replace(/^error: /, '')
-            .trimEnd()
-            .replaceAll('\n', ' '),
-        ),
+      outputError: (text) => {
+        const said = text
+          .replace(/^error: /, '')
+          .trimEnd()
+          .replaceAll('\n', ' ');
+        const suggestion = suggestionFor(said, program, ours);
+        terminal.error(suggestion ? `${said} (${suggestion})` : said);
+      },
     })
     .helpCommand(false)
     .addHelpText('after', `\n${generalHelp()}`);
   for (const add of COMMANDS) add(program, terminal, finish);
-  await program.parseAsync(args, { from: 'user' });
+  await program.parseAsync(ours, { from: 'user' });
   return code;
 }
 

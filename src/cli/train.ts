@@ -17,7 +17,7 @@ import { goOn } from './train_resume.js';
 import { createTrainingDisplay } from './training_display.js';
 import { addTrainingOptions, runOptionsOf, type TrainingFlags } from './training_options.js';
 import { evaluationText } from './training_text.js';
-import { grouped } from './units.js';
+import { grouped, picturesText } from './units.js';
 
 /** As commander gives them. */
 export interface TrainFlags extends TrainingFlags, ModelFlags {
@@ -135,9 +135,9 @@ function printResult(
   const { colours } = terminal;
   const blocks = [
     `Best epoch: ${best.epoch} of ${history.length}`,
-    evaluationText(`${grouped(evaluation.count)} pictures to validate with`, evaluation, colours),
+    evaluationText(`${picturesText(evaluation.count)} to validate with`, evaluation, colours),
   ];
-  if (test) blocks.push('', evaluationText(`${grouped(test.count)} pictures to test with`, test, colours));
+  if (test) blocks.push('', evaluationText(`${picturesText(test.count)} to test with`, test, colours));
   const run = printable(shellWord(folder!));
   blocks.push('', `Report  ${run}/report.html`, `Use it  vgg16 classify PICTURE --weights ${run}`);
   terminal.print(blocks.join('\n'));

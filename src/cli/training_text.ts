@@ -29,7 +29,7 @@ export function evaluationText(what: string, evaluation: Evaluation, { bold, dim
     .slice(0, MOST_PAIRS)
     .map(
       ({ truth, predicted, count }) =>
-        `${printable(classes[truth]!)} for ${printable(classes[predicted]!)} (${count})`,
+        `${printable(classes[truth]!)} taken for ${printable(classes[predicted]!)} (${count})`,
     );
   return [
     `${bold(`Accuracy ${percent(accuracy)}`)}${top}, loss ${loss.toFixed(4)} on ${what}`,
@@ -39,7 +39,7 @@ export function evaluationText(what: string, evaluation: Evaluation, { bold, dim
     ...(shown.length < perClass.length
       ? [dim(`  the ${shown.length} of ${perClass.length} classes that do worst`)]
       : []),
-    ...(pairs.length > 0 ? ['', `Taken ${pairs.join(', ')}`] : []),
+    ...(pairs.length > 0 ? ['', `Confusions: ${pairs.join(', ')}`] : []),
   ].join('\n');
 }
 

@@ -5,6 +5,11 @@ export function grouped(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** `1 picture`, `1,234 pictures`. */
+export function picturesText(count: number): string {
+  return `${grouped(count)} ${count === 1 ? 'picture' : 'pictures'}`;
+}
+
 /** Decimal units: `29.4 MB`, `553 MB`, `76 B`. */
 export function byteText(bytes: number): string {
   return scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB']);

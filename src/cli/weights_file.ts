@@ -1,7 +1,9 @@
 // Which file is meant where a command takes weights: a file, or a name for one that this package knows where to find.
 
 import { existsSync } from 'node:fs';
+import { extname } from 'node:path';
 import { Option } from 'commander';
+import { WeightsError } from '../errors.js';
 import type { Preprocess } from '../weights/archive.js';
 import { EMBEDDED, embeddedBasePath } from '../weights/embedded.js';
 import { fetchWeights } from '../weights/fetch/fetch.js';
@@ -62,6 +64,10 @@ export async function weightsFile(
 ): Promise<WeightsFile> {
   if (name === undefined) return { path: embeddedBasePath() };
   const named = namedSource(name);
+  if (named === undefined && !existsSync(name) && extname(name) === '') {
+    const names = [EMBEDDED, ...KNOWN_SOURCES.map((source) => source.name)].join(', ');
+    throw new WeightsError(`${name}: no such file or run, and none of \`vgg16 weights list\` (${names})`);
+  }
   if (named === undefined) return { path: name };
   if (named === EMBEDDED) return { path: embeddedBasePath() };
   const { path } = await fetchWithBar({ offline }, terminal, (options) => fetchWeights(named.name, options));

@@ -129,5 +129,7 @@ function reason(error: unknown): string {
   const lines = (error instanceof Error ? error.message : String(error))
     .replace('Input buffer has corrupt header: ', '')
     .split('\n');
-  return (lines.find((line) => line && !line.startsWith('source: bad seek')) ?? 'no reason given').trim();
+  const said = lines.find((line) => line && !line.startsWith('source: bad seek'))?.trim();
+  if (said && !/unknown error/i.test(said)) return said;
+  return 'its beginning is cut off or overwritten; copy it anew from where it came from';
 }

@@ -297,7 +297,7 @@ describe('an evaluation', () => {
       '  ant           1      50.0%  100.0%  66.7%',
       '  bee           1       0.0%    0.0%   0.0%',
       '',
-      'Taken bee for ant (1)',
+      'Confusions: bee taken for ant (1)',
     ]);
   });
 

@@ -233,3 +233,26 @@ describe('decode refuses', () => {
     expect(await fault({ width, height, data: new Uint8Array(length) }, 'pixels')).toContain(message);
   });
 });
+
+describe('a damaged picture', () => {
+  it.each([
+    ['a JPEG of which only the first bytes are left', Buffer.from([0xff, 0xd8, 0xff, 0xe0])],
+    [
+      'a JPEG with noise behind its first bytes',
+      Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.alloc(99, 7)]),
+    ],
+    [
+      'a PNG with noise behind its signature',
+      Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(99, 7)]),
+    ],
+  ])('is said to be so in words that help: %s', async (_, bytes) => {
+    const error = await decode(bytes, 'x.jpg').then(
+      () => expect.fail('it should have failed'),
+      (thrown: Error) => thrown,
+    );
+    expect(error.message).toMatch(
+      /^x\.jpg is damaged or incomplete: this (JPEG|PNG) cannot be decoded \(.{10,}\)$/,
+    );
+    expect(error.message).not.toMatch(/unknown error/i);
+  });
+});
