@@ -24,7 +24,7 @@ interface Golden {
 
 const goldenOf = (file: string): Record<string, Golden> =>
   JSON.parse(readFileSync(`${FOLDER}/${file}`, 'utf8'));
-const ALL = { ...goldenOf('keras.json') };
+const ALL = { ...goldenOf('keras.json'), ...goldenOf('onnx.json') };
 
 /** As the golden scripts compute it. */
 function picture({ height, width }: Golden): Picture {
@@ -66,9 +66,25 @@ describe('pixels that a model prepares itself', () => {
     ['keras2_signed.h5', 'signed'],
     ['keras3_caffe.keras', 'caffe'],
     ['keras2_torch.h5', 'torchvision'],
+    ['torch_bytes.onnx', 'torchvision'],
+    ['caffe_nhwc.onnx', 'caffe'],
   ])('%s is %s, and nothing is taken for granted', async (file, wanted) => {
     const { preprocess, notes } = await described(file);
     expect([preprocess, notes]).toEqual([wanted, []]);
+  });
+
+  it('torch_unit_input.onnx is torchvision, for its input goes from 0 to 1, and a note says so', async () => {
+    const { preprocess, notes } = await described('torch_unit_input.onnx');
+    expect(preprocess).toBe('torchvision');
+    expect(notes).toEqual([
+      expect.stringMatching(/from 0 to 1, and is given bytes \/ 255: together, torchvision$/),
+    ]);
+  });
+
+  it('odd.onnx scales by 1/128: refused in one line', async () => {
+    expect(await refusalOf('odd.onnx')).toMatch(
+      /Sub: pixels are prepared within the graph as 0\.007813 \* R - 1, .*none of/,
+    );
   });
 
   it.each(['keras3_odd.keras', 'keras2_odd.h5'])('%s scales by 1/128: refused in one line', async (file) => {
@@ -92,16 +108,18 @@ describe('the size that a model says', () => {
   it.each([
     ['keras3_size.keras', 70],
     ['keras2_size.h5', 100],
+    ['signed.onnx', 70],
+    ['unit_nhwc.onnx', 100],
   ])('%s: it is that of the pictures by default', async (file, size) => {
     const weights = await described(file);
     expect(weights.size).toBe(size);
     expect(defaultFraming(widthsOf(weights)).crop).toBe(size);
   });
 
-  it.each(['keras3_oblong.keras', 'keras2_oblong.h5'])(
+  it.each(['keras3_oblong.keras', 'keras2_oblong.h5', 'oblong.onnx'])(
     '%s: a flattened map of 1 x 4 is not taken for one of 2 x 2',
     async (file) => {
-      expect(await refusalOf(file)).toMatch(/^pictures of 32 x 128 px, .* map of 1 x 4, .*only square maps/);
+      expect(await refusalOf(file)).toMatch(/^pictures of 32 x 128 px, .* map of 1 x 4.*only square/);
     },
   );
 });

@@ -10,8 +10,9 @@
 // by name.
 
 import { WeightsError } from '../../errors.js';
-import type { FoundLayer, FoundVgg16 } from '../archive.js';
+import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import type { OnnxModel } from '../formats/onnx.js';
+import { pictureSize, preparedBy } from './onnx_pixels.js';
 import type { Step, StepLetter, Walk } from './onnx_step.js';
 import { followPicture } from './onnx_walk.js';
 import { overSquareMap } from './over_map.js';
@@ -22,11 +23,19 @@ const TOP = '([FA](D(RD)*S?)?)?';
 const VGG16 = new RegExp(`^${BASE}${TOP}$`);
 const BEGINNING_OF_TOP = /^[FA](D(RD)*[RS]?)?$/;
 
+/** How the caller says that pixels are prepared, whatever the graph does to them. */
+interface AskedPixels {
+  readonly preprocess?: Preprocess | undefined;
+}
+
 /**
  * @throws WeightsError for a graph that is no VGG16, with the first operation that does not belong to one
  * @throws FileFault for a first dense layer that fits no square feature map
  */
-export function findOnnx(model: OnnxModel): FoundVgg16 {
+export async function findOnnx(
+  model: OnnxModel,
+  { preprocess: asked }: AskedPixels = {},
+): Promise<FoundVgg16> {
   const walk = followPicture(model);
   checkTopology(walk);
   const layersOf = (letter: StepLetter) =>
@@ -38,7 +47,10 @@ export function findOnnx(model: OnnxModel): FoundVgg16 {
     ? [pool === 'flatten' ? withMapInput(walk, first, convs.at(-1)!) : first, ...others]
     : [];
   const isTensorFlow = /tf2onnx|keras|tensorflow/i.test(model.producer) || walk.inputLayout === 'NHWC';
-  const preprocess = isTensorFlow ? 'caffe' : 'torchvision';
+  const guess = isTensorFlow ? 'caffe' : 'torchvision';
+  const prepared = asked === undefined ? await preparedBy(walk) : undefined;
+  const { height, width } = pictureSize(walk);
+  const size = dense.length > 0 && height === width && height !== undefined ? { size: String(height) } : {};
   const guessedBy = isTensorFlow
     ? "the graph, which is TensorFlow's"
     : "the graph, which is not TensorFlow's";
@@ -46,9 +58,10 @@ export function findOnnx(model: OnnxModel): FoundVgg16 {
     convs,
     dense,
     pool,
-    preprocess,
-    guessedBy,
-    notes: [],
+    ...(prepared ? { preprocess: prepared.preprocess } : { preprocess: guess, guessedBy }),
+    isPublished: dense.length === 0,
+    input: size,
+    notes: prepared?.notes ?? [],
   };
 }
 

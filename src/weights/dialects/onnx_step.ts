@@ -18,10 +18,23 @@ export interface Step {
   readonly bias?: StridedTensor | undefined;
 }
 
+/** An operation on pixels in front of the first convolution. */
+export interface PixelStep {
+  readonly place: string;
+  readonly kind: 'add' | 'subtract' | 'multiply' | 'divide' | 'reverse';
+  /** The other operand: one number, or one for each channel. */
+  readonly operand?: StridedTensor;
+  /** Counted from the end, the axis that the operation takes for the channels; undefined where any will do. */
+  readonly axisFromEnd: number | undefined;
+  /** Whether the picture's axes had been brought into the order N,C,H,W by then. */
+  readonly isTransposed: boolean;
+}
+
 /** How far the picture has come. */
 export interface Walk {
   readonly model: OnnxModel;
   readonly steps: Step[];
+  readonly pixels: PixelStep[];
   /** Stored weights, and views of them that nodes make. */
   readonly weights: Map<string, StridedTensor>;
   /** The picture's name, or that of what has become of it. */

@@ -6,6 +6,7 @@ import type { OnnxModel, OnnxNode } from '../formats/onnx.js';
 import { permuted } from '../strided.js';
 import { listNames, quote } from '../text.js';
 import { OPERATIONS } from './onnx_operations.js';
+import { preparePixels } from './onnx_pixels.js';
 import { nodeFault, type Walk } from './onnx_step.js';
 
 /**
@@ -20,6 +21,7 @@ export function followPicture(model: OnnxModel): Walk {
   const walk: Walk = {
     model,
     steps: [],
+    pixels: [],
     weights: new Map(model.tensors),
     value,
     layout: 'NCHW',
@@ -48,6 +50,7 @@ export function followPicture(model: OnnxModel): Walk {
 }
 
 function visit(walk: Walk, node: OnnxNode): void {
+  if (walk.steps.length === 0 && preparePixels(walk, node)) return;
   const operation = OPERATIONS.get(node.op);
   if (operation) {
     // A sum may be said either way round.
@@ -64,7 +67,9 @@ function visit(walk: Walk, node: OnnxNode): void {
     throw nodeFault(walk, node, 'VGG16 with batch normalisation is not supported');
   }
   const isFirst = walk.steps.length === 0;
-  const hint = isFirst ? '; where it prepares the picture, export the network without it' : '';
+  const hint = isFirst
+    ? '; where it prepares the picture, export the network without it, and say what it did by --preprocess (preprocess)'
+    : '';
   throw nodeFault(walk, node, `no VGG16 has this operation${hint}`);
 }
 

@@ -4,7 +4,7 @@
 //   GraphProto   node 1   initializer 5   input 11   output 12
 //   NodeProto    input 1   output 2   name 3   op_type 4   attribute 5   domain 7
 //   Attribute    name 1   f 2   i 3   s 4   t 5   ints 8
-//   ValueInfo    name 1
+//   ValueInfo    name 1   type 2, in it tensor 1, shape 2, dim 1, value 1
 //
 // Only these are read. Graphs inside attributes (branches and loops) are not entered: no VGG16 has any.
 //
@@ -36,6 +36,8 @@ export interface OnnxModel extends Archive {
   readonly producer: string;
   /** Without those that have an initializer. */
   readonly inputs: readonly string[];
+  /** The sides of each input, as far as they are numbers; what varies is undefined. */
+  readonly inputShapes: ReadonlyMap<string, readonly (number | undefined)[]>;
   readonly outputs: readonly string[];
   /** In the file's order, each behind those that it depends on. `Constant`s are tensors and lists instead. */
   readonly nodes: readonly OnnxNode[];
@@ -63,10 +65,14 @@ export async function openOnnx(path: string): Promise<OnnxModel> {
   }
 }
 
+/** A batch of pictures has four. */
+const MOST_SIDES = 8;
+
 /** What a graph is made of, while it is read. */
 class Graph {
   readonly nodes: OnnxNode[] = [];
   readonly inputs: string[] = [];
+  readonly inputShapes = new Map<string, readonly (number | undefined)[]>();
   readonly outputs: string[] = [];
   readonly tensors = new Map<string, StridedTensor>();
   readonly integers = new Map<string, readonly number[]>();
@@ -108,12 +114,16 @@ async function readModel(
       const { name, ...content } = await readTensorAt(field);
       graph.addTensor(name, content);
     }
-    if (field.number === 11) graph.inputs.push(await readName(reader, field));
+    if (field.number === 11) {
+      const name = await readName(reader, field);
+      graph.inputs.push(name);
+      graph.inputShapes.set(name, await readShape(reader, field));
+    }
     if (field.number === 12) graph.outputs.push(await readName(reader, field));
   }
-  const { nodes, outputs, tensors, integers } = graph;
+  const { nodes, inputShapes, outputs, tensors, integers } = graph;
   const inputs = graph.inputs.filter((name) => !graph.isTensor(name));
-  return { producer, inputs, outputs, nodes, tensors, integers };
+  return { producer, inputs, inputShapes, outputs, nodes, tensors, integers };
 }
 
 async function readNode(
@@ -175,4 +185,30 @@ async function readName(reader: ProtobufReader, message: Field): Promise<string>
     if (field.number === 1) return reader.text(field);
   }
   return '';
+}
+
+/** The sides that a ValueInfoProto says; empty where it says none. */
+async function readShape(reader: ProtobufReader, message: Field): Promise<(number | undefined)[]> {
+  let within = [message];
+  for (const number of [2, 1, 2, 1]) {
+    const found: Field[] = [];
+    for (const { start, end } of within) {
+      for await (const field of reader.fields(start, end)) {
+        if (field.number !== number) continue;
+        expectWire(field, 'bytes');
+        found.push(field);
+        if (found.length > MOST_SIDES) return [];
+      }
+    }
+    within = found;
+  }
+  const sides: (number | undefined)[] = [];
+  for (const { start, end } of within) {
+    let side: number | undefined;
+    for await (const field of reader.fields(start, end)) {
+      if (field.number === 1) side = (await reader.integers(field))[0];
+    }
+    sides.push(side !== undefined && side > 0 ? side : undefined);
+  }
+  return sides;
 }
