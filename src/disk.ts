@@ -63,6 +63,16 @@ export async function openRegular(path: string | URL): Promise<FileHandle> {
   }
 }
 
+/** The bytes of a regular file. @throws as `openRegular` */
+export async function readRegular(path: string): Promise<Buffer> {
+  const file = await openRegular(path);
+  try {
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
 function kindOf(found: Stats): string {
   if (found.isDirectory()) return 'a folder';
   if (found.isFIFO()) return 'a FIFO';

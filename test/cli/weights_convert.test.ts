@@ -122,7 +122,7 @@ describe('what the user knows', () => {
   });
 
   it.each([
-    ['.', undefined, '--classes .: not a file'],
+    ['.', undefined, '--classes .: it is a folder, not a file'],
     ['latin1.txt', Buffer.from([0x61, 0xe9, 0x0a, 0x62]), '--classes latin1.txt: not a text in UTF-8'],
     ['bad object.json', '{"0": "ant"', '--classes bad object.json: begins with {, and is no JSON object'],
     [

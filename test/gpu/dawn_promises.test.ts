@@ -7,6 +7,7 @@ import { GpuError } from '../../src/errors.js';
 import { prepare, record } from '../../src/gpu/dispatch.js';
 import { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
+import { VGG16 } from '../../src/model/vgg16.js';
 import { useProgram } from '../support/program.js';
 
 const run = promisify(execFile);
@@ -62,6 +63,28 @@ describe.skipIf(process.platform !== 'linux')('a device', () => {
     const few = await threads(2);
     expect(await threads(10)).toBeLessThan(few + 4);
   });
+});
+
+describe.skipIf(!process.env.FULL || process.platform !== 'linux')('100 loads of a model (FULL=1)', () => {
+  it('leave neither threads nor memory behind', async () => {
+    const picture = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3) };
+    const loads = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const model = await VGG16.load();
+        await model.features(picture, 'block1_conv1', { framing: { resize: 'none', crop: 'none' } });
+        model.dispose();
+        expect(model.gpu.liveBytes).toBe(0);
+      }
+      globalThis.gc!();
+      await sleep(50);
+      return { threads: readdirSync('/proc/self/task').length, rss: process.memoryUsage().rss };
+    };
+    await loads(10);
+    const before = await loads(10);
+    const after = await loads(80);
+    expect(after.threads).toBeLessThan(before.threads + 4);
+    expect(after.rss).toBeLessThan(1.25 * before.rss);
+  }, 900_000);
 });
 
 describe('a worker thread', () => {

@@ -5,17 +5,17 @@
 //   {"0": "ant", "1": "bee"}            a JSON object, by the output's number
 //   {"0": ["n02219486", "ant"], ...}    the same with WordNet's numbers: Keras' imagenet_class_index.json
 
-import { readFile } from 'node:fs/promises';
+import { readRegular } from '../../disk.js';
 import { UsageError } from '../../errors.js';
 import { checkNames } from '../../weights/checks.js';
 import { duplicateKey } from '../../weights/json_keys.js';
 
-const REFUSALS: Readonly<Record<string, string>> = { ENOENT: 'no such file', EISDIR: 'not a file' };
+const REFUSALS: Readonly<Record<string, string>> = { ENOENT: 'no such file' };
 
 /** @throws UsageError for a file that cannot be read, or is in none of these forms */
 export async function readClassNames(file: string): Promise<readonly string[]> {
   const place = `--classes ${file}`;
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readRegular(file).catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`${place}: ${REFUSALS[error.code!] ?? error.message}`);
   });
   const names = namesIn(textOf(bytes, place), place);

@@ -1,9 +1,9 @@
 // Tables in text: CSV with commas, semicolons or tabs, in UTF-8 or UTF-16.
 
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { CsvError, type Info, parse } from 'csv-parse';
+import { NotAFile, openRegular } from '../../disk.js';
 import { UsageError } from '../../errors.js';
 
 export interface Cells {
@@ -54,8 +54,9 @@ export async function* readCells(path: string, signal?: AbortSignal): AsyncGener
 
 /** Of the separators in use, the one in the first line. */
 async function delimiterOf(path: string): Promise<string> {
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`${path}: it cannot be read (${error.code})`, { cause: error });
+  const file = await openRegular(path).catch((error: NodeJS.ErrnoException) => {
+    const why = error instanceof NotAFile ? error.message : `it cannot be read (${error.code})`;
+    throw new UsageError(`${path}: ${why}`, { cause: error });
   });
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
