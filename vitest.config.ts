@@ -3,6 +3,16 @@ import { defineConfig } from 'vitest/config';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
+/** What reads the process's memory or threads, or what it loses or counts on its device: each has a process of its own. */
+const ALONE = [
+  'test/gpu/**/*.test.ts',
+  'test/model/steady.test.ts',
+  'test/train/many_pictures.test.ts',
+  'test/train/data/many.test.ts',
+  'test/train/head/steady.test.ts',
+  'test/weights/{fuzz,hostile,random_vgg16,safetensors_fuzz}.test.ts',
+];
+
 export default defineConfig({
   define: { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify('test') },
   plugins: [
@@ -16,7 +26,6 @@ export default defineConfig({
     },
   ],
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     // What was tuned on this machine would have other kernels tested than elsewhere.
     env: { VGG16_TUNED: '0' },
@@ -25,5 +34,13 @@ export default defineConfig({
     reporters: ['default', './test/support/summary_reporter.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      // All the others share a process per worker, and with it the device and what was compiled on it.
+      {
+        extends: true,
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: ALONE, isolate: false },
+      },
+      { extends: true, test: { name: 'alone', include: ALONE } },
+    ],
   },
 });

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { LayerName } from '../../src/model/architecture.js';
 import type { FeaturesOptions } from '../../src/model/options.js';
 import { VGG16 } from '../../src/model/vgg16.js';
-import { blocks, NULL, type RunOptions, useFolder, vgg16, writeNarrow } from './support.js';
+import { blocks, NULL, type Surroundings, spawned, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();
 let weights: readonly string[];
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 
 /** Runs vgg16 features in the folder of the pictures. */
-function features(args: readonly string[], options: RunOptions = {}) {
+function features(args: readonly string[], options: Surroundings = {}) {
   return vgg16(['features', ...args, ...weights], { cwd: at(), ...options });
 }
 
@@ -172,7 +172,8 @@ describe('nothing is written', () => {
 
   it.skipIf(process.platform === 'win32')('where the disk is full', async () => {
     const args = [...FILES, ...UNTIL, '--out', 'never.npy'];
-    const { code, stdout, stderr } = await features(args, { ...NULL, fileBlocks: 8 });
+    const limited = { ...NULL, cwd: at(), fileBlocks: 8 };
+    const { code, stdout, stderr } = await spawned(['features', ...args, ...weights], limited);
     expect([code, stdout]).toEqual([8, '']);
     expect(stderr.at(-1)).toBe('error: cannot write never.npy: the file would be larger than is allowed');
   });

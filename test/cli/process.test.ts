@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../src/errors.js';
-import { blocks, CLI, NULL, type Started, start, useFolder, vgg16, writeNarrow } from './support.js';
+import { blocks, CLI, NULL, type Started, spawned, start, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();
 let weights: readonly string[];
@@ -55,7 +55,7 @@ describe.skipIf(process.platform !== 'linux')('a process that may not have what 
 describe('stdout', () => {
   it.skipIf(process.platform === 'win32')('is not cut where it is read slowly', async () => {
     const args = ['classify', at('many'), ...weights, '--top', '10', '--json'];
-    const { code, stdout } = await vgg16(args, { ...NULL, slowReader: true });
+    const { code, stdout } = await spawned(args, { ...NULL, slowReader: true });
     expect(code).toBe(0);
     expect(stdout.length).toBeGreaterThan(2 ** 17);
     expect(JSON.parse(stdout)).toHaveLength(MANY);
@@ -69,7 +69,7 @@ describe('stdout', () => {
   });
 
   it.skipIf(process.platform !== 'linux')('that cannot be written is an error', async () => {
-    const { code, stderr } = await vgg16(['summary'], { fullStdout: true });
+    const { code, stderr } = await spawned(['summary'], { fullStdout: true });
     expect([code, stderr]).toEqual([
       8,
       ['error: cannot write to the standard output: ENOSPC: no space left on device, write'],
@@ -164,9 +164,9 @@ describe('help', () => {
 describe('colours', () => {
   it('appear where they are asked for, and not with NO_COLOR', async () => {
     const start = '\u001b[';
-    const coloured = await vgg16(['summary'], { env: { NO_COLOR: '', FORCE_COLOR: '1' } });
+    const coloured = await spawned(['summary'], { env: { NO_COLOR: '', FORCE_COLOR: '1' } });
     expect(coloured.stdout).toContain(start);
-    const plain = await vgg16(['summary'], { env: { NO_COLOR: '1', FORCE_COLOR: '1' } });
+    const plain = await spawned(['summary'], { env: { NO_COLOR: '1', FORCE_COLOR: '1' } });
     expect(plain.stdout).not.toContain(start);
   });
 });
@@ -195,20 +195,20 @@ describe.skipIf(process.platform !== 'linux')('an installation', () => {
     const line = expect.stringMatching(
       /^error: no WebGPU adapter found; install a Vulkan driver: .*npm install @sparticuz\/chromium/,
     );
-    expect(await vgg16(args, options)).toEqual({ code: 5, stdout: '', stderr: [line] });
+    expect(await spawned(args, options)).toEqual({ code: 5, stdout: '', stderr: [line] });
 
     // This copy has no weights either.
-    const doctor = await vgg16(['doctor'], options);
+    const doctor = await spawned(['doctor'], options);
     expect([doctor.code, doctor.stderr]).toEqual([5, [line]]);
     expect(doctor.stdout).toContain('\nAdapter\n  NONE\n');
     expect(doctor.stdout).toMatch(/FAIL {2}.*vgg16-imagenet-base\.safetensors: no such file/);
-    const summary = await vgg16(['summary'], options);
+    const summary = await spawned(['summary'], options);
     expect(summary).toEqual({ code: 4, stdout: '', stderr: [expect.stringContaining('no such file')] });
   });
 
   it('whose cache folder cannot be written says so, with exit code 5', async () => {
     const env = { VGG16_ADAPTER: 'swiftshader', VGG16_CACHE: weights[1]! };
-    const { code, stderr } = await vgg16(['classify', at('many', '000.png'), ...weights], { env });
+    const { code, stderr } = await spawned(['classify', at('many', '000.png'), ...weights], { env });
     expect([code, stderr]).toEqual([
       5,
       [
@@ -224,7 +224,7 @@ describe.skipIf(process.platform !== 'linux')('an installation', () => {
     await mkdir(join(cwd, 'weights'));
     await cp(weights[1]!, join(cwd, 'weights', 'vgg16-imagenet-base.safetensors'));
     const options = { cwd, cli: join(cwd, 'dist', 'cli.js') };
-    const { code, stdout } = await vgg16(['doctor', '--json', '--adapter', 'null'], options);
+    const { code, stdout } = await spawned(['doctor', '--json', '--adapter', 'null'], options);
     const { embeddedBase } = JSON.parse(stdout) as { embeddedBase: { ok: boolean; message: string } };
     expect(embeddedBase).toEqual({
       ok: false,

@@ -1,4 +1,4 @@
-// The built command as a child process, and things to feed it.
+// The command, within this process or as a child process, and things to feed it.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -7,9 +7,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import sharp, { type Sharp } from 'sharp';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, vi } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
+import { report } from '../../src/cli/failure.js';
+import { runProgram } from '../../src/cli/program.js';
+import { Terminal } from '../../src/cli/terminal.js';
+import { Gpu } from '../../src/gpu/gpu.js';
+import { freeSharedGpus, sharedGpu } from '../support/gpu.js';
 
 export const CLI = resolve('dist/cli.js');
 if (!existsSync(CLI)) throw new Error(`${CLI} is missing: node scripts/build.mjs makes it`);
@@ -22,9 +27,14 @@ export interface Ran {
   readonly stderr: readonly string[];
 }
 
-export interface RunOptions {
+/** Where the command runs. */
+export interface Surroundings {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What only a process of its own can have. */
+export interface ProcessOptions extends Surroundings {
   /** Another copy of the command. */
   readonly cli?: string;
   /** The largest file that it may write, in blocks of 1024 bytes: a disk that is full. Not on Windows. */
@@ -45,7 +55,7 @@ export interface Started {
 }
 
 /** Starts the command and goes on. */
-export function start(args: readonly string[], options: RunOptions = {}): Started {
+export function start(args: readonly string[], options: ProcessOptions = {}): Started {
   const { cwd, env, cli = CLI, fileBlocks, fullStdout, slowReader } = options;
   const before = fileBlocks === undefined ? '' : `ulimit -f ${fileBlocks};`;
   const after = fullStdout ? '>/dev/full' : slowReader ? '| { sleep 1; cat; }' : '';
@@ -73,9 +83,61 @@ export function start(args: readonly string[], options: RunOptions = {}): Starte
   return { child, ran };
 }
 
-/** Runs the command to its end. */
-export function vgg16(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+/** Runs the built command in a process of its own, for tests of what only a process does or has. */
+export function spawned(args: readonly string[], options: ProcessOptions = {}): Promise<Ran> {
   return start(args, options).ran;
+}
+
+/** Environment and working folder are the process's: one command at a time has them. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs the command within this process, on its shared device, so that nothing starts or compiles twice.
+ *
+ * @param onSaid  told of what is written to stderr
+ */
+export function vgg16(
+  args: readonly string[],
+  surroundings: Surroundings = {},
+  onSaid: (text: string) => void = () => {},
+): Promise<Ran> {
+  const ran = turn.then(() => within(surroundings, () => runHere(args, onSaid)));
+  turn = ran.catch(() => {});
+  return ran;
+}
+
+async function runHere(args: readonly string[], onSaid: (text: string) => void): Promise<Ran> {
+  const said = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof said) => ({
+    write: (text: string) => {
+      said[name] += text;
+      if (name === 'stderr') onSaid(text);
+    },
+  });
+  const terminal = new Terminal(stream('stdout'), stream('stderr'), new AbortController().signal);
+  const code = await runProgram(args, terminal).catch((error: unknown) => report(error, terminal));
+  return { code, stdout: said.stdout, stderr: messages(said.stderr) };
+}
+
+async function within<T>({ cwd, env }: Surroundings, work: () => Promise<T>): Promise<T> {
+  const folder = process.cwd();
+  const variables = { NO_COLOR: '1', VGG16_OFFLINE: '1', ...env };
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  const opening = vi.spyOn(Gpu, 'open').mockImplementation(sharedGpu);
+  try {
+    Object.assign(process.env, variables);
+    if (cwd !== undefined) process.chdir(cwd);
+    return await work();
+  } finally {
+    opening.mockRestore();
+    // As the end of a process does.
+    await freeSharedGpus();
+    process.chdir(folder);
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
 }
 
 /** What the command itself says on stderr on every adapter. */

@@ -24,7 +24,7 @@ const { run, start } = commandIn(() => at());
 
 /** Enough that a signal comes in the middle of it, whatever the machine. */
 const EPOCHS = '60';
-const HEAD = ['--head', 'mlp', '--hidden', '64', '--pool', 'flatten', '--epochs', EPOCHS];
+const HEAD = ['--features', 'block2_pool', '--pool', 'flatten', '--epochs', EPOCHS];
 const TRAIN = ['train', 'photos', '--weights', 'base.safetensors', ...QUICK, ...HEAD];
 const resume = (folder: string) => run(['train', '--resume', folder]);
 let whole: Record<string, string>;

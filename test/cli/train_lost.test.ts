@@ -1,6 +1,7 @@
 // The GPU goes away while a head is trained from the command line.
 
 import { afterEach, expect, it, vi } from 'vitest';
+import { Gpu } from '../../src/gpu/gpu.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { useFolder } from './support.js';
 import { program, QUICK, traceOf, writeBase, writePhotos } from './training.js';
@@ -14,14 +15,12 @@ it('a lost device ends training with 7, says how to go on, and what is said goes
   const args = ['train', at('photos'), '--weights', at('base.safetensors'), ...QUICK, '--no-cache'];
   expect((await program([...args, '--out', at('whole')])).code).toBe(0);
 
-  let model: VGG16 | undefined;
+  // Its own, because the shared device is needed by others.
+  using gpu = await Gpu.open();
   const load = VGG16.load.bind(VGG16);
-  vi.spyOn(VGG16, 'load').mockImplementation(async (...options) => {
-    model = await load(...options);
-    return model;
-  });
+  vi.spyOn(VGG16, 'load').mockImplementation((options) => load({ ...options, gpu }));
   const { code, stdout, stderr } = await program([...args, '--out', at('lost')], (text) => {
-    if (/^ +2\/6 /.test(text)) model!.gpu.device.destroy();
+    if (/^ +2\/6 /.test(text)) gpu.device.destroy();
   });
   expect([code, stdout]).toEqual([7, '']);
   expect(stderr.at(-1)).toMatch(

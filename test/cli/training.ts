@@ -5,10 +5,15 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
-import { report } from '../../src/cli/failure.js';
-import { runProgram } from '../../src/cli/program.js';
-import { Terminal } from '../../src/cli/terminal.js';
-import { type Ran, type RunOptions, type Started, start, vgg16, writeNarrow } from './support.js';
+import {
+  type ProcessOptions,
+  type Ran,
+  type Started,
+  type Surroundings,
+  start,
+  vgg16,
+  writeNarrow,
+} from './support.js';
 
 export const CLASSES = ['blue', 'green', 'red'] as const;
 const CHANNELS: Readonly<Record<string, number>> = { red: 0, green: 1, blue: 2 };
@@ -54,36 +59,25 @@ export const QUICK = ['--size', String(SIDE), '--batch', '8', '--lr', '0.1', '--
 
 /** The command in a folder of a test, with a cache of its own. */
 export function commandIn(folder: () => string) {
-  const within = (options: RunOptions = {}): RunOptions => ({
+  const within = <T extends Surroundings>(surroundings: T): T => ({
     cwd: folder(),
-    ...options,
-    env: { VGG16_CACHE: join(folder(), 'cache'), ...options.env },
+    ...surroundings,
+    env: { VGG16_CACHE: join(folder(), 'cache'), ...surroundings.env },
   });
   return {
-    run: (args: readonly string[], options?: RunOptions): Promise<Ran> => vgg16(args, within(options)),
-    start: (args: readonly string[], options?: RunOptions): Started => start(args, within(options)),
+    run: (args: readonly string[], surroundings: Surroundings = {}): Promise<Ran> =>
+      vgg16(args, within(surroundings)),
+    start: (args: readonly string[], options: ProcessOptions = {}): Started => start(args, within(options)),
   };
 }
 
 /**
- * The command within this process: what needs no GPU takes no time. Relative names are the process's.
+ * The command in the process's own working folder.
  *
  * @param onSaid  told of what is written to stderr
  */
-export async function program(
-  args: readonly string[],
-  onSaid: (text: string) => void = () => {},
-): Promise<Ran> {
-  const said = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof said) => ({
-    write: (text: string) => {
-      said[name] += text;
-      if (name === 'stderr') onSaid(text);
-    },
-  });
-  const terminal = new Terminal(stream('stdout'), stream('stderr'), new AbortController().signal);
-  const code = await runProgram(args, terminal).catch((error: unknown) => report(error, terminal));
-  return { code, stdout: said.stdout, stderr: said.stderr.split('\n').filter((line) => line !== '') };
+export function program(args: readonly string[], onSaid?: (text: string) => void): Promise<Ran> {
+  return vgg16(args, {}, onSaid);
 }
 
 /** Makes a folder the process's own while the tests of the calling file run. */

@@ -5,11 +5,11 @@ import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ChoicesRecord } from '../../src/model/choices_file.js';
-import { blocks, NULL, type RunOptions, start, useFolder, vgg16, writeNarrow } from './support.js';
+import { blocks, NULL, type Surroundings, start, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();
 let weights: readonly string[];
-const own = (cache = 'cache'): RunOptions => ({ env: { VGG16_CACHE: at(cache), VGG16_TUNED: '1' } });
+const own = (cache = 'cache'): Surroundings => ({ env: { VGG16_CACHE: at(cache), VGG16_TUNED: '1' } });
 
 interface Tuned {
   readonly file: string;

@@ -4,7 +4,7 @@ import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/pro
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openSafetensors } from '../../src/weights/safetensors.js';
-import { blocks, NULL, useFolder, vgg16, writeNarrow } from './support.js';
+import { blocks, NULL, spawned, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();
 const PYTORCH = resolve('test', 'golden', 'pytorch');
@@ -197,7 +197,7 @@ describe('the output', () => {
     ]);
     if (process.platform === 'win32') return;
     const args = ['weights', 'convert', 'net.pth', '-o', join('full', 'net.safetensors')];
-    const full = await vgg16(args, { cwd: at(), fileBlocks: 8 });
+    const full = await spawned(args, { cwd: at(), fileBlocks: 8 });
     expect([full.code, full.stdout]).toEqual([8, '']);
     expect(full.stderr).toHaveLength(1);
     expect(await readdir(at('full'))).toEqual([]);

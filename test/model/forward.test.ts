@@ -171,12 +171,20 @@ describe('VGG16', () => {
   it('finishes a call that it is disposed of under, and leaves nothing behind', async () => {
     const before = gpu().liveBuffers;
     const other = await VGG16.load({ weights: path, gpu: gpu() });
-    const loaded = gpu().liveBuffers;
+    // The first call has begun when its plan allocates.
+    const create = gpu().createBuffer.bind(gpu());
+    const creating = vi.spyOn(gpu(), 'createBuffer');
+    const begun = new Promise<void>((resolve) => {
+      creating.mockImplementationOnce((request) => {
+        resolve();
+        return create(request);
+      });
+    });
     const running = other.classify(noise(64, 64, 19), { framing: ANY });
     const waiting = other.features(noise(64, 64, 20), 'block1_pool', { framing: ANY });
     const refused = expect(waiting).rejects.toThrow('disposed of');
-    // The first call has begun when its plan allocates.
-    while (gpu().liveBuffers === loaded) await new Promise(setImmediate);
+    await begun;
+    creating.mockRestore();
     other.dispose();
     other.dispose();
     expect((await running).length).toBe(5);
