@@ -11,7 +11,8 @@ import { noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
 
 const gpu = useGpu();
-const LAYERS = ['block1_conv2', 'block1_pool', 'block3_conv3', 'block3_pool', 'block5_pool'] as const;
+/** Sides are even in the first block and odd in the second; deeper blocks would only compile more of the same. */
+const LAYERS = ['block1_conv2', 'block1_pool', 'block2_conv2', 'block2_pool'] as const;
 
 let folder: string;
 let path: string;
