@@ -64,7 +64,7 @@ export { type TrainOptions, type TrainResult, trainHead } from './train/train.js
 export type { TrainedHead } from './train/trained_head.js';
 export { type TunedNetwork, type TuneNetworkOptions, tuneNetwork } from './tune/network.js';
 export type { TunedShape } from './tune/tune.js';
-export type { Preprocess } from './weights/archive.js';
+export type { Activation, Preprocess } from './weights/archive.js';
 export {
   type Conversion,
   type ConvertedTensor,

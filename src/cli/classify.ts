@@ -2,12 +2,13 @@
 
 import type { Command } from 'commander';
 import { type ExitCode, WeightsError } from '../errors.js';
-import { widthsOf } from '../model/architecture.js';
+import { classifierLayerOf, widthsOf } from '../model/architecture.js';
 import type { Prediction } from '../model/predictions.js';
 import { checkRequest } from '../model/requests.js';
 import { shellWord } from '../shell_word.js';
 import { classifyReusing } from '../train/features/reuse.js';
 import { listRuns } from '../train/run/list.js';
+import type { Activation } from '../weights/archive.js';
 import { findWeights } from '../weights/fetch/first_use.js';
 import { count } from './arguments.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
@@ -17,7 +18,7 @@ import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } fr
 import { Pictures } from './pictures.js';
 import { alignedRows } from './table.js';
 import { type Colours, printable, type Terminal } from './terminal.js';
-import { baseFile, isFetched, weightsFile } from './weights_file.js';
+import { activationOption, baseFile, isFetched, weightsFile } from './weights_file.js';
 
 interface ClassifyFlags extends ModelFlags, FramingFlags, CacheFlags {
   readonly top: number;
@@ -41,7 +42,9 @@ cache, and what is new is added to it; the answers are the same. Without --weigh
 these are ImageNet's 1000 classes, and the weights those that \`vgg16 weights
 list\` shows in the cache, or else torchvision's, which are downloaded once, 553
 MB. --json prints
-[{"file", "predictions": [{"index", "wnid", "label", "score"}]}].`;
+[{"file", "activation", "predictions": [{"index", "wnid", "label", "score"}]}].
+Scores of all classes add up to 1; with the activation sigmoid each stands by
+itself, for pictures that show several things.`;
 
 export function addClassify(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = program
@@ -49,6 +52,7 @@ export function addClassify(program: Command, terminal: Terminal, finish: (code:
     .summary('say what is in pictures')
     .description("Says what is in pictures: the likeliest of the classifier's classes, the best first.")
     .argument('<pictures...>', 'files, folders and globs')
+    .addOption(activationOption())
     .option('--top <n>', 'how many classes of each picture', count, 5)
     .option(...BATCH_OPTION)
     .option('--json', 'print JSON and nothing else on stdout');
@@ -72,7 +76,9 @@ async function classify(
   }
   const path = await classifierPath(flags, terminal);
   const base = await baseFile(flags, terminal);
-  const weights = await describeWeights(path, { base, preprocess: flags.preprocess });
+  const weights = await describeWeights(path, {
+    ...{ base, preprocess: flags.preprocess, activation: flags.activation },
+  });
   if (weights.dense.length === 0) {
     throw new WeightsError(
       `${name} has no classifier, only the thirteen convolutions; name a VGG16 with its top, ` +
@@ -81,7 +87,7 @@ async function classify(
   }
   const widths = widthsOf(weights);
   const framing = framingOf(flags, widths);
-  checkRequest(widths, 'softmax', framing);
+  checkRequest(widths, classifierLayerOf(widths), framing);
   const pictures = found ?? (await Pictures.find(names, terminal));
   // Where the results themselves show how far it is, a bar would only get in between.
   const isInTheWay = terminal.stderr.isTTY && terminal.isWatched && !json;
@@ -93,8 +99,9 @@ async function classify(
       classifyReusing(model, pictures.files, { ...options, framing, topK, batch }, reuseOf(flags, terminal)),
     bar,
   );
-  if (json) await printJson(results, terminal);
-  else await printText(results, terminal);
+  const { activation } = weights;
+  if (json) await printJson(results, activation, terminal);
+  else await printText(results, activation, terminal);
   return pictures.exitCode;
 }
 
@@ -123,23 +130,36 @@ export interface Classified {
 }
 
 /** One array, a picture a line; at the end, so that what is printed is always whole. */
-async function printJson(results: AsyncIterable<Classified>, terminal: Terminal): Promise<void> {
+async function printJson(
+  results: AsyncIterable<Classified>,
+  activation: Activation,
+  terminal: Terminal,
+): Promise<void> {
   const lines: string[] = [];
-  for await (const { file, predictions } of results) lines.push(JSON.stringify({ file, predictions }));
+  for await (const { file, predictions } of results)
+    lines.push(JSON.stringify({ file, activation, predictions }));
   terminal.print(lines.length === 0 ? '[]' : `[\n${lines.join(',\n')}\n]`);
 }
 
-async function printText(results: AsyncIterable<Classified>, terminal: Terminal): Promise<void> {
+async function printText(
+  results: AsyncIterable<Classified>,
+  activation: Activation,
+  terminal: Terminal,
+): Promise<void> {
   let isFirst = true;
   for await (const result of results) {
     if (!isFirst) terminal.print('');
-    terminal.print(resultText(result, terminal.colours));
+    terminal.print(resultText(result, activation, terminal.colours));
     isFirst = false;
   }
 }
 
-/** A picture's name, and below it what is in it: rank, share, label, WordNet's number. */
-export function resultText({ file, predictions }: Classified, { bold, dim }: Colours): string {
+/** A picture's name, and below it what is in it: rank, probability, label, WordNet's number. */
+export function resultText(
+  { file, predictions }: Classified,
+  activation: Activation,
+  { bold, dim }: Colours,
+): string {
   const rows = predictions.map(({ wnid, label, score }, rank) => [
     String(rank + 1),
     `${(100 * score).toFixed(2)}%`,
@@ -152,5 +172,6 @@ export function resultText({ file, predictions }: Classified, { bold, dim }: Col
     {},
     { style: dim },
   ] as const;
-  return [bold(printable(file)), ...alignedRows(rows, columns).map((row) => `  ${row}`)].join('\n');
+  const kind = activation === 'sigmoid' ? dim(' (each class by itself)') : '';
+  return [bold(printable(file)) + kind, ...alignedRows(rows, columns).map((row) => `  ${row}`)].join('\n');
 }

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { EXIT_CODES, type ExitCode, PictureError, UsageError, WeightsError } from '../errors.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { findSamples } from '../train/data/find_samples.js';
-import { evaluateModel } from '../train/evaluate.js';
+import { checkExclusive, evaluateModel } from '../train/evaluate.js';
 import type { Evaluation } from '../train/metrics.js';
 import { countTrainedOn } from '../train/run/trained_on.js';
 import { PARTS, type Part, type Sample } from '../train/samples.js';
@@ -17,6 +17,7 @@ import { heedingInterrupts } from './stopping.js';
 import { printable, type Terminal } from './terminal.js';
 import { evaluationText } from './training_text.js';
 import { picturesText } from './units.js';
+import { activationOption } from './weights_file.js';
 
 interface EvalFlags extends ModelFlags, CacheFlags {
   readonly part?: Part;
@@ -32,7 +33,8 @@ Examples:
 DIR is laid out as for \`vgg16 train\`, its class folders named as the classes
 that the head knows. Broken pictures are left out, and the exit code is 3.
 Of the pictures that a run was trained on it does better than of others. What was
-computed of them for training comes from the cache.
+computed of them for training comes from the cache. A classifier of independent
+classes (sigmoid) is refused: accuracy counts one class per picture.
 
 --json prints {"accuracy", "top5", "loss", "macroAccuracy", "count", "perClass":
 [{"name", "count", "precision", "recall", "f1"}], "classes", "confusion",
@@ -45,6 +47,7 @@ export function addEval(program: Command, terminal: Terminal, finish: (code: Exi
     .description('Says how well a classifier does on pictures with known classes.')
     .argument('<dir>', 'a folder of pictures, one folder a class, or a CSV')
     .addOption(new Option('--part <part>', 'of a folder that has parts (default: val)').choices([...PARTS]))
+    .addOption(activationOption())
     .option(...BATCH_OPTION)
     .option('--json', 'print JSON and nothing else on stdout');
   addCacheOption(addDtypeOption(addWeightsOption(command, 'none, it must be named')))
@@ -61,6 +64,7 @@ async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Prom
       const classes = model.labels.map(({ label }) => label);
       if (classes.length === 0)
         throw new WeightsError(`${weights} has no classifier; name a run of \`vgg16 train\``);
+      checkExclusive(model);
       const samples = await findSamples(dir, classes, { part, signal: terminal.signal });
       const known = await countTrainedOn(weights, classes, samples);
       if (known > 0)

@@ -55,10 +55,10 @@ export function describeWeights(path: string, options: OpenOptions): Promise<Vgg
  * @throws as `VGG16.load`
  */
 export async function openModel(flags: ModelFlags, terminal: Terminal): Promise<VGG16> {
-  const { weights, base, preprocess, adapter, dtype } = flags;
+  const { weights, base, preprocess, activation, adapter, dtype } = flags;
   const { signal } = terminal;
   const model = await withBar('weights', terminal, (onProgress) =>
-    VGG16.load({ weights, base, preprocess, adapter, dtype, signal, onProgress }),
+    VGG16.load({ weights, base, preprocess, activation, adapter, dtype, signal, onProgress }),
   );
   for (const note of model.notes) terminal.note(note);
   noteSoftware(model.gpu.info, terminal);

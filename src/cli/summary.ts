@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
 import { inputSideOf, layersOf, type Widths, widthsOf } from '../model/architecture.js';
 import { type Costs, costsOf } from '../model/summary.js';
-import type { Preprocess } from '../weights/archive.js';
+import type { Activation, Preprocess } from '../weights/archive.js';
 import { featureSideOf } from '../weights/head_input.js';
 import type { Dtype } from '../weights/source.js';
 import { torchvisionTensors } from '../weights/torchvision.js';
@@ -14,7 +14,7 @@ import { addWeightsOption } from './model_options.js';
 import { alignedRows } from './table.js';
 import { printable, type Terminal } from './terminal.js';
 import { byteText, flopText, grouped } from './units.js';
-import { baseFile, type WeightsFlags, weightsFile, withWeights } from './weights_file.js';
+import { activationOption, baseFile, type WeightsFlags, weightsFile, withWeights } from './weights_file.js';
 
 interface SummaryFlags extends WeightsFlags {
   readonly weights?: string;
@@ -32,6 +32,8 @@ interface Summary extends Costs {
     readonly preprocess: Preprocess;
     /** 0 without a classifier. */
     readonly classes: number;
+    /** What makes probabilities of the classifier's outputs. */
+    readonly activation: Activation;
     /** The file of the convolutions, where it is another one: below a trained head. */
     readonly base?: string;
   };
@@ -54,6 +56,7 @@ export function addSummary(program: Command, terminal: Terminal, finish: (code: 
     .summary('list layers, shapes, parameters, FLOPs and bytes')
     .description('Lists the layers of a VGG16: shapes, parameters, arithmetic and memory. Needs no GPU.');
   addWeightsOption(command)
+    .addOption(activationOption())
     .option('--size <px|HxW>', "size of the picture (default: the classifier's, or 224)", sides)
     .option('--json', 'print JSON and nothing else on stdout')
     .addHelpText('after', EXAMPLES)
@@ -68,13 +71,13 @@ async function summary(flags: SummaryFlags, terminal: Terminal): Promise<ExitCod
 }
 
 async function summarise(flags: SummaryFlags, terminal: Terminal): Promise<Summary> {
-  const { weights: name, size, preprocess } = flags;
+  const { weights: name, size, preprocess, activation } = flags;
   const { path } = await weightsFile(name, flags, terminal);
   const base = await baseFile(flags, terminal);
   const { weights, below, notes } = await withWeights(
     path,
     (source) => ({ weights: describeVgg16(source), below: source.base, notes: source.notes }),
-    { base, preprocess },
+    { base, preprocess, activation },
   );
   for (const note of notes) terminal.note(note);
   const widths = widthsOf(weights);
@@ -82,10 +85,10 @@ async function summarise(flags: SummaryFlags, terminal: Terminal): Promise<Summa
   const usual = widths.size ?? side ?? 224;
   const [height, width] = size ?? [usual, usual];
   const fitsHead = side === undefined || [height, width].every((length) => fits(length, widths));
-  if (!fitsHead) {
-    terminal.note(`fc1 to softmax take pictures of ${side} x ${side} pixels only and are left out`);
-  }
   const last = layersOf(widths).at(-1)!.name;
+  if (!fitsHead) {
+    terminal.note(`fc1 to ${last} take pictures of ${side} x ${side} pixels only and are left out`);
+  }
   const stored = torchvisionTensors(weights).map(({ entry }) => entry);
   return {
     weights: {
@@ -94,6 +97,7 @@ async function summarise(flags: SummaryFlags, terminal: Terminal): Promise<Summa
       dtypes: [...new Set(stored.map(({ dtype }) => dtype))],
       preprocess: weights.preprocess,
       classes: weights.dense.at(-1)?.outputs ?? 0,
+      activation: weights.activation,
       ...(below && { base: below.path }),
     },
     input: [height, width, 3],
@@ -108,7 +112,8 @@ function fits(side: number, { features, featureSide }: Widths): boolean {
 
 function printTable({ weights, input, layers, total }: Summary, name: string, terminal: Terminal): void {
   const { bold, dim } = terminal.colours;
-  const classes = weights.classes > 0 ? `${grouped(weights.classes)} classes` : 'no classifier';
+  const kind = weights.activation === 'sigmoid' ? 'independent classes' : 'classes';
+  const classes = weights.classes > 0 ? `${grouped(weights.classes)} ${kind}` : 'no classifier';
   const below = weights.base === undefined ? '' : ` on ${printable(weights.base)}`;
   terminal.print(
     `${bold('VGG16')} from ${bold(printable(name))}${below}: ${weights.dtypes.join(' and ')}, ${byteText(weights.bytes)}, ` +

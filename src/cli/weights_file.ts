@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Option } from 'commander';
 import { WeightsError } from '../errors.js';
-import type { Preprocess } from '../weights/archive.js';
+import { ACTIVATIONS } from '../weights/activation.js';
+import type { Activation, Preprocess } from '../weights/archive.js';
 import { EMBEDDED, embeddedBasePath } from '../weights/embedded.js';
 import { fetchWeights } from '../weights/fetch/fetch.js';
 import { KNOWN_SOURCES, type KnownSource } from '../weights/fetch/manifest.js';
@@ -24,9 +25,18 @@ export function preprocessOption(): Option {
   return new Option('--preprocess <how>', text).choices(PREPROCESSES);
 }
 
+/** For `command.addOption`, wherever the probabilities of a classifier matter. */
+export function activationOption(): Option {
+  const text =
+    'what makes probabilities of the outputs: softmax if a picture has one class, sigmoid if it may have several ' +
+    '(default: what the file says, or softmax, with a note)';
+  return new Option('--activation <name>', text).choices(ACTIVATIONS);
+}
+
 /** What may be said of a weights file that it does not say itself. */
 export interface WeightsFlags extends BaseFlags {
   readonly preprocess?: Preprocess | undefined;
+  readonly activation?: Activation | undefined;
 }
 
 export interface BaseFlags extends Pick<FetchFlags, 'offline'> {

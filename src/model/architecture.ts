@@ -4,6 +4,7 @@
 //          arXiv:1409.1556, table 1, column D
 
 import { UsageError } from '../errors.js';
+import type { Activation } from '../weights/archive.js';
 import { type FeatureLayer, MIN_INPUT_SIDE, type Pool, poolingsUntil } from '../weights/head_input.js';
 import type { DenseName, Vgg16Weights } from '../weights/vgg16.js';
 
@@ -37,7 +38,10 @@ export function isPooled(name: string): boolean {
   return next?.operation === 'maxpool2x2';
 }
 
-/** A layer of the base, or of the head: fc1 to fcN are its dense layers, `avgpool` comes before them where it averages. */
+/**
+ * A layer of the base, or of the head: fc1 to fcN are its dense layers, `avgpool` comes before them where it averages,
+ * `softmax` behind them where its classes exclude each other.
+ */
 export type LayerName = (typeof BASE_LAYERS)[number]['name'] | 'avgpool' | DenseName | 'softmax';
 
 export interface Layer {
@@ -51,6 +55,8 @@ export interface Widths {
   readonly convs: ReadonlyMap<string, number>;
   /** Outputs of fc1 to fcN, by name, in order; empty without a top. */
   readonly dense: ReadonlyMap<DenseName, number>;
+  /** What makes probabilities of the last dense layer's outputs. */
+  readonly activation: Activation;
   /** How the last feature map becomes fc1's input. */
   readonly pool: Pool;
   /** Side of the last feature map that fc1 was made for; undefined where it is averaged, or without a top. */
@@ -74,6 +80,7 @@ export const PAPER_WIDTHS: Widths = {
     ['fc2', 4096],
     ['fc3', 1000],
   ]),
+  activation: 'softmax',
   pool: 'flatten',
   featureSide: 7,
   features: 'block5_pool',
@@ -82,10 +89,11 @@ export const PAPER_WIDTHS: Widths = {
 
 /** How wide the layers of a weights file are. */
 export function widthsOf({ convs, dense, ...input }: Vgg16Weights): Widths {
-  const { pool, featureSide, features, size } = input;
+  const { activation, pool, featureSide, features, size } = input;
   return {
     convs: new Map(convs.map(({ layer, outputChannels }) => [layer, outputChannels])),
     dense: new Map(dense.map(({ layer, outputs }) => [layer, outputs])),
+    activation,
     pool,
     featureSide,
     features,
@@ -99,15 +107,21 @@ export function inputSideOf({ featureSide, features, size }: Widths): number | u
 }
 
 /** The layers of a particular VGG16, in order: those of its base, and those of its head if it has one. */
-export function layersOf({ dense, pool, features }: Widths): readonly Layer[] {
+export function layersOf({ dense, activation, pool, features }: Widths): readonly Layer[] {
   const base = BASE_LAYERS.slice(0, BASE_LAYERS.findIndex(({ name }) => name === features) + 1);
   if (dense.size === 0) return base;
   return [
     ...base,
     ...(pool === 'avg' ? [{ name: 'avgpool', operation: 'avgpool' } as const] : []),
     ...[...dense.keys()].map((name) => ({ name, operation: 'linear' }) as const),
-    { name: 'softmax', operation: 'softmax' },
+    // The sigmoid of independent classes is applied to the few numbers that are read back.
+    ...(activation === 'softmax' ? [{ name: 'softmax', operation: 'softmax' } as const] : []),
   ];
+}
+
+/** The layer whose result a classification begins with: probabilities, or logits of classes that do not exclude each other. */
+export function classifierLayerOf(widths: Widths): LayerName {
+  return layersOf(widths).at(-1)!.name;
 }
 
 /** @throws UsageError for a name that is not one of these weights' layers, with the names that are. */
@@ -184,6 +198,12 @@ function planLayer(
       return { shape: [O], relu: name !== names.at(-1), parameters: D * O + O, flops: 2 * D * O };
     }
     case 'softmax':
+      // Whatever a file says: of one number it would make 1, and of every picture the first class.
+      if (inputShape[0] === 1) {
+        throw new UsageError(
+          'a softmax over a single output is 1 whatever the picture; two classes need two outputs',
+        );
+      }
       // A shift, an exponential, a sum and a division for each class.
       return { shape: inputShape, relu: false, parameters: 0, flops: 4 * inputShape[0]! };
   }

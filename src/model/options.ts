@@ -19,7 +19,8 @@ import {
   value,
   whole,
 } from '../options.js';
-import type { Preprocess } from '../weights/archive.js';
+import { ACTIVATION } from '../weights/activation.js';
+import type { Activation, Preprocess } from '../weights/archive.js';
 import { PREPROCESS } from '../weights/preprocess.js';
 import type { ChoicesRecord } from './choices_file.js';
 import type { Rungs } from './launches.js';
@@ -28,6 +29,11 @@ import type { LoadOptions } from './network.js';
 export interface Vgg16Options extends LoadOptions {
   /** A VGG16 in any format that `openWeights` reads, or a trained head or its run's folder. Without it, the embedded ImageNet base, which has no top. */
   readonly weights?: string | URL | undefined;
+  /**
+   * What makes probabilities of the classifier's outputs, where the file does not say it or is wrong: `softmax` for classes
+   * that exclude each other, `sigmoid` for those of pictures that show several at once.
+   */
+  readonly activation?: Activation | undefined;
   /** For a trained head: the file of its base, instead of the one that it says. */
   readonly base?: string | URL | undefined;
   /**
@@ -95,6 +101,7 @@ export const VGG16_OPTIONS: OptionRules<Vgg16Options> = {
   weights: path,
   base: path,
   preprocess: PREPROCESS,
+  activation: ACTIVATION,
   gpu: GPU,
   adapter: text,
   dtype: oneOf(...DTYPES),

@@ -5,12 +5,13 @@ import { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import { checkPicture, type Picture, type PictureInput } from '../image/picture.js';
 import { checkOptions } from '../options.js';
-import type { Preprocess } from '../weights/archive.js';
+import type { Activation, Preprocess } from '../weights/archive.js';
 import { embeddedBasePath } from '../weights/embedded.js';
 import { type OpenedWeights, openWeights } from '../weights/open.js';
 import { NORMALISATIONS } from '../weights/preprocess.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import {
+  classifierLayerOf,
   inputSideOf,
   type LayerName,
   layerNamed,
@@ -41,7 +42,7 @@ import {
   VGG16_OPTIONS,
   type Vgg16Options,
 } from './options.js';
-import { type Prediction, topPredictions } from './predictions.js';
+import { type Prediction, probabilitiesOf, topPredictions } from './predictions.js';
 import { type LayerTiming, profile } from './profile.js';
 import { checkClassifier } from './requests.js';
 import { Runner } from './runner.js';
@@ -56,6 +57,11 @@ export class VGG16 {
   readonly dtype: TensorDtype;
   /** What the weights' makers did to pixels. */
   readonly preprocess: Preprocess;
+  /**
+   * What makes probabilities of the classifier's outputs. With `sigmoid`, classes do not exclude each other: each has a
+   * probability of its own, and there is no layer `softmax`.
+   */
+  readonly activation: Activation;
   /** One for each class; empty without a classifier. */
   readonly labels: readonly Label[];
   /** What was taken for granted of a weights file that does not say it, and choices that are left aside: a line each. */
@@ -82,6 +88,7 @@ export class VGG16 {
     this.basePath = base?.path ?? path;
     this.dtype = network.dtype;
     this.preprocess = preprocess;
+    this.activation = network.widths.activation;
     this.labels = outputs === undefined ? [] : labelsFor(outputs, classes);
     this.notes = fault === undefined ? notes : [...notes, fault];
     this.widths = network.widths;
@@ -93,12 +100,13 @@ export class VGG16 {
 
   /**
    * @throws WeightsError for a file that is missing, damaged or no VGG16, or too large in its numbers for f16 where that
-   *                      is asked for; UsageError for an unknown dtype or preprocess; NoAdapterError; GpuError; the signal's reason
+   *                      is asked for; UsageError for an unknown dtype, preprocess or activation; NoAdapterError; GpuError; the
+   *                      signal's reason
    */
   static async load(options: Vgg16Options = {}): Promise<VGG16> {
     checkOptions('VGG16.load()', options, VGG16_OPTIONS);
-    const { weights: file = embeddedBasePath(), base, preprocess } = options;
-    const source = await openWeights(file, { base, preprocess });
+    const { weights: file = embeddedBasePath(), base, preprocess, activation } = options;
+    const source = await openWeights(file, { base, preprocess, activation });
     let gpu: Gpu | undefined;
     try {
       const weights = describeVgg16(source);
@@ -125,7 +133,8 @@ export class VGG16 {
   }
 
   /**
-   * The likeliest classes of a picture, or of each of several, the best first.
+   * The likeliest classes of a picture, or of each of several, the best first. Their probabilities add up to 1 over all
+   * classes, unless `activation` is `sigmoid`.
    *
    * @throws UsageError without a classifier; PictureError for a picture that cannot be used; GpuError; DeviceLostError
    */
@@ -154,8 +163,9 @@ export class VGG16 {
     checkOptions('classifyEach()', options, { ...CLASSIFY_OPTIONS, ...EACH_OPTIONS });
     const { topK = 5 } = options;
     checkClassifier(this.widths);
-    for await (const { index, data } of this.#each(pictures, 'softmax', options)) {
-      yield { index, predictions: topPredictions(data, this.labels, topK) };
+    const layer = classifierLayerOf(this.widths);
+    for await (const { index, data } of this.#each(pictures, layer, options)) {
+      yield { index, predictions: topPredictions(probabilitiesOf(this.activation, data), this.labels, topK) };
     }
   }
 
@@ -248,11 +258,12 @@ export class VGG16 {
   ): Promise<Float32Array> {
     checkClassifier(this.widths);
     const from = this.widths.pool === 'avg' ? 'avgpool' : this.widths.features;
-    const request = { batch, height: size, width: size, from, outputs: ['softmax'] } as const;
-    const scores = (await this.#runner.run(request, rows)).get('softmax')!;
+    const layer = classifierLayerOf(this.widths);
+    const request = { batch, height: size, width: size, from, outputs: [layer] } as const;
+    const scores = (await this.#runner.run(request, rows)).get(layer)!;
     // The null backend leaves in memory whatever was there.
-    if (this.gpu.info.source !== 'null') checkFinite('softmax', scores);
-    return scores.subarray(0, count * this.labels.length);
+    if (this.gpu.info.source !== 'null') checkFinite(layer, scores);
+    return probabilitiesOf(this.activation, scores.subarray(0, count * this.labels.length));
   }
 
   /**

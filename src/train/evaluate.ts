@@ -34,7 +34,7 @@ const EVALUATE_OPTIONS: OptionRules<EvaluateOptions> = {
  * Shows a classifier pictures, one batch after another.
  *
  * @returns in the classes of the model, of which some may have no picture
- * @throws UsageError for a model without a classifier, and for classes that it does not know; otherwise as
+ * @throws UsageError for a model without a classifier, or whose classes do not exclude each other, and for classes that it does not know; otherwise as
  *   `VGG16.classify`
  */
 export async function evaluateModel(
@@ -44,6 +44,7 @@ export async function evaluateModel(
 ): Promise<Evaluation> {
   checkOptions('evaluateModel()', evaluateOptions, EVALUATE_OPTIONS, ['classes']);
   const { classes, worst, onBroken, reuse, ...options } = evaluateOptions;
+  checkExclusive(model);
   const names = model.labels.map(({ label }) => label);
   const labels = matchClasses(classes, names, model.path);
   const evaluation = createEvaluation(names, worst === undefined ? {} : { worst });
@@ -60,6 +61,15 @@ export async function evaluateModel(
     evaluation.add({ name, label: labels[label]! }, row);
   }
   return evaluation.result();
+}
+
+/** @throws UsageError for a model whose classes do not exclude each other: of a picture that has several, none is the answer */
+export function checkExclusive({ path, activation }: VGG16): void {
+  if (activation === 'softmax') return;
+  throw new UsageError(
+    `${path}: its classes do not exclude each other (sigmoid), and accuracy counts one class per picture; ` +
+      '`vgg16 classify` gives the probability of each',
+  );
 }
 
 /** The position among a model's classes of each of a data set's. */

@@ -53,6 +53,12 @@ export interface Archive {
  */
 export type Preprocess = 'torchvision' | 'caffe' | 'unit' | 'signed';
 
+/**
+ * What makes probabilities of a classifier's outputs: softmax where a picture has one class, sigmoid where each class is
+ * there or not, whatever the others are.
+ */
+export type Activation = 'softmax' | 'sigmoid';
+
 export interface FoundLayer {
   readonly kernel: StridedTensor;
   readonly bias: StridedTensor;
@@ -80,6 +86,8 @@ export interface FoundVgg16 {
   readonly readsReversed?: boolean | undefined;
   /** That `preprocess` was taken for granted, and why. */
   readonly preprocessNote?: string | undefined;
+  /** What follows the last dense layer; undefined where the file does not say it. */
+  readonly activation?: Activation | undefined;
   /** Names of the classes, where the file says them. */
   readonly classes?: readonly string[] | undefined;
   /** What was taken for granted, a line each, for the person who converts: "ReLU between the dense layers". */

@@ -2,6 +2,7 @@
 // written and compared. Numbers are put in order while they are read.
 
 import { basename } from 'node:path';
+import { decideActivation } from './activation.js';
 import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from './archive.js';
 import { asWeightsError } from './file.js';
 import { encodeFloats } from './floats.js';
@@ -21,12 +22,16 @@ const SMALLEST_STRIPE = 2 ** 25;
  * The tensors of a VGG16 as `features.N` and `classifier.N`: kernels (O,I,3,3), then (O,I), the first dense one's
  * inputs in the order C, H, W. Closing it closes the archive.
  *
+ * A single output becomes two classes: see `decideActivation`.
+ *
  * @param fileSize  bytes of the archive's file or files
- * @throws WeightsError for shapes that are no VGG16's, with the tensor's name in the file
+ * @throws WeightsError for shapes that are no VGG16's, with the tensor's name in the file, and for a softmax over a single
+ *   output
  */
-export function canonicalSource(archive: Archive, found: FoundVgg16, fileSize: number): OpenedWeights {
-  checkShapes(archive, found);
-  const { convs, dense, pool, preprocess, classes, input } = found;
+export function canonicalSource(archive: Archive, given: FoundVgg16, fileSize: number): OpenedWeights {
+  checkShapes(archive, given);
+  const found = decideActivation(archive.path, given);
+  const { convs, dense, pool, preprocess, activation, classes, input } = found;
   const layers = [
     ...convs.map((layer, i) => ({ name: CONV_NAMES[i]![1], ...layer })),
     ...dense.map((layer, i) => ({ name: `classifier.${3 * i}`, ...layer })),
@@ -40,7 +45,7 @@ export function canonicalSource(archive: Archive, found: FoundVgg16, fileSize: n
   const metadata = {
     ...input,
     preprocess,
-    ...(dense.length > 0 && { pool }),
+    ...(dense.length > 0 && { pool, activation }),
     ...(classes && { classes: JSON.stringify(classes) }),
     source: `${basename(archive.path)} (${archive.format})`,
   };

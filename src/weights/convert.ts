@@ -16,7 +16,8 @@ import {
   text,
 } from '../options.js';
 import { isUrl } from '../realm.js';
-import type { Preprocess } from './archive.js';
+import { ACTIVATION } from './activation.js';
+import type { Activation, Preprocess } from './archive.js';
 import { checkNames } from './checks.js';
 import type { WorkOptions } from './chunks.js';
 import { SAID_OF_NETWORKS, withoutKeys } from './foreign_metadata.js';
@@ -35,6 +36,8 @@ export interface ConvertOptions extends WorkOptions {
   readonly dtype?: 'f32' | 'f16' | undefined;
   /** What input the network expects, where the file does not say it or says it wrongly. */
   readonly preprocess?: Preprocess | undefined;
+  /** What makes probabilities of the outputs, where the file does not say it or says it wrongly. */
+  readonly activation?: Activation | undefined;
   /** Names of the classifier's outputs, in their order. Default: those that the file says. */
   readonly classes?: readonly string[] | undefined;
   /** For the metadata: where the weights are from. Default: what the file says, else its name and format. */
@@ -55,6 +58,8 @@ export interface Conversion {
   /** Of the output's tensors. */
   readonly bytes: number;
   readonly preprocess: Preprocess;
+  /** What makes probabilities of the classifier's outputs. */
+  readonly activation: Activation;
   /** Outputs of the classifier, 0 without one. */
   readonly classes: number;
   readonly metadata: Readonly<Record<string, string>>;
@@ -80,7 +85,7 @@ export interface ConvertedTensor {
  * @throws WeightsError for an input that is missing, damaged or no VGG16, and for numbers that are not finite in the
  *                      dtype, with tensor and place
  * @throws OutputError  where the output is there already or cannot be written
- * @throws UsageError   for an unknown dtype or preprocess, classes that are no names or do not fit the classifier, and
+ * @throws UsageError   for an unknown dtype, preprocess or activation, classes that are no names or do not fit the classifier, and
  *                      where the output is a file that is read
  * @throws the signal's reason
  */
@@ -89,11 +94,11 @@ export async function convertWeights(
   output: string,
   options: ConvertOptions = {},
 ): Promise<Conversion> {
-  const { classes, preprocess, base, onProgress, signal } = options;
+  const { classes, preprocess, activation, base, onProgress, signal } = options;
   checkOptions('convertWeights()', options, CONVERT_OPTIONS);
   if (classes !== undefined) checkNames('classes', classes);
   await checkOutput([isUrl(input) ? fileURLToPath(input) : input], output, options);
-  const source = await openWeights(input, { preprocess, base });
+  const source = await openWeights(input, { preprocess, activation, base });
   try {
     await checkOutput([source.path, ...(source.base ? [source.base.path] : [])], output, options);
     const weights = describeVgg16(source);
@@ -110,6 +115,7 @@ export async function convertWeights(
       parameters,
       bytes: parameters * BYTES_PER_ELEMENT[dtype],
       preprocess: weights.preprocess,
+      activation: weights.activation,
       classes: weights.dense.at(-1)?.outputs ?? 0,
       metadata,
       notes: source.notes,
@@ -135,6 +141,7 @@ const CONVERT_OPTIONS: OptionRules<ConvertOptions> = {
   base: path,
   dtype: oneOf(...(Object.keys(DTYPES) as (keyof typeof DTYPES)[])),
   preprocess: PREPROCESS,
+  activation: ACTIVATION,
   classes: CHECKED_IN_USE,
   source: text,
   licence: text,
@@ -177,7 +184,7 @@ function checkClasses({ source, dense }: Vgg16Weights, classes: readonly string[
  */
 function metadataOf(
   { path, format, metadata, ownMetadata, base }: OpenedWeights,
-  { dense, pool, classes, preprocess }: Vgg16Weights,
+  { dense, pool, classes, preprocess, activation }: Vgg16Weights,
   options: ConvertOptions,
 ): Record<string, string> {
   // What a head says of itself is not all true of it with its base. The dtype is that of the file as it was.
@@ -189,7 +196,7 @@ function metadataOf(
     format: 'pt', // for libraries that ask whether a file is PyTorch's
     source: options.source ?? own.source ?? `${basename(path)} (${format})`,
     preprocess: PREPROCESS_TEXTS[preprocess],
-    ...(dense.length > 0 && { pool }),
+    ...(dense.length > 0 && { pool, activation }),
     ...(names && { classes: JSON.stringify(names) }),
     ...(options.licence !== undefined && { license: options.licence }),
   };

@@ -1,6 +1,7 @@
 // Tells a weights file's format by its content: whatever it is called, however it got here.
 
 import { asWeightsError, FileFault, openFile, type RandomAccessFile } from './file.js';
+import { refuseForeign, refuseUnread } from './foreign.js';
 import { LONGEST_HEADER } from './safetensors_header.js';
 import { listNames } from './text.js';
 
@@ -25,22 +26,6 @@ const HDF5 = '\x89HDF\r\n\x1a\n';
 
 /** `torch.serialization.MAGIC_NUMBER`, 0x1950a86a20f9469cfc6c, as a pickle holds it. */
 const TORCH_MAGIC = '\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19';
-
-/** What people take for a weights file, by how it begins. */
-const REFUSED: readonly (readonly [start: string | RegExp, what: string])[] = [
-  [/^version https?:\/\/git-lfs/, 'a Git LFS pointer to a weights file: fetch it with `git lfs pull`'],
-  [/^(\xef\xbb\xbf)?\s*</, 'a web page, not a weights file: the download failed'],
-  ['\x1f\x8b', 'compressed with gzip: unpack it first (gunzip, or tar -xzf)'],
-  [
-    /^.{257}ustar/s,
-    'a tar archive: unpack it; where a PyTorch before 0.1.10 wrote it, load it there and save it with a newer one',
-  ],
-  // Of protocols 2 to 5.
-  ...['\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05'].map(
-    (start) =>
-      [start, 'a Python pickle that torch.save() did not write: save the state_dict() with it'] as const,
-  ),
-];
 
 /** @throws WeightsError for a file that is missing or of no format that is read, with what it is */
 export async function detectFormat(path: string): Promise<Format> {
@@ -85,18 +70,23 @@ async function formatOf(file: RandomAccessFile): Promise<Format | 'zip'> {
   if (mayBeHeader && text[8] === '{') return 'safetensors';
   if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) return 'zip';
   if (text.startsWith('\x80') && text.slice(0, 32).includes(TORCH_MAGIC)) return 'pytorch-legacy';
-  const refused = REFUSED.find(([begins]) =>
-    typeof begins === 'string' ? text.startsWith(begins) : begins.test(text),
-  );
-  if (refused) throw new FileFault(refused[1]);
+  refuseForeign(text);
   if (/^(\xef\xbb\xbf)?\s*\{/.test(text)) return 'tfjs';
   if (await isHdf5(file)) return 'keras-h5';
   if (await isOnnx(file)) return 'onnx';
+  refuseUnread(text, await endOf(file));
   if (mayBeHeader) return 'safetensors'; // whose reader says what is wrong with it
   if (headerLength === undefined) {
     throw new FileFault(`truncated: ${file.size} bytes are too few for a weights file`);
   }
   throw new FileFault(`not a weights file of a known format: ${KNOWN_FORMATS}`);
+}
+
+/** A file's last bytes, a character for each. */
+async function endOf(file: RandomAccessFile): Promise<string> {
+  const end = Buffer.alloc(Math.min(8, file.size));
+  await file.read(file.size - end.length, end);
+  return end.toString('latin1');
 }
 
 /** HDF5 may stand behind a block of the user's: at byte 512, 1024, 2048, and so on. */

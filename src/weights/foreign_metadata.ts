@@ -7,7 +7,7 @@ import { quote } from './text.js';
 import { describeVgg16 } from './vgg16.js';
 
 /** What our files say of a network besides `preprocess`, which every one of them says. */
-export const SAID_OF_NETWORKS = ['features', 'pool', 'size', 'classes'] as const;
+export const SAID_OF_NETWORKS = ['features', 'pool', 'size', 'activation', 'classes'] as const;
 
 /** Whether a file of ours has these metadata: a network, or a head. */
 export function areOurs(metadata: WeightsSource['metadata']): boolean {

@@ -30,7 +30,7 @@ const TORCHVISION_TENSOR = /^(classifier(?:\.(?:0|[1-9]\d{0,3}))*)\.(?:weight|bi
 /**
  * The head that a file with these tensors has, or begins to have; undefined where none of its names is a head's.
  *
- * @throws WeightsError for more layers than a head may have
+ * @throws WeightsError for more layers than a head may have, and for two without room for a ReLU between them
  */
 export function headNamingOf({ path, tensors }: WeightsSource): HeadNaming | undefined {
   const names = [...tensors.keys()];
@@ -46,13 +46,35 @@ export function headNamingOf({ path, tensors }: WeightsSource): HeadNaming | und
     );
   }
   if (lacksMiddle(layers)) layers.add('classifier.3');
-  return { dialect: 'torchvision', layers: [...layers].sort(byNumericPath) };
+  const ordered = [...layers].sort(byNumericPath);
+  const adjacent = ordered.findIndex((layer, i) => leavesNoRoom(ordered[i - 1], layer));
+  if (adjacent > 0) {
+    const [before, layer] = [ordered[adjacent - 1]!, ordered[adjacent]!].map(quote);
+    throw new WeightsError(
+      `${path}: ${layer} follows ${before} without a ReLU between, as their numbers tell: a head behind a head is not ` +
+        'supported; put the new layer in the place of the old one, and train that',
+    );
+  }
+  return { dialect: 'torchvision', layers: ordered };
+}
+
+/** How many outputs the last dense layer has, by its kernel; undefined where there is none. @throws WeightsError as `headNamingOf` */
+export function classifierOutputs(source: WeightsSource): number | undefined {
+  const last = headNamingOf(source)?.layers.at(-1);
+  return source.tensors.get(`${last}.weight`)?.shape[0];
 }
 
 /** torchvision's head without its second layer: fc2 is square, so that the widths fit all the same. */
 function lacksMiddle(layers: ReadonlySet<string>): boolean {
   const places = new Set([...layers].map((layer) => numericPath(layer)[0]));
   return places.has(0) && places.has(6) && ![1, 2, 3, 4, 5].some((place) => places.has(place));
+}
+
+/** Whether no activation has a number between two layers of one Sequential. */
+function leavesNoRoom(before: string | undefined, layer: string): boolean {
+  if (before === undefined) return false;
+  const [a, b] = [numericPath(before), numericPath(layer)];
+  return a.length === b.length && b.every((place, i) => place - a[i]! === (i === b.length - 1 ? 1 : 0));
 }
 
 function numericPath(layer: string): number[] {

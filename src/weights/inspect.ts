@@ -1,6 +1,6 @@
 // What a file of weights says of itself, and what its numbers are like.
 
-import type { Preprocess } from './archive.js';
+import type { Activation, Preprocess } from './archive.js';
 import { chunkOptions, type WorkOptions } from './chunks.js';
 import type { FeatureLayer, Pool } from './head_input.js';
 import type { HeadsBase, OpenedWeights, Origin } from './opened.js';
@@ -27,6 +27,8 @@ export interface Inspection {
   /** Inputs of the first dense layer and outputs of all; empty without a classifier. */
   readonly head: readonly number[];
   readonly pool: Pool;
+  /** What makes probabilities of the head's outputs. */
+  readonly activation: Activation;
   /** The pooling layer that the head stands on, or the base ends with. */
   readonly features: FeatureLayer;
   /** Side in px of the pictures that the head was trained with; null where the file does not say it. */
@@ -49,7 +51,7 @@ export interface Inspection {
  */
 export async function inspectWeights(source: OpenedWeights, options: WorkOptions = {}): Promise<Inspection> {
   const weights = describeVgg16(source);
-  const { dense, preprocess, pool, features, size = null, classes = null } = weights;
+  const { dense, preprocess, pool, activation, features, size = null, classes = null } = weights;
   const named = torchvisionTensors(weights);
   const reading = chunkOptions(
     named.map(({ entry }) => entry),
@@ -72,6 +74,7 @@ export async function inspectWeights(source: OpenedWeights, options: WorkOptions
     preprocessAssumed: source.preprocessNote !== undefined,
     head: dense.length > 0 ? [dense[0]!.inputs, ...dense.map(({ outputs }) => outputs)] : [],
     pool,
+    activation,
     features,
     size,
     base: source.base ?? null,

@@ -6,10 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { UsageError, WeightsError } from '../errors.js';
 import { checkOptions, type OptionRules, path } from '../options.js';
 import { isUrl } from '../realm.js';
-import type { Archive, FoundVgg16, Preprocess } from './archive.js';
+import { ACTIVATION } from './activation.js';
+import type { Activation, Archive, FoundVgg16, Preprocess } from './archive.js';
 import { canonicalSource } from './canonical.js';
 import { detectFormat, type Format } from './detect.js';
 import { asWeightsError } from './file.js';
+import { foreignFolder, foreignPrefix } from './foreign.js';
 import { saysHead } from './head_metadata.js';
 import type { OpenedWeights } from './opened.js';
 import { settlePixels } from './pixels.js';
@@ -20,11 +22,17 @@ export type { HeadsBase, OpenedWeights, Origin } from './opened.js';
 export interface OpenOptions {
   /** How pixels are to be prepared, where the file does not say it or is wrong. */
   readonly preprocess?: Preprocess | undefined;
+  /** What makes probabilities of the outputs, where the file does not say it or is wrong. */
+  readonly activation?: Activation | undefined;
   /** For a head: the file of its base, instead of the one that it says. */
   readonly base?: string | URL | undefined;
 }
 
-const OPEN_OPTIONS: OptionRules<OpenOptions> = { preprocess: PREPROCESS, base: path };
+const OPEN_OPTIONS: OptionRules<OpenOptions> = {
+  preprocess: PREPROCESS,
+  activation: ACTIVATION,
+  base: path,
+};
 
 /**
  * Opens weights in torchvision's names and layout; `describeVgg16` tells their layers. A trained head is opened together
@@ -33,7 +41,7 @@ const OPEN_OPTIONS: OptionRules<OpenOptions> = { preprocess: PREPROCESS, base: p
  * @param file  a path or a `file:` URL of a safetensors, PyTorch, Keras, NumPy, ONNX or TensorFlow.js file, which is
  *   known by its content; TensorFlow.js' may be the folder of model.json, a trained head's that of its run
  * @throws WeightsError for a file that is missing, damaged, of no known format, or without a VGG16; for a head whose base
- *   is missing or another; UsageError for a base with what is no head, and for an unknown preprocess
+ *   is missing or another; UsageError for a base with what is no head, and for an unknown preprocess or activation
  */
 export async function openWeights(file: string | URL, options: OpenOptions = {}): Promise<OpenedWeights> {
   checkOptions('openWeights()', options, OPEN_OPTIONS);
@@ -52,7 +60,7 @@ export async function openWeights(file: string | URL, options: OpenOptions = {})
 /** As `openWeights`, but a head without its base. */
 export async function openAsItIs(
   file: string,
-  options: Pick<OpenOptions, 'preprocess'> = {},
+  options: Pick<OpenOptions, 'preprocess' | 'activation'> = {},
 ): Promise<OpenedWeights> {
   const path = await fileOf(file);
   try {
@@ -63,18 +71,28 @@ export async function openAsItIs(
 }
 
 /** The files that stand for their folder. */
-const FILES_OF_FOLDERS = { 'model.json': 'a TensorFlow.js model', 'best.safetensors': 'a run' } as const;
+const FILES_OF_FOLDERS = {
+  'model.json': 'a TensorFlow.js model',
+  'best.safetensors': 'a run',
+  'model.safetensors': 'a model of the Hugging Face hub',
+} as const;
 
 /** The file that a folder stands for; any other path as it is. @throws WeightsError for a folder that has none */
 async function fileOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
+  if (found === undefined) {
+    const foreign = await foreignPrefix(path);
+    if (foreign !== undefined) throw new WeightsError(`${path}: ${foreign}`);
+  }
   if (!found?.isDirectory()) return path;
   for (const name of Object.keys(FILES_OF_FOLDERS)) {
     const within = join(path, name);
     if (await isFile(within)) return within;
   }
+  const foreign = await foreignFolder(path);
+  if (foreign !== undefined) throw new WeightsError(`${path}: ${foreign}`);
   const wanted = Object.entries(FILES_OF_FOLDERS).map(([name, what]) => `${name} (${what})`);
-  throw new WeightsError(`${path}: a folder without ${wanted.join(' or ')}`);
+  throw new WeightsError(`${path}: a folder without ${wanted.join(', ').replace(/, (?!.*, )/, ' or ')}`);
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -86,9 +104,9 @@ async function isFile(path: string): Promise<boolean> {
 
 /** Each loads the libraries that it needs, and no others. */
 const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => Promise<OpenedWeights>>> = {
-  safetensors: async (path, { preprocess }) => {
+  safetensors: async (path, options) => {
     const { openAnySafetensors } = await import('./safetensors_archive.js');
-    return await openAnySafetensors(path, preprocess);
+    return await openAnySafetensors(path, options);
   },
   'pytorch-zip': async (path, options) => {
     const { openPytorchZip } = await import('./formats/pytorch_zip.js');
@@ -128,7 +146,7 @@ const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => P
 };
 
 /**
- * An archive's VGG16, its pixels to be prepared as is asked for, else as it says itself. Takes the archive over: it is
+ * An archive's VGG16; pixels are prepared, and probabilities made, as is asked for, else as it says itself. Takes the archive over: it is
  * closed with the result, or at once where this fails.
  *
  * @param fileSize  bytes of all its files; of the one file by default
@@ -140,7 +158,9 @@ async function translated<A extends Archive>(
   fileSize?: number,
 ): Promise<OpenedWeights> {
   try {
-    const found = await settlePixels(await find(archive, options), options.preprocess);
+    const { preprocess, activation } = options;
+    const said = await settlePixels(await find(archive, options), preprocess);
+    const found = activation === undefined ? said : { ...said, activation };
     return canonicalSource(archive, found, fileSize ?? (await stat(archive.path)).size);
   } catch (error) {
     await archive.close();

@@ -1,11 +1,15 @@
 // Safetensors as one of the formats that weights come in: plain, or with names that are to be understood first.
 
+import { assumedSoftmaxNote } from './activation.js';
 import type { Archive, Preprocess, StridedTensor } from './archive.js';
 import { canonicalSource } from './canonical.js';
-import { findTorch, prefixesOf } from './dialects/torch.js';
+import { findTorch, isWrapped, prefixesOf } from './dialects/torch.js';
 import { evidenceOf, hasNamedDense } from './dialects/torch_names.js';
+import { refuseShard } from './foreign.js';
 import { areOurs, heeded } from './foreign_metadata.js';
 import { storedNumbers } from './formats/numbers.js';
+import { classifierOutputs } from './head.js';
+import type { OpenOptions } from './open.js';
 import type { OpenedWeights } from './opened.js';
 import { settlePixels } from './pixels.js';
 import { openSafetensors } from './safetensors.js';
@@ -16,20 +20,37 @@ const FORMAT = 'safetensors';
 
 /**
  * A file whose names are torchvision's or timm's is taken as it is, whatever it holds; one whose names have a prefix,
- * as `model.features.0.weight`, or whose dense layers have names instead of numbers, as PyTorch's files are.
+ * as `model.features.0.weight`, or whose dense layers have names instead of numbers, or whose single output has to become
+ * two, as PyTorch's files are.
  *
- * @param preprocess  how pixels are to be prepared, whatever the metadata say
+ * @param options  what is known better than by the metadata
  * @throws WeightsError for a file that is damaged; unless it is taken as it is, for one that holds no VGG16
  */
-export async function openAnySafetensors(path: string, preprocess?: Preprocess): Promise<OpenedWeights> {
+export async function openAnySafetensors(
+  path: string,
+  { preprocess, activation }: Pick<OpenOptions, 'preprocess' | 'activation'> = {},
+): Promise<OpenedWeights> {
+  refuseShard(path);
   const source = await openSafetensors(path);
   const isOurs = areOurs(source.metadata);
-  const metadata = { ...source.metadata, ...(preprocess && { preprocess }) };
+  const metadata = {
+    ...source.metadata,
+    ...(preprocess && { preprocess }),
+    ...(activation && { activation }),
+  };
   try {
-    const prefixes = prefixesOf(source.tensors.keys());
+    const names = [...source.tensors.keys()];
+    const prefixes = prefixesOf(names);
     if (prefixes.length === 0) return asItIs(source, { metadata, notes: [] });
-    if (prefixes.includes('') && !hasNamedDense(source.tensors)) {
-      const plain = await plainly(source, heeded(sourceWith(source, metadata), isOurs), preprocess);
+    const outputs = classifierOutputs(source);
+    const isPlain = !isWrapped(names) && !hasNamedDense(source.tensors) && outputs !== 1;
+    if (prefixes.includes('') && isPlain) {
+      const said = heeded(sourceWith(source, metadata), isOurs);
+      // What our files said before there was a choice was softmax.
+      const isSaid = isOurs || said.metadata.activation !== undefined || outputs === undefined;
+      const note = isSaid ? undefined : assumedSoftmaxNote(outputs);
+      const notes = note === undefined ? said.notes : [...said.notes, note];
+      const plain = await plainly(source, { ...said, notes }, preprocess);
       if (plain) return plain;
     }
     const archive = asArchive(source);

@@ -8,10 +8,12 @@
 //          arXiv:1409.1556, table 1, column D
 
 import { WeightsError } from '../errors.js';
-import type { Preprocess } from './archive.js';
+import { saidActivation } from './activation.js';
+import type { Activation, Preprocess } from './archive.js';
 import { denseShape, type HeadInput, type HeadNaming, headInputOf, headNamingOf } from './head.js';
 import { type FeatureLayer, type Pool, saidFeatures } from './head_input.js';
 import { parseClasses } from './head_metadata.js';
+import { misfitBase, misfitHead } from './misfits.js';
 import { saidPreprocess } from './preprocess.js';
 import { type Bindings, matchShape, type ShapePattern } from './shapes.js';
 import type { TensorEntry, WeightsSource } from './source.js';
@@ -56,6 +58,8 @@ export interface Vgg16Weights {
   /** Side in px of the pictures that the head was trained with, where the file says it. */
   readonly size: number | undefined;
   readonly preprocess: Preprocess;
+  /** What makes probabilities of the last dense layer's outputs; 'softmax' without a top. */
+  readonly activation: Activation;
   /** Names of the last dense layer's outputs, where the file says them. */
   readonly classes: readonly string[] | undefined;
 }
@@ -117,6 +121,7 @@ export function describeVgg16(source: WeightsSource): Vgg16Weights {
     featureSide: head?.featureSide,
     size: head?.size,
     preprocess: saidPreprocess(source) ?? 'torchvision', // whose names these are
+    activation: saidActivation(source),
     classes: classesOf(source, head?.dense.at(-1)?.outputs),
   };
 }
@@ -148,17 +153,11 @@ function describeHead(
 function checkNames(source: WeightsSource, features: FeatureLayer): HeadNaming | undefined {
   const names = [...source.tensors.keys()];
   const fault = (what: string) => new WeightsError(`${source.path}: ${what}`);
-  if (names.some((name) => /^features\.\d+\.running_(mean|var)$/.test(name))) {
-    throw fault('VGG16 with batch normalisation is not supported');
-  }
-  const kernels = names.filter((name) => /^features\.\d+\.weight$/.test(name)).length;
-  if (kernels === 0) {
-    const found = names.length === 0 ? 'no tensor at all' : listNames(names);
-    throw fault(`not a VGG16 in torchvision's or timm's names (features.0.weight ...): it holds ${found}`);
-  }
-  const relative = RELATIVES.get(kernels);
-  if (relative && source.metadata.features === undefined)
-    throw fault(`this looks like ${relative}: ${kernels} convolutions where VGG16 has 13`);
+  const misfit = misfitBase(source.tensors);
+  if (misfit !== undefined && (source.metadata.features === undefined || !misfit.startsWith('this looks')))
+    throw fault(misfit);
+  const misfitTop = misfitHead(source.tensors);
+  if (misfitTop !== undefined) throw fault(misfitTop);
 
   const isPresent = (name: string) => source.tensors.has(name);
   const naming = headNamingOf(source);
@@ -200,7 +199,8 @@ function classesOf(source: WeightsSource, outputs: number | undefined): readonly
   const fault = (what: string) => new WeightsError(`${source.path}: metadata classes ${what}`);
   const classes = parseClasses(said, fault);
   if (outputs === undefined) throw fault('names classes, but the file has no classifier');
-  if (classes.length !== outputs) {
+  // A single output tells two classes apart.
+  if (classes.length !== outputs && !(outputs === 1 && classes.length === 2)) {
     throw fault(
       `has ${classes.length} names, but the classifier has ${outputs} ${outputs === 1 ? 'output' : 'outputs'}`,
     );

@@ -15,6 +15,7 @@ const network = randomNetwork(SIZES, { seed: 5, top: true });
 const widths: Widths = {
   convs: new Map(network.convs.map(({ layer, O }) => [layer, O])),
   dense: new Map(network.dense.map(({ layer, outputs }) => [layer as 'fc1', outputs])),
+  activation: 'softmax',
   pool: 'flatten',
   featureSide: 2,
   features: 'block5_pool',

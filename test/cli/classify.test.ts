@@ -110,11 +110,17 @@ describe('for people', () => {
     const none = { wnid: null, label: 'fly\u001b[31m', index: 1, score: 0.00001 };
     const colours = pc.createColors(false);
     expect(
-      resultText({ file: 'a\nb.jpg', predictions: [wide, { ...wide, label: 'hen', score: 0.01 }] }, colours),
+      resultText(
+        { file: 'a\nb.jpg', predictions: [wide, { ...wide, label: 'hen', score: 0.01 }] },
+        'softmax',
+        colours,
+      ),
     ).toBe(`a\\nb.jpg
   1  98.77%  great white shark  (n01484850)
   2   1.00%  hen                (n01484850)`);
-    expect(resultText({ file: 'c.jpg', predictions: [none] }, colours)).toBe(`c.jpg
+    expect(
+      resultText({ file: 'c.jpg', predictions: [none] }, 'sigmoid', colours),
+    ).toBe(`c.jpg (each class by itself)
   1  0.00%  fly\\u001b[31m`);
   });
 

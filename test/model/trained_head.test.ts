@@ -129,7 +129,13 @@ describe('a plan', () => {
         ['block1_conv2', 8],
       ]),
       dense: new Map([['fc1', 2] as const]),
-      ...({ pool: 'flatten', featureSide: 16, features: 'block1_pool', size: 33 } as const),
+      ...({
+        activation: 'softmax',
+        pool: 'flatten',
+        featureSide: 16,
+        features: 'block1_pool',
+        size: 33,
+      } as const),
     };
     expect(planLayers(widths, 33, 33, 'softmax').map(({ name, shape }) => [name, shape])).toEqual([
       ['block1_conv1', [33, 33, 8]],

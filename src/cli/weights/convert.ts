@@ -10,7 +10,14 @@ import { OFFLINE_OPTION } from '../fetching.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { byteText, grouped } from '../units.js';
-import { BASE_OPTION, baseFile, preprocessOption, type WeightsFlags, weightsFile } from '../weights_file.js';
+import {
+  activationOption,
+  BASE_OPTION,
+  baseFile,
+  preprocessOption,
+  type WeightsFlags,
+  weightsFile,
+} from '../weights_file.js';
 import { readClassNames } from './class_names.js';
 
 interface ConvertFlags extends WeightsFlags {
@@ -51,6 +58,7 @@ export function addConvert(weights: Command, terminal: Terminal, finish: (code: 
       ).choices(['f32', 'f16']),
     )
     .addOption(preprocessOption())
+    .addOption(activationOption())
     .option('--classes <file>', "names of the classifier's outputs: one a line, or JSON")
     .option('--source <text>', 'for the metadata: where the weights are from')
     .option('--licence <text>', 'for the metadata: the licence of the weights')
@@ -63,7 +71,7 @@ export function addConvert(weights: Command, terminal: Terminal, finish: (code: 
 }
 
 async function convert(name: string, flags: ConvertFlags, terminal: Terminal): Promise<ExitCode> {
-  const { dtype, preprocess, force: overwrite } = flags;
+  const { dtype, preprocess, activation, force: overwrite } = flags;
   const { path, known } = await weightsFile(name, flags, terminal);
   const output = flags.out ?? (known ? `${name}.safetensors` : besideInput(path));
   const classes = flags.classes === undefined ? undefined : await readClassNames(flags.classes);
@@ -72,7 +80,7 @@ async function convert(name: string, flags: ConvertFlags, terminal: Terminal): P
   const base = await baseFile(flags, terminal);
   const done = await withBar('convert', terminal, (onProgress) =>
     convertWeights(path, output, {
-      ...{ base, dtype, preprocess, classes, source, licence, overwrite },
+      ...{ base, dtype, preprocess, activation, classes, source, licence, overwrite },
       ...{ onProgress, signal: terminal.signal },
     }),
   );
@@ -101,8 +109,9 @@ function mappingText({ tensors, dtype }: Conversion): string {
 }
 
 export function summaryText(output: string, done: Conversion): string {
-  const { format, layers, parameters, dtype, bytes, preprocess, classes } = done;
-  const top = classes === 0 ? 'no classifier' : `${grouped(classes)} ${classes === 1 ? 'class' : 'classes'}`;
+  const { format, layers, parameters, dtype, bytes, preprocess, activation, classes } = done;
+  const kind = activation === 'sigmoid' ? 'independent classes' : 'classes';
+  const top = classes === 0 ? 'no classifier' : `${grouped(classes)} ${kind}`;
   return (
     `${printable(output)}: VGG16 from ${format}, ${layers} layers, ${grouped(parameters)} parameters, ` +
     `${dtype}, ${byteText(bytes)}, ${preprocess} preprocessing, ${top}`

@@ -11,6 +11,7 @@ import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { grouped } from '../units.js';
 import {
+  activationOption,
   BASE_OPTION,
   baseFile,
   preprocessOption,
@@ -42,6 +43,7 @@ export function addInspect(weights: Command, terminal: Terminal, finish: (code: 
     .argument('<file>', 'a file of weights, or a NAME')
     .option('--json', 'print JSON and nothing else on stdout')
     .addOption(preprocessOption())
+    .addOption(activationOption())
     .option(...BASE_OPTION)
     .option(...OFFLINE_OPTION)
     .addHelpText('after', EXAMPLES)
@@ -55,7 +57,7 @@ async function inspect(name: string, flags: InspectFlags, terminal: Terminal): P
   const found = await withWeights(
     path,
     (source) => withBar('inspect', terminal, (onProgress) => inspectWeights(source, { onProgress, signal })),
-    { base, preprocess: flags.preprocess },
+    { base, preprocess: flags.preprocess, activation: flags.activation },
   );
   if (flags.json) terminal.print(JSON.stringify({ file: path, ...found }, undefined, 2));
   else terminal.print(reportText(path, found, terminal));
@@ -86,14 +88,14 @@ function reportText(path: string, found: Inspection, { colours: { bold, dim } }:
   ].join('\n');
 }
 
-function headText({ head, pool, features, size, classes }: Inspection): string {
+function headText({ head, pool, features, size, activation, classes }: Inspection): string {
   if (head.length === 0) return 'none';
   const named = classes
     ? `; classes: ${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', ...' : ''}`
     : '';
   const from = pool === 'avg' ? 'averaged' : 'flattened';
   const of = size === null ? '' : ` of ${features}, pictures of ${size} px`;
-  return `${head.map(grouped).join(' -> ')}, from the ${from} feature map${of}${named}`;
+  return `${head.map(grouped).join(' -> ')}, from the ${from} feature map${of}, ${activation}${named}`;
 }
 
 const LONGEST = 100;

@@ -5,7 +5,7 @@ import type { PictureError } from '../../errors.js';
 import { nameOf } from '../../image/decode.js';
 import { type Framing, framingForSize } from '../../image/framing.js';
 import type { PictureInput } from '../../image/picture.js';
-import type { LayerName } from '../../model/architecture.js';
+import { classifierLayerOf, type LayerName } from '../../model/architecture.js';
 import { evenBatch } from '../../model/batches.js';
 import type { Features } from '../../model/features.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions } from '../../model/options.js';
@@ -51,7 +51,7 @@ export async function* classifyReusing(
     yield* model.classifyEach(pictures, options);
     return;
   }
-  checkRequest(widths, 'softmax', framing);
+  checkRequest(widths, classifierLayerOf(widths), framing);
   const spec = plainSpec(widths.features, widths.pool, size);
   const batch = evenBatch(pictures.length, HEAD_BATCH);
   let waiting: { readonly index: number; readonly row: Float32Array }[] = [];

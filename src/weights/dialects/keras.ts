@@ -6,8 +6,8 @@
 //                     order row, column, channel
 //   other dense       (I, O)                       (O, I)
 //
-// With the model's description the layers and all that lies between them are known. Without it, in a file of weights,
-// the layers are told by their names, or by their number and shapes.
+// With the model's description the layers and all that lies between them are known: keras_network.ts. Without it, in a
+// file of weights, keras_weights.ts tells them by names and shapes.
 
 import type { FoundLayer, FoundVgg16, Preprocess, StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
@@ -16,22 +16,11 @@ import { featureSideOf, poolingsUntil } from '../head_input.js';
 import { PREPROCESSES } from '../preprocess.js';
 import { permuted } from '../strided.js';
 import { formatShape, listNames, quote } from '../text.js';
-import { RELATIVES } from '../vgg16.js';
 import { type ConfiguredLayer, layerChain } from './keras_config.js';
-import { BLOCKS, type KerasNetwork, type ModelPixels, readNetwork } from './keras_network.js';
+import { readNetwork } from './keras_network.js';
+import { isOwnHead, type Layers, nameOf, readWeights } from './keras_weights.js';
 import { overSquareMap } from './over_map.js';
-import { isUnchanged, mapText, preprocessOf, UNCHANGED } from './pixel_map.js';
-import { asTwoClasses } from './two_classes.js';
-
-const RELU_NOTE =
-  'ReLU between the dense layers is taken for granted: the file does not hold the model, only weights';
-const ORDER_NOTE = 'convolutions are taken in the order of the file, which does not name them';
-const SIGMOID_NOTE =
-  'the single sigmoid output is carried over as two classes with logits (0, z), the same probabilities';
-
-const CONV_NAMES: readonly string[] = BLOCKS.flatMap((convs, block) =>
-  Array.from({ length: convs }, (_, conv) => `block${block + 1}_conv${conv + 1}`),
-);
+import { isUnchanged, mapText, preprocessOf } from './pixel_map.js';
 
 /** How the caller says that pixels are prepared, for models that do it in a way that cannot be known. */
 interface AskedPixels {
@@ -40,9 +29,14 @@ interface AskedPixels {
 
 /** @throws FileFault for what is not a VGG16 with dense layers, with what it is and where it differs */
 export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPixels = {}): FoundVgg16 {
+  if (archive.backend === 'theano') {
+    throw new FileFault(
+      "its kernels are Theano's, turned by 180 degrees: load it with Keras 2 on TensorFlow, which turns them, and save it again",
+    );
+  }
   const found =
-    archive.config === undefined ? fromWeights(archive.layers) : fromModel(archive.layers, archive.config);
-  const { convs, dense, pool, output, notes } = found;
+    archive.config === undefined ? readWeights(archive) : fromModel(archive.layers, archive.config);
+  const { convs, dense, pool, activation, notes } = found;
   const pixels = pixelsOf(found, asked);
   const size = dense.length > 0 ? statedSize(found) : undefined;
   let channels = 3;
@@ -59,7 +53,6 @@ export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPix
     return found;
   });
   const isPublished = dense.length === 0 || (width === 1000 && isOwnHead(dense));
-  if (output === 'sigmoid') foundDense.push(asTwoClasses(foundDense.pop()!));
   return {
     convs: foundConvs,
     dense: foundDense,
@@ -67,32 +60,9 @@ export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPix
     ...pixels,
     isPublished,
     ...size?.found,
-    notes: [...notes, ...(output === 'sigmoid' ? [SIGMOID_NOTE] : []), ...(size?.notes ?? [])],
+    activation,
+    notes: [...notes, ...(size?.notes ?? [])],
   };
-}
-
-/** Whether the head has the names that Keras' own VGG16 has, whose ReLUs are known. */
-function isOwnHead(dense: readonly KerasLayer[]): boolean {
-  const own = ['fc1', 'fc2', 'predictions'];
-  return dense.length === own.length && dense.every(({ names }, i) => names.includes(own[i]!));
-}
-
-interface Layers extends Omit<KerasNetwork, 'convs' | 'dense'> {
-  readonly convs: readonly KerasLayer[];
-  readonly dense: readonly KerasLayer[];
-}
-
-/** Whether a file of weights lists a layer that prepares pixels, by the names that Keras gives. */
-const LISTED_PIXEL_LAYER = /^(rescaling|normalization|lambda)(_\d+)?$|^tf\./;
-
-/** What the layers of a file of weights tell of pixels: that something is done to them, but not what. */
-function listedPixels(layers: readonly KerasLayer[]): ModelPixels {
-  const names = layers
-    .filter(({ weights }) => weights.size === 0)
-    .flatMap(({ names, place }) => [...names, ...(names.length === 0 ? [place.split('/').at(-1)!] : [])]);
-  const listed = names.find((name) => LISTED_PIXEL_LAYER.test(name));
-  if (listed === undefined) return { map: UNCHANGED, layer: undefined };
-  return { map: undefined, layer: `layer ${quote(listed)}, of which a file of weights tells only the name,` };
 }
 
 /**
@@ -154,6 +124,14 @@ function statedSize({
 
 function fromModel(layers: readonly KerasLayer[], config: unknown): Layers {
   const chain = layerChain(config);
+  const quantised = chain.find(({ config }) =>
+    /quantiz|int8|float8/i.test(JSON.stringify(config.dtype ?? '')),
+  );
+  if (quantised) {
+    throw new FileFault(
+      `layer ${quote(quantised.name)} is quantised, which is not supported: save the model as it was before quantize()`,
+    );
+  }
   const network = readNetwork(chain);
   const weights = weightsOf([...network.convs, ...network.dense], layers);
   return {
@@ -190,48 +168,6 @@ function weightsOf(
   );
 }
 
-function fromWeights(layers: readonly KerasLayer[]): Layers {
-  const isNamed = (pattern: RegExp) =>
-    layers.some(({ names, place }) => [...names, place].some((n) => pattern.test(n)));
-  if (isNamed(/global_max_pooling/))
-    throw new FileFault('GlobalMaxPooling2D before the dense layers is not supported');
-  const rankOf = ({ weights }: KerasLayer) => weights.get('kernel')?.shape.length;
-  const weighty = layers.filter(({ weights }) => weights.size > 0);
-  const other = weighty.find((layer) => rankOf(layer) !== 2 && rankOf(layer) !== 4);
-  if (other) {
-    const holds = listNames([...other.weights.keys()]);
-    throw new FileFault(
-      `layer ${nameOf(other)} holds ${holds}: only convolutions and dense layers are supported`,
-    );
-  }
-  const convs = weighty.filter((layer) => rankOf(layer) === 4);
-  const dense = weighty.filter((layer) => rankOf(layer) === 2);
-  if (convs.length !== CONV_NAMES.length) {
-    const relative = RELATIVES.get(convs.length);
-    const found = `${convs.length} convolutions where VGG16 has ${CONV_NAMES.length}`;
-    throw new FileFault(relative ? `this looks like ${relative}: ${found}` : `not a VGG16: ${found}`);
-  }
-  const named = CONV_NAMES.map((name) => convs.find(({ names }) => names.includes(name)));
-  const isComplete = named.every((layer) => layer !== undefined);
-  const notes = isComplete ? [] : [ORDER_NOTE];
-  if (dense.length > 1 && !isOwnHead(dense)) notes.push(RELU_NOTE);
-  const first = dense[0]?.weights.get('kernel')?.shape[0];
-  const channels = (isComplete ? named.at(-1)! : convs.at(-1)!).weights.get('bias')?.shape[0];
-  const pool =
-    isNamed(/global_average_pooling/) || (first === channels && !isNamed(/flatten/)) ? 'avg' : 'flatten';
-  const outputs = dense.at(-1)?.weights.get('kernel')?.shape[1];
-  return {
-    convs: isComplete ? named : convs,
-    dense,
-    pool: dense.length > 0 || isNamed(/global_average_pooling/) ? pool : 'flatten',
-    output: outputs === 1 ? 'sigmoid' : 'softmax',
-    notes,
-    pixels: listedPixels(layers),
-    input: undefined,
-    roundsUp: false,
-  };
-}
-
 function convolution(layer: KerasLayer, channels: number): FoundLayer {
   const { kernel, bias } = pairOf(layer);
   const [rows, columns, inputs] = kernel.shape;
@@ -266,10 +202,6 @@ function pairOf(layer: KerasLayer): FoundLayer {
   if (bias.shape.length !== 1 || bias.shape[0] !== outputs || outputs === 0)
     throw wrongShape(bias, `(${outputs},)`);
   return { kernel, bias };
-}
-
-function nameOf({ names, place }: KerasLayer): string {
-  return quote(names[0] ?? place);
 }
 
 function wrongShape({ name, shape }: StridedTensor, expected: string): FileFault {

@@ -1,6 +1,7 @@
 // Reads a chain of Keras' layers as a VGG16: thirteen convolutions in five blocks, then dense layers, and between them
 // nothing that computes anything else.
 
+import type { Activation } from '../archive.js';
 import { FileFault } from '../file.js';
 import { quote } from '../text.js';
 import type { ConfiguredLayer, Json } from './keras_config.js';
@@ -11,8 +12,8 @@ export interface KerasNetwork {
   readonly convs: readonly ConfiguredLayer[];
   readonly dense: readonly ConfiguredLayer[];
   readonly pool: 'flatten' | 'avg';
-  /** Of the last dense layer. */
-  readonly output: 'softmax' | 'linear' | 'sigmoid';
+  /** Of the last dense layer; undefined where it gives its outputs as they are. */
+  readonly activation: Activation | undefined;
   readonly notes: readonly string[];
   readonly pixels: ModelPixels;
   /** Of the pictures, in px, where the description says it. */
@@ -57,8 +58,9 @@ const IDLE: ReadonlySet<string> = new Set([
 /** What varies the pictures in training, and lets them pass when they are classified. */
 const AUGMENTATION = /^Random(Flip|Rotation|Translation|Zoom|Contrast|Brightness|Height|Width)$/;
 
-const SUPPORTED =
-  'convolutions and max poolings of VGG16, then Flatten or GlobalAveragePooling2D, Dense with ReLU between, softmax';
+export const SUPPORTED =
+  'convolutions and max poolings of VGG16, then Flatten or GlobalAveragePooling2D, Dense with ReLU between, softmax or ' +
+  'sigmoid';
 
 /** A layer with weights, and what is applied to its output. */
 interface Unit {
@@ -110,12 +112,12 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
     } else throw unsupported(layer);
   }
   checkBlocks(blocks);
-  const output = checkActivations(convs, dense);
+  const activation = checkActivations(convs, dense);
   return {
     convs: convs.map(({ layer }) => layer),
     dense: dense.map(({ layer }) => layer),
     pool: pool ?? 'flatten',
-    output,
+    activation,
     notes,
     pixels,
     input: inputSize(chain),
@@ -203,28 +205,27 @@ function checkBlocks(counts: readonly number[]): void {
   if (counts.join() === [...BLOCKS, 0].join()) return;
   if (counts.join() === BLOCKS.join())
     throw new FileFault('not a VGG16: the pooling behind its last block is missing');
+  if (counts.every((count) => count === 0)) {
+    throw new FileFault(
+      "a head without VGG16's convolutions: put it on the network that it was trained on, and save both together",
+    );
+  }
   const blocks = counts.at(-1) === 0 ? counts.slice(0, -1) : counts;
   const relative = RELATIVES.get(blocks.join());
   const found = `${blocks.join(', ')} convolutions in its blocks where VGG16 has ${BLOCKS.join(', ')}`;
   throw new FileFault(relative ? `this looks like ${relative}: ${found}` : `not a VGG16: ${found}`);
 }
 
-function checkActivations(convs: readonly Unit[], dense: readonly Unit[]): KerasNetwork['output'] {
+function checkActivations(convs: readonly Unit[], dense: readonly Unit[]): Activation | undefined {
   for (const { layer, activation } of [...convs, ...dense.slice(0, -1)]) {
     if (activation !== 'relu') throw wrongActivation(layer, activation, 'only relu is supported there');
   }
   const last = dense.at(-1);
-  if (!last) return 'linear';
+  if (!last) return undefined;
   const { layer, activation } = last;
-  if (activation === 'softmax' || activation === 'linear') return activation;
-  if (activation === 'sigmoid' && layer.config.units === 1) return 'sigmoid';
-  throw wrongActivation(
-    layer,
-    activation,
-    activation === 'sigmoid'
-      ? 'that is supported for a single output only'
-      : 'softmax or linear is supported at the end, or sigmoid with a single output',
-  );
+  if (activation === 'softmax' || activation === 'sigmoid') return activation;
+  if (activation === 'linear') return undefined;
+  throw wrongActivation(layer, activation, 'softmax, sigmoid or linear is supported at the end');
 }
 
 function wrongActivation(

@@ -3,14 +3,15 @@
 //
 // Each operation on the way is a letter, and a VGG16 is a word of them:
 //
-//   C convolution   R ReLU   P pooling   F flattening   A averaging   D dense layer   S softmax
+//   C convolution   R ReLU   P pooling   F flattening   A averaging   D dense layer   S softmax   G sigmoid
+//   M the place of the maximum
 //   CRCRP CRCRP CRCRCRP CRCRCRP CRCRCRP F D RD RD S
 //
 // What changes nothing when a picture is classified (Dropout, Identity, Cast) is passed over; anything else is refused
 // by name.
 
 import { WeightsError } from '../../errors.js';
-import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
+import type { Activation, FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import type { OnnxModel } from '../formats/onnx.js';
 import { pictureSize, preparedBy } from './onnx_pixels.js';
 import type { Step, StepLetter, Walk } from './onnx_step.js';
@@ -19,9 +20,12 @@ import { overSquareMap } from './over_map.js';
 
 const BLOCKS = '2, 2, 3, 3, 3';
 const BASE = 'CRCRPCRCRPCRCRCRPCRCRCRPCRCRCRP';
-const TOP = '([FA](D(RD)*S?)?)?';
+const TOP = '([FA](D(RD)*(S?M?|G))?)?';
 const VGG16 = new RegExp(`^${BASE}${TOP}$`);
-const BEGINNING_OF_TOP = /^[FA](D(RD)*[RS]?)?$/;
+const BEGINNING_OF_TOP = /^[FA](D(RD)*(R|S?M?|G))?$/;
+
+const ARGMAX_NOTE =
+  'the graph ends with the number of its best class (ArgMax): left out, for the probabilities of all';
 
 /** How the caller says that pixels are prepared, whatever the graph does to them. */
 interface AskedPixels {
@@ -61,8 +65,19 @@ export async function findOnnx(
     ...(prepared ? { preprocess: prepared.preprocess } : { preprocess: guess, guessedBy }),
     isPublished: dense.length === 0,
     input: size,
-    notes: prepared?.notes ?? [],
+    activation: activationOf(walk),
+    notes: [
+      ...(walk.steps.some(({ letter }) => letter === 'M') ? [ARGMAX_NOTE] : []),
+      ...(prepared?.notes ?? []),
+    ],
   };
+}
+
+/** What the graph ends with says how classes relate; nothing does where it ends with the outputs themselves. */
+function activationOf({ steps }: Walk): Activation | undefined {
+  const last = steps.at(-1)?.letter;
+  if (last === 'G') return 'sigmoid';
+  return last === 'S' || last === 'M' ? 'softmax' : undefined;
 }
 
 function layerOf({ path }: OnnxModel): (step: Step) => FoundLayer {
@@ -78,6 +93,12 @@ function checkTopology({ model, steps }: Walk): void {
   if (VGG16.test(word)) return;
   const blocks = word.split('P').map((block) => block.replaceAll(/[^C]/g, '').length);
   const counts = blocks.slice(0, -1).join(', ');
+  if (counts.startsWith(`${BLOCKS}, 0`)) {
+    throw new WeightsError(
+      `${model.path}: a sixth max pooling, in the head (GlobalMaxPooling2D, AdaptiveMaxPool2d), is not supported: only ` +
+        'averages are',
+    );
+  }
   if (counts !== BLOCKS) {
     throw new WeightsError(
       `${model.path}: not a VGG16: convolutions before each pooling: ${counts || 'none'}, VGG16's are ${BLOCKS}`,

@@ -26,7 +26,11 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ['Gemm', gemm],
   ['MatMul', matMul],
   ['Add', addBias],
-  ['Softmax', plainStep('S')],
+  ['Softmax', ofClasses('S')],
+  // The logarithm keeps their order, and is undone by the probabilities that are worked out here.
+  ['LogSoftmax', ofClasses('S')],
+  ['Sigmoid', plainStep('G')],
+  ['ArgMax', ofClasses('M')],
   ['Dropout', pass],
   ['Identity', pass],
   ['Cast', pass],
@@ -46,6 +50,16 @@ function push(
 
 function plainStep(letter: StepLetter): Operation {
   return (walk, node) => push(walk, node, letter);
+}
+
+/** What compares the classes of one picture: along the last axis of (picture, class). */
+function ofClasses(letter: StepLetter): Operation {
+  return (walk, node) => {
+    const axis = node.attributes.get('axis') ?? (letter === 'M' ? 0 : 1);
+    if (axis !== 1 && axis !== -1)
+      throw nodeFault(walk, node, `axis is ${axis}, expected 1, the classes of a picture`);
+    push(walk, node, letter);
+  };
 }
 
 /** @throws WeightsError where a node is set otherwise; what it does not say has its default */
@@ -174,8 +188,12 @@ function pool(walk: Walk, node: OnnxNode): void {
 function averagePool(walk: Walk, node: OnnxNode): void {
   const isUnit = isUnpadded(node) && [node.attributes.get('kernel_shape') ?? 0].flat().join() === '1,1';
   if (!isUnit) {
-    const said = 'an average pooling other than of all pixels';
-    throw nodeFault(walk, node, `${said}; export with pictures of the size that the network was trained on`);
+    throw nodeFault(
+      walk,
+      node,
+      "an average pooling other than of all pixels is not supported; PyTorch's AdaptiveAvgPool2d(7) is none for pictures " +
+        'of 224 px: export with those',
+    );
   }
   expectSettings(walk, node, { strides: [1, 1] });
 }

@@ -5,8 +5,8 @@ import type { StridedTensor } from '../archive.js';
 import type { OnnxModel, OnnxNode } from '../formats/onnx.js';
 import { quote } from '../text.js';
 
-/** C convolution, R ReLU, P pooling, F flattening, A averaging, D dense layer, S softmax */
-export type StepLetter = 'C' | 'R' | 'P' | 'F' | 'A' | 'D' | 'S';
+/** C convolution, R ReLU, P pooling, F flattening, A averaging, D dense layer, S softmax, G sigmoid, M place of the maximum */
+export type StepLetter = 'C' | 'R' | 'P' | 'F' | 'A' | 'D' | 'S' | 'G' | 'M';
 
 export interface Step {
   readonly letter: StepLetter;

@@ -64,7 +64,29 @@ function visit(walk: Walk, node: OnnxNode): void {
     throw nodeFault(walk, node, 'quantised networks are not supported; convert the model as it was before');
   }
   if (node.op === 'BatchNormalization') {
-    throw nodeFault(walk, node, 'VGG16 with batch normalisation is not supported');
+    const isOfConvolution = walk.steps.at(-1)?.letter === 'C';
+    const hint = isOfConvolution
+      ? 'VGG16 with batch normalisation is not supported where the export keeps it apart: export after model.eval()'
+      : 'batch normalisation in the head is not supported: train a head without it';
+    throw nodeFault(walk, node, hint);
+  }
+  if (node.op === 'GlobalMaxPool' || node.op === 'ReduceMax')
+    throw nodeFault(
+      walk,
+      node,
+      'the maximum over the map is not supported before the dense layers: only averages are',
+    );
+  if (node.op.startsWith('com.microsoft.')) {
+    throw nodeFault(
+      walk,
+      node,
+      "made by onnxruntime's optimiser, which is not supported: give the model as it was before",
+    );
+  }
+  if ((node.op === 'Mul' || node.op === 'Sub') && walk.isFlat) {
+    const what =
+      'no VGG16 has this operation; batch normalisation in the head, which may be written so, is not supported';
+    throw nodeFault(walk, node, what);
   }
   const isFirst = walk.steps.length === 0;
   const hint = isFirst

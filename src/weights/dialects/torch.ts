@@ -3,10 +3,12 @@
 //   features.0.weight                      a state dict
 //   state_dict.module.features.0.weight    of DistributedDataParallel, in a training checkpoint
 //   model._orig_mod.features.0.weight      of torch.compile, the same
+//   features.module.0.weight               of DataParallel around the convolutions alone
 //
 // Behind that prefix the names are torchvision's or timm's, which vgg16.ts knows, or name the dense layers, which
 // torch_names.ts numbers; what lies elsewhere, as an optimiser's state does, is left out, and said to be.
 
+import { WeightsError } from '../../errors.js';
 import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from '../archive.js';
 import { heeded } from '../foreign_metadata.js';
 import { BYTES_PER_ELEMENT, type WeightsSource } from '../source.js';
@@ -15,13 +17,24 @@ import { listNames, quote } from '../text.js';
 import { describeVgg16, type Vgg16Weights } from '../vgg16.js';
 import { evidenceOf, withNumberedDense } from './torch_names.js';
 
-const FIRST_KERNEL = 'features.0.weight';
+const FIRST_KERNEL = /^(|.*\.)features(?:\.(?:module|_orig_mod))*\.0\.weight$/;
+
+/** What wrappers put into a name. */
+const WRAPPER = /\.(?:module|_orig_mod)(?=\.)/g;
 
 /** The prefixes of all networks in a file: what precedes the first kernel's name. */
 export function prefixesOf(names: Iterable<string>): string[] {
-  return [...names]
-    .filter((name) => name === FIRST_KERNEL || name.endsWith(`.${FIRST_KERNEL}`))
-    .map((name) => name.slice(0, -FIRST_KERNEL.length));
+  return [...names].flatMap((name) => FIRST_KERNEL.exec(name)?.[1] ?? []);
+}
+
+/** Whether a wrapper stands within a name, where torchvision's have none. */
+export function isWrapped(names: Iterable<string>): boolean {
+  return [...names].some((name) => unwrapped(name) !== name);
+}
+
+/** A name without the wrappers within: `classifier.module.0.weight` is `classifier.0.weight`. */
+function unwrapped(name: string): string {
+  return name.replaceAll(WRAPPER, '');
 }
 
 export interface TorchFile {
@@ -43,7 +56,9 @@ export function findTorch(
   const names = [...archive.tensors.keys()];
   const [prefix = '', ...others] = prefixesOf(names);
   const within = names.filter((name) => name.startsWith(prefix));
-  const tensors = new Map(within.map((name) => [name.slice(prefix.length), archive.tensors.get(name)!]));
+  const tensors = new Map(
+    within.map((name) => [unwrapped(name.slice(prefix.length)), archive.tensors.get(name)!]),
+  );
   const numbered = withNumberedDense(archive.path, tensors, keepsOrder);
   const source = asSource(archive.path, numbered, all);
   const { metadata, notes: leftAside } = heeded(source, isOurs);
@@ -57,11 +72,12 @@ export function findTorch(
     kernel: byName(kernel.name),
     bias: byName(bias.name),
   });
-  const { convs, dense, featureSide, preprocess, classes } = described;
+  const { convs, dense, featureSide, preprocess, activation, classes } = described;
   const channels = convs.at(-1)!.outputChannels;
   // Over a feature map of one pixel, flattening and averaging are the same; averaging suits larger ones as well.
   const pool = featureSide === 1 && metadata.pool === undefined ? 'avg' : described.pool;
   const left = names.filter((name) => !name.startsWith(prefix));
+  checkNoHeadBehind(archive, left, dense);
   const notes = [
     ...leftAside,
     prefix !== '' && `the network's names begin with ${quote(prefix)}`,
@@ -81,9 +97,30 @@ export function findTorch(
     input: inputSaid(metadata),
     preprocess,
     ...evidenceOf(tensors, metadata),
+    // What our files said before there was a choice was softmax.
+    activation: isOurs || metadata.activation !== undefined ? activation : undefined,
     classes,
     notes,
   };
+}
+
+/** @throws WeightsError for a dense layer elsewhere in the file that reads the classifier's outputs, as `fc` behind `vgg` */
+function checkNoHeadBehind(
+  { path, tensors }: Archive,
+  elsewhere: readonly string[],
+  dense: Vgg16Weights['dense'],
+): void {
+  const last = dense.at(-1);
+  const behind = elsewhere.find((name) => {
+    const { shape } = tensors.get(name)!;
+    return name.endsWith('.weight') && shape.length === 2 && shape[1] === last?.outputs;
+  });
+  if (!last || behind === undefined) return;
+  throw new WeightsError(
+    `${path}: ${quote(behind)} reads the ${last.outputs} outputs of ${quote(last.kernel.name)}: a head behind a head is ` +
+      'not supported, and without it the answers would be those of the first; put the new layer in the place of the old ' +
+      'one (model.classifier[6] = nn.Linear(...)) and train that',
+  );
 }
 
 function inputSaid({ features, size }: WeightsSource['metadata']): FoundVgg16['input'] {

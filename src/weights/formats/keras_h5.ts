@@ -38,14 +38,33 @@ export function kerasArchive(
   const layerNames = namesIn(file, root, 'layer_names');
   const layers = layerNames ? namedLayers(file, root, layerNames) : placedLayers(file);
   const tensors = layers.flatMap(({ weights }) => [...weights.values()]);
-  if (tensors.length === 0)
-    throw new FileFault('an HDF5 file, but not one that Keras saved: it has no layers');
+  if (tensors.length === 0) throw new FileFault(withoutLayers(file));
+  const backend = file.groups.get(root)?.get('backend') ?? file.groups.get('')?.get('backend');
   return {
     ...rest,
     layers,
+    backend: layerNames && (typeof backend === 'string' ? backend : 'unknown'),
     tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
     close: () => file.close(),
   };
+}
+
+/** What an HDF5 file is that has no layers of Keras', as far as its groups show it. */
+function withoutLayers({ groups }: Hdf5File): string {
+  const paths = [...groups.keys()];
+  if (groups.has('layer_0')) {
+    return (
+      'layers by number (layer_0/param_0), as the first versions of Keras wrote them with Theano, are not read: set the ' +
+      "numbers in a Keras model, layer by layer, and save that; Oxford's own are read from Keras' file (--weights keras)"
+    );
+  }
+  if (paths.some((path) => /(^|\/)vars$/.test(path))) {
+    return (
+      'a subclassed Keras model, whose file does not say in which order its layers are: build the same network with ' +
+      'Sequential or the functional API, copy the weights (set_weights), and save that'
+    );
+  }
+  return 'an HDF5 file, but not one that Keras saved: it has no layers';
 }
 
 /** Keras 1 and 2, and Keras 3 where it saves as they did: every layer is a group that names its weights. */

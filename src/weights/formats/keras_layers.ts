@@ -22,6 +22,11 @@ export interface KerasLayer {
 export interface KerasArchive extends Archive {
   /** In the file's order, those without weights as well where it names them. */
   readonly layers: readonly KerasLayer[];
+  /**
+   * What Keras computed with when it wrote the file; `unknown` where it belongs to Keras 1 and does not say it. Keras 3's
+   * files and TensorFlow.js' are the same for all.
+   */
+  readonly backend?: string | undefined;
   /** The model's description by Keras, parsed; undefined in a file of weights alone. */
   readonly config: unknown;
 }

@@ -163,6 +163,11 @@ function globalNamed([module, name]: readonly unknown[], options: PickleOptions)
   if (typeof module !== 'string' || typeof name !== 'string') throw new PickleFault('a name is no string');
   const found = options.globalNamed(`${module}.${name}`);
   if (found) return found;
+  if (/\bq(u?int\d|tensor)|\.quantized\b/i.test(name + module)) {
+    throw new PickleFault(
+      `names ${quote(`${module}.${name}`)}: a quantised network is not supported; save the model as it was before`,
+    );
+  }
   throw new PickleFault(
     `names ${quote(`${module}.${name}`)}; only tensors in plain dictionaries are read, because loading anything ` +
       'else may run code: open the file where it was made, and save torch.save(model.state_dict(), "weights.pth")',

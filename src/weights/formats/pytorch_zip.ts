@@ -34,6 +34,12 @@ export async function openPytorchZip(path: string): Promise<Archive> {
   try {
     const folder = torchFolder(zip.entries.keys());
     if (folder === undefined) throw new FileFault(`not a PyTorch file: it has no ${PICKLE}`);
+    if (zip.entries.has(`${folder}constants.pkl`)) {
+      throw new FileFault(
+        'a TorchScript archive (torch.jit.save), which holds code and is not read: load it in Python with ' +
+          'torch.jit.load(file), and save torch.save(model.state_dict(), "weights.pth")',
+      );
+    }
     const bigEndian = await isBigEndian(zip, folder);
     const pickle = await zip.bytes(`${folder}${PICKLE}`, LARGEST_PICKLE);
     const { value } = readPickle(pickle, 0, TORCH_PICKLE);

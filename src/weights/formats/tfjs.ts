@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Storage, StridedTensor } from '../archive.js';
 import { asWeightsError, FileFault, openFile } from '../file.js';
+import { foreignJson } from '../foreign.js';
 import { MOST_AXES, sizeOf, wholeTensor } from '../strided.js';
 import { quote } from '../text.js';
 import { type KerasArchive, layersOf, parseConfig } from './keras_layers.js';
@@ -62,7 +63,7 @@ async function readModel(path: string): Promise<Json> {
     await file.read(0, bytes);
     const json = parseConfig(bytes.toString(), 'the file');
     if (isJson(json) && Array.isArray(json.weightsManifest)) return json;
-    throw new FileFault('not a model of TensorFlow.js: it has no weightsManifest');
+    throw new FileFault(foreignJson(json));
   } finally {
     await file.close();
   }
