@@ -47,7 +47,8 @@ export function headNamingOf({ path, tensors }: WeightsSource): HeadNaming | und
   }
   if (lacksMiddle(layers)) layers.add('classifier.3');
   const ordered = [...layers].sort(byNumericPath);
-  const adjacent = ordered.findIndex((layer, i) => leavesNoRoom(ordered[i - 1], layer));
+  const isDense = (layer: string) => (tensors.get(`${layer}.weight`)?.shape.length ?? 0) > 1;
+  const adjacent = ordered.findIndex((layer, i) => leavesNoRoom(ordered[i - 1], layer) && isDense(layer));
   if (adjacent > 0) {
     const [before, layer] = [ordered[adjacent - 1]!, ordered[adjacent]!].map(quote);
     throw new WeightsError(

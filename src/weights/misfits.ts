@@ -5,12 +5,15 @@ import { listNames } from './text.js';
 
 type Shapes = ReadonlyMap<string, Pick<TensorEntry, 'shape'>>;
 
-/** The numbers that torchvision gives to the convolutions of VGG16's relatives. */
-const RELATIVES: readonly (readonly [name: string, numbers: readonly number[]])[] = [
-  ['VGG11', [0, 3, 6, 8, 11, 13, 16, 18]],
-  ['VGG13', [0, 2, 5, 7, 10, 12, 15, 17, 20, 22]],
-  ['VGG19', [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]],
-];
+/** The networks that VGG16 is taken for, by their number of convolutions. */
+export const RELATIVES: ReadonlyMap<number, string> = new Map([
+  [8, 'VGG11'],
+  [10, 'VGG13'],
+  [16, 'VGG19'],
+]);
+
+/** torchvision's numbers of VGG16's convolutions. */
+const OWN_NUMBERS: readonly number[] = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];
 
 /** What the convolutions show. */
 export function misfitBase(tensors: Shapes): string | undefined {
@@ -29,8 +32,9 @@ export function misfitBase(tensors: Shapes): string | undefined {
       'own is read from ONNX (torch.onnx.export)'
     );
   }
-  const found = numbers.toSorted((a, b) => a - b).join();
-  const relative = RELATIVES.find(([, itsNumbers]) => itsNumbers.join() === found)?.[0];
+  // What has no other numbers is a part of a VGG16.
+  const isPart = numbers.every((number) => OWN_NUMBERS.includes(number));
+  const relative = isPart ? undefined : RELATIVES.get(numbers.length);
   return relative && `this looks like ${relative}: ${numbers.length} convolutions where VGG16 has 13`;
 }
 

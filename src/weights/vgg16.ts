@@ -87,13 +87,6 @@ export function convNamesUntil(features: FeatureLayer): typeof CONV_NAMES {
   return CONV_NAMES.filter(([layer]) => Number(layer.charAt('block'.length)) <= block);
 }
 
-/** The networks that VGG16 is taken for, by their number of convolutions. */
-export const RELATIVES: ReadonlyMap<number, string> = new Map([
-  [8, 'VGG11'],
-  [10, 'VGG13'],
-  [16, 'VGG19'],
-]);
-
 /**
  * Maps a file's tensors to VGG16's layers. Widths, the depth of the head, its feature map and the number of classes are
  * taken from names and shapes, so that a narrow VGG16, one with a head of its own, or one without its top, is understood

@@ -143,7 +143,8 @@ describe('weights', () => {
     ['missing.safetensors', 'error: missing.safetensors: no such file'],
     [
       'nothing in it',
-      'error: nothing in it: a folder without model.json (a TensorFlow.js model) or best.safetensors (a run)',
+      'error: nothing in it: a folder without model.json (a TensorFlow.js model), best.safetensors (a run) or ' +
+        'model.safetensors (a model of the Hugging Face hub)',
     ],
     [
       'text.jpg',

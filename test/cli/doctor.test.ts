@@ -106,6 +106,7 @@ describe('summary', () => {
       dtypes: ['F16'],
       preprocess: 'caffe',
       classes: 0,
+      activation: 'softmax',
     });
     expect(input).toEqual([224, 224, 3]);
     expect(layers).toHaveLength(18);

@@ -47,7 +47,14 @@ describe('a trained head', () => {
     const whole = await openSafetensors(at(...RUN, 'best-whole.safetensors'));
     await whole.close();
     expect(whole.metadata).toEqual({
-      ...{ features: 'block3_pool', pool: 'avg', size: '48', classes: '["ant","bee"]', format: 'pt' },
+      ...{
+        features: 'block3_pool',
+        pool: 'avg',
+        activation: 'softmax',
+        size: '48',
+        classes: '["ant","bee"]',
+        format: 'pt',
+      },
       preprocess: 'caffe (BGR, minus 103.939 116.779 123.68)',
       'base-license': 'CC0-1.0',
       source: 'best.safetensors (safetensors, a head)',
@@ -107,7 +114,7 @@ describe('a trained head', () => {
     const inspect = await quick('weights', 'inspect', 'runs/train-3/last.safetensors');
     expect([inspect.code, inspect.stderr]).toEqual([0, []]);
     expect(inspect.stdout).toMatch(
-      / head +4 -> 3 -> 2, from the averaged feature map of block3_pool, pictures of 48 px; classes: ant, bee\n/,
+      / head +4 -> 3 -> 2, from the averaged feature map of block3_pool, pictures of 48 px, softmax; classes: ant, bee\n/,
     );
     expect(inspect.stdout).toMatch(
       / base +\/.*base\.safetensors \(safetensors\), fingerprint [0-9a-f]{12}…\n/,

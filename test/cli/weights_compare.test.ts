@@ -148,7 +148,7 @@ describe('inspect', () => {
     expect(stdout).toMatch(/^ {2}format +safetensors$/m);
     expect(stdout).toMatch(/^ {2}preprocess +torchvision$/m);
     expect(stdout).toMatch(
-      /^ {2}head +4 -> 8 -> 8 -> 10, from the flattened feature map; classes: a, b, c, \.\.\.$/m,
+      /^ {2}head +4 -> 8 -> 8 -> 10, from the flattened feature map, softmax; classes: a, b, c, \.\.\.$/m,
     );
     expect(stdout).toMatch(/^tensor +shape +dtype +mean +deviation +least +greatest$/m);
     expect(stdout).toMatch(/^classifier\.6\.weight +\(10, 8\) +F32( +-?\d\S+){4}$/m);

@@ -27,6 +27,9 @@ describe('a .pth', () => {
     expect([code, stderr]).toEqual([
       0,
       [
+        expect.stringContaining(
+          'note: the file does not say what makes probabilities of its outputs: softmax',
+        ),
         'note: going by its names, pixels are taken to be prepared as torchvision does (RGB, scaled by mean and ' +
           'deviation), which the file does not say; `--preprocess unit` (or signed, torchvision, caffe) corrects it',
       ],

@@ -79,10 +79,14 @@ describe('what is there', () => {
     expect(source.metadata).toEqual({
       preprocess: 'caffe',
       pool: 'flatten',
+      activation: 'softmax',
       classes: '["a","b","c","d"]',
       source: 'file.h5 (Made-up)',
     });
-    expect([source.format, source.notes]).toEqual(['Made-up', ['a note']]);
+    expect([source.format, source.notes]).toEqual([
+      'Made-up',
+      ['a note', expect.stringContaining('softmax is assumed; --activation sigmoid')],
+    ]);
     expect(describeVgg16(source)).toMatchObject({
       featureSide: 2,
       pool: 'flatten',

@@ -233,7 +233,14 @@ describe('what a head is converted to', () => {
     });
     const { metadata } = await convertWeights(path, at('one'), { dtype: 'f32' });
     expect(metadata).toEqual({
-      ...{ features: 'block4_pool', pool: 'flatten', size: '100', accuracy: '0.93', format: 'pt' },
+      ...{
+        features: 'block4_pool',
+        pool: 'flatten',
+        activation: 'softmax',
+        size: '100',
+        accuracy: '0.93',
+        format: 'pt',
+      },
       classes: '["ant","bee","kind 2"]',
       'base-license': 'CC-BY-4.0',
       preprocess: 'caffe (BGR, minus 103.939 116.779 123.68)',

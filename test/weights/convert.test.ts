@@ -130,6 +130,7 @@ describe('the metadata', () => {
       source: 'plain.safetensors (safetensors)',
       preprocess: 'torchvision (RGB, / 255, minus 0.485 0.456 0.406, / 0.229 0.224 0.225)',
       pool: 'flatten',
+      activation: 'softmax',
     });
   });
 
@@ -173,10 +174,12 @@ describe('the metadata', () => {
     expect(error.message).toBe(`2 classes were named, but ${input} ${said}`);
   });
 
-  test('counts one class, and one output, as one', async () => {
+  test('takes one output for two classes, and counts one class as one', async () => {
     const input = await written('single', { classes: 1 });
-    const none = await thrownBy(() => convertWeights(input, at('never'), { classes: ['a', 'b'] }));
-    expect(none.message).toBe(`2 classes were named, but ${input} has a classifier with 1 output`);
+    const { classes, activation } = await convertWeights(input, at('of one'), { classes: ['a', 'b'] });
+    expect([classes, activation]).toEqual([2, 'softmax']);
+    const asked = await thrownBy(() => convertWeights(input, at('never'), { activation: 'softmax' }));
+    expect(asked.message).toContain('softmax over a single output is 1 whatever the picture');
     const one = await thrownBy(() => convertWeights(at('whole'), at('never'), { classes: ['a'] }));
     expect(one.message).toBe(`1 class was named, but ${at('whole')} has a classifier with 10 outputs`);
   });

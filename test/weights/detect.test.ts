@@ -42,6 +42,8 @@ const KNOWN =
   'not a weights file of a known format: safetensors, PyTorch (.pth), Keras (.h5, .keras), NumPy (.npz), ONNX and ' +
   'TensorFlow.js (model.json) are read';
 
+const SAVE_KERAS = 'save the whole model as .keras (model.save("model.keras"))';
+
 test.each<[string, string | Buffer, string]>([
   ['nothing', '', 'truncated: the file is empty'],
   ['five bytes', 'hello', 'truncated: 5 bytes are too few for a weights file'],
@@ -88,7 +90,51 @@ test.each<[string, string | Buffer, string]>([
     zipBytes([]),
     'a zip archive of none of PyTorch, Keras and NumPy: it holds nothing',
   ],
-  ['a TensorFlow SavedModel', Buffer.from('080112fa010a0512034d7920', 'hex'), KNOWN],
+  [
+    'a TensorFlow SavedModel',
+    Buffer.from('080112fa010a0512034d7920', 'hex'),
+    `the graph of a TensorFlow SavedModel, which is not read: load it in Keras and ${SAVE_KERAS}`,
+  ],
+  [
+    'a frozen graph of TensorFlow',
+    Buffer.from('\x0a\x2b\x0a\x05image\x12\x0bPlaceholder', 'latin1'),
+    `a frozen graph of TensorFlow, which is not read: ${SAVE_KERAS}`,
+  ],
+  [
+    'a TensorFlow Lite model',
+    Buffer.from('\x1c\0\0\0TFL3\x14\0', 'latin1'),
+    `a TensorFlow Lite model (.tflite), which is not read: ${SAVE_KERAS}`,
+  ],
+  [
+    "a model in onnxruntime's format",
+    Buffer.from('\x1c\0\0\0ORTM\x14\0', 'latin1'),
+    "a model in onnxruntime's own format (.ort), which is not read: give the .onnx file that it was made of",
+  ],
+  [
+    'the index of a TensorFlow checkpoint',
+    Buffer.from('\0\0\x06\x08aaaaaaaa\x57\xfb\x80\x8b\x24\x75\x47\xdb', 'latin1'),
+    `part of a TensorFlow checkpoint: load it into the Keras model that wrote it (model.load_weights), and ${SAVE_KERAS}`,
+  ],
+  [
+    'an array of NumPy',
+    Buffer.from("\x93NUMPY\x01\0v\0{'descr': '<f4', }", 'latin1'),
+    'a single NumPy array (.npy), not a network: save all of its arrays as .npz, in the names of PyTorch',
+  ],
+  [
+    'the description of a Keras model',
+    '{"class_name": "Functional", "config": {}}',
+    `the description of a Keras model, without its weights: ${SAVE_KERAS}`,
+  ],
+  [
+    'a configuration of the Hugging Face hub',
+    '{"architecture": "vgg16", "num_classes": 4}',
+    'the configuration of a model, without its weights: give the file beside it, model.safetensors',
+  ],
+  [
+    'other JSON',
+    '{"name": "something"}',
+    'a JSON file, but not a model of TensorFlow.js: it has no weightsManifest',
+  ],
   [
     'half a zip archive',
     'PK\x03\x04\x14\0\0\0\x08\0',
@@ -100,13 +146,41 @@ test.each<[string, string | Buffer, string]>([
   expect(error).toEqual(new WeightsError(`${path}: ${message}`));
 });
 
+test('folders and names of other tools are told what they are', async () => {
+  const faultOf = async (path: string) => (await thrownBy(() => openWeights(path))).message;
+  for (const [name, within] of [
+    ['saved', 'saved_model.pb'],
+    ['shards', 'model.safetensors.index.json'],
+    ['checkpoints', 'checkpoint'],
+  ] as const) {
+    mkdirSync(join(folder, name));
+    write(join(folder, name), within, '{}');
+  }
+  expect(await faultOf(join(folder, 'saved'))).toMatch(/saved: a TensorFlow SavedModel, which is not read/);
+  expect(await faultOf(join(folder, 'shards'))).toMatch(/shards: weights in several files/);
+  expect(await faultOf(join(folder, 'checkpoints'))).toMatch(/checkpoints: a TensorFlow checkpoint/);
+  write(folder, 'cp.ckpt.index', 'x');
+  expect(await faultOf(join(folder, 'cp.ckpt'))).toMatch(/the prefix of a TensorFlow checkpoint's files/);
+  const shard = write(folder, 'model-00001-of-00002.safetensors', '');
+  copyFileSync(join(GOLDEN, 'pytorch/timm.safetensors'), shard);
+  expect(await faultOf(shard)).toMatch(/part 1 of 2 of a model's weights/);
+});
+
+test('a folder of the Hugging Face hub stands for its model', async () => {
+  mkdirSync(join(folder, 'hub'));
+  copyFileSync(join(GOLDEN, 'pytorch/timm.safetensors'), join(folder, 'hub', 'model.safetensors'));
+  const source = await openWeights(join(folder, 'hub'));
+  expect(source.path).toBe(join(folder, 'hub', 'model.safetensors'));
+  await source.close();
+});
+
 test('a missing file, and a folder', async () => {
   expect((await thrownBy(() => openWeights(join(folder, 'missing')))).message).toMatch(
     /missing: no such file$/,
   );
   mkdirSync(join(folder, 'empty'));
   expect((await thrownBy(() => openWeights(join(folder, 'empty')))).message).toMatch(
-    /empty: a folder without model\.json .* or best\.safetensors \(a run\)$/,
+    /empty: a folder without model\.json .*, best\.safetensors \(a run\) or model\.safetensors .*$/,
   );
 });
 

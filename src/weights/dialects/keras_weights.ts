@@ -10,8 +10,8 @@
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
 import { squareSide } from '../head.js';
+import { RELATIVES } from '../misfits.js';
 import { listNames, quote } from '../text.js';
-import { RELATIVES } from '../vgg16.js';
 import { BLOCKS, type KerasNetwork, type ModelPixels, SUPPORTED } from './keras_network.js';
 import { UNCHANGED } from './pixel_map.js';
 

@@ -1,6 +1,7 @@
 // What is made of Keras' descriptions of models, and of files that have none: real ones, changed in one place.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decideActivation } from '../../../src/weights/activation.js';
 import type { FoundLayer } from '../../../src/weights/archive.js';
 import { findKeras } from '../../../src/weights/dialects/keras.js';
 import { openKerasH5 } from '../../../src/weights/formats/keras_h5.js';
@@ -93,9 +94,11 @@ describe('activations', () => {
   });
 
   it('a single sigmoid becomes two classes, the first of which has logit 0', async () => {
-    const { dense, notes } = findKeras(archives.keras2_sigmoid!);
+    const found = findKeras(archives.keras2_sigmoid!);
+    expect(found.activation).toBe('sigmoid');
+    const { dense, notes, activation } = decideActivation('x.h5', found);
     const { kernel, bias } = dense[0]!;
-    expect([kernel.shape, bias.shape]).toEqual([[2, 8, 2, 2], [2]]);
+    expect([kernel.shape, bias.shape, activation]).toEqual([[2, 8, 2, 2], [2], 'softmax']);
     expect(notes.some((note) => note.includes('two classes with logits (0, z)'))).toBe(true);
     const original = archives.keras2_sigmoid!.tensors.get('model_weights/dense_4/dense_4/kernel:0')!;
     const values = new Float32Array(32);
@@ -117,13 +120,8 @@ describe('activations', () => {
     ],
     [
       'dense_1',
-      'sigmoid',
-      'layer "dense_1" (Dense) has activation "sigmoid": that is supported for a single output only',
-    ],
-    [
-      'dense_1',
       'relu',
-      'layer "dense_1" (Dense) has activation "relu": softmax or linear is supported at the end',
+      'layer "dense_1" (Dense) has activation "relu": softmax, sigmoid or linear is supported at the end',
     ],
   ])('%s with %s is refused', (layer, activation, message) => {
     const archive = changed('keras2_nested', (_, byName) => {
@@ -255,8 +253,10 @@ describe('weights without a model', () => {
     ]);
     const { convs, notes } = findKeras(shuffled);
     expect(convs).toEqual(findKeras(weightsOnly('keras2_full')).convs);
-    // Keras' own head by its names: nothing is taken for granted of it.
-    expect(notes).toEqual([]);
+    // Keras' own head by its names: nothing is taken for granted of what lies within it.
+    expect(notes).toEqual([
+      'the flattened feature map is taken to be square, 2 x 2 as of pictures of 64 px, which the file does not say',
+    ]);
   });
 
   it('of a head of other names are taken to have ReLU in it', () => {
@@ -283,7 +283,7 @@ describe('weights without a model', () => {
       ...layers,
       { names: ['global_max_pooling2d'], place: '', weights: new Map() },
     ]);
-    expect(() => findKeras(max)).toThrow('GlobalMaxPooling2D');
+    expect(() => findKeras(max)).toThrow('layer "global_max_pooling2d" is listed');
   });
 
   it('of another network are refused', () => {

@@ -21,6 +21,7 @@ const GOLDEN = JSON.parse(readFileSync(`${FOLDER}/golden.json`, 'utf8')) as Read
 /** Sums of some hundred products in 32 bits; PyTorch adds in another order. */
 const TOLERANCE = 1e-5;
 
+const SOFTMAX_NOTE = expect.stringContaining('softmax is assumed');
 const PREPROCESS_NOTE =
   'going by its names, pixels are taken to be prepared as torchvision does (RGB, scaled by mean and deviation), which ' +
   'the file does not say; `--preprocess unit` (or signed, torchvision, caffe) corrects it';
@@ -73,6 +74,7 @@ describe('what is said of a file', () => {
       `the network's names begin with "state_dict.module."`,
       'left out, beside the network: "optimizer.state.0.momentum_buffer", "optimizer.state.1.momentum_buffer", ' +
         '"optimizer.state.2.momentum_buffer" and 29 more',
+      SOFTMAX_NOTE,
       PREPROCESS_NOTE,
     ]);
     expect((await opened('legacy.pth')).format).toBe('PyTorch (legacy)');
@@ -105,6 +107,7 @@ describe('what is said of a file', () => {
     expect((await opened('averaged.pth')).metadata).toEqual({
       preprocess: 'torchvision',
       pool: 'avg',
+      activation: 'softmax',
       source: 'averaged.pth (PyTorch (zip))',
     });
   });
@@ -113,19 +116,23 @@ describe('what is said of a file', () => {
     const source = await openWeights(`${FOLDER}/zip.pth`, { preprocess: 'caffe' });
     await source.close();
     expect(describeVgg16(source).preprocess).toBe('caffe');
-    expect(source.notes).toEqual([]);
+    expect(source.notes).toEqual([SOFTMAX_NOTE]);
   });
 
   it('that the order of named dense layers, and ReLU between them, are taken for granted', async () => {
     for (const file of ['named_head.pth', 'named_head.safetensors']) {
       const { notes, origins } = await opened(file);
-      expect(notes).toEqual(['ReLU between the dense layers is taken for granted', PREPROCESS_NOTE]);
+      expect(notes).toEqual([
+        'ReLU between the dense layers is taken for granted',
+        SOFTMAX_NOTE,
+        PREPROCESS_NOTE,
+      ]);
       expect(origins.get('classifier.6.weight')?.name).toBe('classifier.classes.weight');
     }
   });
 
   it('and how pixels are prepared, though its names are those of timm’s own network: its numbers are not', async () => {
-    expect((await opened('timm.pth')).notes).toEqual([PREPROCESS_NOTE]);
-    expect((await opened('timm.safetensors')).notes).toEqual([PREPROCESS_NOTE]);
+    expect((await opened('timm.pth')).notes).toEqual([SOFTMAX_NOTE, PREPROCESS_NOTE]);
+    expect((await opened('timm.safetensors')).notes).toEqual([SOFTMAX_NOTE, PREPROCESS_NOTE]);
   });
 });
