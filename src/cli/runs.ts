@@ -5,7 +5,6 @@ import { EXIT_CODES, type ExitCode } from '../errors.js';
 import { flagOf } from '../train/checks.js';
 import type { RunArguments } from '../train/run/args.js';
 import { listRuns, type Run, readRun } from '../train/run/list.js';
-import { endsEarly } from '../train/standing.js';
 import { alignedRows } from './table.js';
 import { printable, type Terminal } from './terminal.js';
 import { percent } from './training_text.js';
@@ -58,24 +57,19 @@ async function runs(
   return EXIT_CODES.ok;
 }
 
-function plain({ folder, args, history, best, changed }: Run) {
+function plain({ folder, args, history, best, isFinished, changed }: Run) {
   return {
     folder,
     changed: changed.toISOString(),
     epochs: history.length,
-    finished: isFinished({ args, history }),
+    finished: isFinished,
     best: best ?? null,
     arguments: args,
   };
 }
 
-/** All epochs were trained, or patience ended it. */
-function isFinished({ args, history }: Pick<Run, 'args' | 'history'>): boolean {
-  return history.length >= args.options.epochs || endsEarly(history, args.options.patience);
-}
-
 function tableOf(found: readonly Run[], { colours }: Terminal): string[] {
-  const rows = found.map(({ folder, args, history, best, changed }) => {
+  const rows = found.map(({ folder, args, history, best, isFinished, changed }) => {
     const { head, features, pool, size, epochs } = args.options;
     return [
       printable(folder),
@@ -85,7 +79,7 @@ function tableOf(found: readonly Run[], { colours }: Terminal): string[] {
       best ? percent(best.val_accuracy) : '-',
       best ? best.val_loss.toFixed(4) : '-',
       localTime(changed),
-      isFinished({ args, history }) ? '' : 'unfinished',
+      isFinished ? '' : 'unfinished',
     ];
   });
   const heading = ['run', 'head', 'reads', 'epochs', 'accuracy', 'loss', 'last written', ''];

@@ -38,6 +38,12 @@ Examples:
 DIR is a folder with one folder of pictures a class; or one with such folders in
 train/ and val/ (and test/); or a CSV. \`vgg16 data check DIR\` looks into it.
 
+The head learns by steps of --batch pictures each. A small data set has few
+steps in an epoch, and gets more epochs. The best epoch is kept: the one with
+the lowest validation loss, of those whose accuracy is as high as any, but for
+noise (two standard errors); with --class-weights balanced by the loss alone.
+Training ends early when that many epochs as --patience says were no better.
+
 The thirteen convolutions stay as they are. What they make of each picture is
 computed once and kept; a head is trained on that. Broken pictures are left out;
 where they are more than one and more than 5 %, nothing is trained, and the exit
@@ -101,7 +107,8 @@ async function begin(
     );
   }
   const options = runOptionsOf(flags);
-  const { seed } = resolveOptions(options);
+  // Before anything is looked for. How many pictures there are decides the epochs: as few as can be allow the most.
+  const { seed } = resolveOptions(options, 1);
   const { signal } = terminal;
   const dataset = await findDataset(dir, { seed, valShare: flags.valShare, signal });
   introduce(dataset, terminal);

@@ -69,7 +69,7 @@ export function createTrainingDisplay(
         end(false);
         return terminal.note(event.text);
       case 'finished':
-        if (event.early) terminal.note('the validation loss fell no more: ended early');
+        if (event.early) terminal.note(`ended early: no epoch after ${event.best.epoch} was better`);
     }
   };
   return { onEvent, end };

@@ -1,7 +1,7 @@
 // What can be said about a training on the command line. Whether it makes sense, src/train decides.
 
 import { type Command, Option } from 'commander';
-import { withDefaults } from '../train/defaults.js';
+import { LENGTH, PATIENCE, withDefaults } from '../train/defaults.js';
 import { AUGMENTATIONS, type AugmentationName } from '../train/features/augmentation.js';
 import type { RunOptions } from '../train/options.js';
 import { FEATURE_LAYERS } from '../weights/head_input.js';
@@ -70,7 +70,11 @@ function groups(): Readonly<Record<string, readonly Option[]>> {
       ).choices(['channel', 'feature', 'none']),
     ],
     Training: [
-      option('--epochs <n>', 'times that all pictures are seen', usual.epochs).argParser(number),
+      option(
+        '--epochs <n>',
+        'times that all pictures are seen',
+        `${LENGTH.epochs}, or as many as make ${LENGTH.steps} steps`,
+      ).argParser(number),
       option('--batch <n>', 'pictures in a step', usual.batch).argParser(number),
       option(
         '--lr <x>',
@@ -100,8 +104,8 @@ function groups(): Readonly<Record<string, readonly Option[]>> {
       ]),
       option(
         '--patience <epochs>',
-        'end when the validation loss has not fallen for so many',
-        'never',
+        'end when so many bring nothing better; 0: never',
+        `a third of all, at least ${PATIENCE.least}`,
       ).argParser(number),
       option('--seed <n>', 'of all that is random', usual.seed).argParser(number),
     ],

@@ -3,7 +3,7 @@
 
 import { UsageError } from '../errors.js';
 import { FEATURE_LAYERS, MIN_INPUT_SIDE } from '../weights/head_input.js';
-import { type ResolvedOptions, withDefaults } from './defaults.js';
+import { OLDER, type ResolvedOptions, withDefaults } from './defaults.js';
 import { AUGMENTATIONS } from './features/augmentation.js';
 import type { RunOptions } from './options.js';
 
@@ -45,9 +45,9 @@ const RANGES = {
   weightDecay: { least: 0, most: 1000, closed: true },
   clipNorm: { least: 0, most: 1e30, above: true, closed: true },
   labelSmoothing: share,
-  epochs: count(1, 1e6),
-  /** Workgroups in one direction, one a picture, that every adapter allows. */
+  /** Workgroups in one direction, one a picture, that every adapter allows. Before epochs, which may depend on it. */
   batch: count(1, 65_535),
+  epochs: count(1, 1e6),
   seed: count(0, Number.MAX_SAFE_INTEGER),
   patience: count(0, 1e6),
 } as const satisfies Partial<Record<keyof RunOptions, Range>>;
@@ -55,10 +55,13 @@ const RANGES = {
 const MOST_UNITS = 65_536;
 const MOST_LAYERS = 15;
 
-/** @throws UsageError for the first option that makes no sense, by itself or beside the others */
-export function resolveOptions(options: RunOptions): ResolvedOptions {
+/**
+ * @param pictures  to train on, as `withDefaults` has them
+ * @throws UsageError for the first option that makes no sense, by itself or beside the others
+ */
+export function resolveOptions(options: RunOptions, pictures?: number): ResolvedOptions {
   checkChoices(options);
-  const all = withDefaults(options);
+  const all = withDefaults(options, pictures);
   checkValues(all);
   checkTogether(options, all);
   return all;
@@ -67,7 +70,7 @@ export function resolveOptions(options: RunOptions): ResolvedOptions {
 /** The options of a run as its args.json has them. @throws UsageError for those that make no sense by themselves */
 export function optionsAgain(options: RunOptions): ResolvedOptions {
   checkChoices(options);
-  const all = withDefaults(options);
+  const all = withDefaults({ ...OLDER, ...options });
   checkValues(all);
   return all;
 }

@@ -1,4 +1,5 @@
 // What is chosen where nothing is said. All numbers that decide how well a first try goes stand in this one file.
+// docs/training.md gives the reasons.
 
 import type { HeadKind, OptimiserName, Pool, RunOptions } from './options.js';
 
@@ -20,10 +21,8 @@ const COMMON = {
   optimiser: 'adamw',
   schedule: 'cosine',
   warmup: 0,
-  epochs: 20,
   batch: 32,
   seed: 0,
-  patience: 0,
   labelSmoothing: 0,
   classWeights: 'none',
 } as const satisfies RunOptions;
@@ -62,11 +61,44 @@ const LR: Readonly<Record<OptimiserName, Readonly<Record<HeadKind, Readonly<Reco
   },
 };
 
-/** Fills in what is not said. Checks nothing: see `checks.ts`. */
-export function withDefaults(options: RunOptions): ResolvedOptions {
+/**
+ * How long a head is trained. A small data set has few steps in an epoch, and the head learns by steps: it gets as
+ * many epochs as `steps` take.
+ */
+export const LENGTH = { epochs: 20, steps: 500 } as const;
+
+/**
+ * Epochs without gain after which training ends: this share of all epochs, and no fewer than `least`. A share, for the
+ * rate falls along all epochs, and the loss falls further as it does.
+ */
+export const PATIENCE = { share: 1 / 3, least: 5 } as const;
+
+/** What a run of an older version had where its args.json does not say so. */
+export const OLDER = { epochs: 20, patience: 0 } as const satisfies RunOptions;
+
+/** Epochs over so many training pictures, where their number is not said. */
+export function usualEpochs(pictures: number, batch: number): number {
+  const stepsOfEpoch = Math.max(1, Math.ceil(pictures / batch));
+  return Math.max(LENGTH.epochs, Math.ceil(LENGTH.steps / stepsOfEpoch));
+}
+
+function usualPatience(epochs: number): number {
+  return Math.max(PATIENCE.least, Math.ceil(PATIENCE.share * epochs));
+}
+
+/**
+ * Fills in what is not said. Checks nothing: see `checks.ts`.
+ *
+ * @param pictures  to train on; by default so many that an epoch of them has steps enough
+ */
+export function withDefaults(
+  options: RunOptions,
+  pictures: number = Number.POSITIVE_INFINITY,
+): ResolvedOptions {
   const said = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Said;
   const { head, optimiser, augment, cache } = { ...COMMON, ...said };
   const pool = said.pool ?? (head === 'fc' ? 'flatten' : COMMON.pool);
+  const epochs = said.epochs ?? usualEpochs(pictures, said.batch ?? COMMON.batch);
   return {
     ...COMMON,
     ...BY_HEAD[head],
@@ -74,6 +106,8 @@ export function withDefaults(options: RunOptions): ResolvedOptions {
     nesterov: (said.momentum ?? BY_OPTIMISER[optimiser].momentum) > 0,
     clipNorm: undefined,
     pool,
+    epochs,
+    patience: usualPatience(epochs),
     lr: LR[optimiser][head][pool],
     views: augment.length > 0 ? VIEWS[cache ? 'cached' : 'uncached'] : 0,
     // VGG's own fc1 has learnt from features as they are.

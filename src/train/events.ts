@@ -87,7 +87,7 @@ export interface StoppedEvent {
 /** All is done and, with a run folder, written. */
 export interface FinishedEvent {
   readonly type: 'finished';
-  /** Whether training ended because the validation loss had not fallen for `patience` epochs. */
+  /** Whether training ended because `patience` epochs had brought nothing better. */
   readonly early: boolean;
   readonly best: EpochRow;
   readonly folder: string | undefined;

@@ -44,7 +44,7 @@ export async function folderKeeper(
   folder: string,
   data: string,
 ): Promise<Keeper> {
-  const { options, onEvent } = session;
+  const { options, rules, onEvent } = session;
   const description = await describeHead(session, unitsOf(trainer));
   const best = runFile(folder, 'best');
   const last = runFile(folder, 'last');
@@ -60,7 +60,7 @@ export async function folderKeeper(
       await writeCheckpoint(last, head(), trainer, {
         epoch: row.epoch,
         step: trainer.stepsDone,
-        options: hashOfOptions(options),
+        options: hashOfOptions(options, rules),
         data,
       });
       onEvent({ type: 'saved', what: 'last', path: last });

@@ -61,11 +61,12 @@ export interface LossOptions {
 }
 
 export interface LoopOptions {
+  /** By default 20, or as many as make 500 steps of a small data set. */
   readonly epochs?: number | undefined;
   /** Pictures in a step. */
   readonly batch?: number | undefined;
   readonly seed?: number | undefined;
-  /** Epochs without a better validation loss after which training ends; 0 never ends early. */
+  /** Epochs that bring nothing better after which training ends, by default a third of all; 0 never ends early. */
   readonly patience?: number | undefined;
 }
 

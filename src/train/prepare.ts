@@ -6,6 +6,7 @@ import type { ResolvedOptions } from './defaults.js';
 import { BrokenCount } from './features/broken.js';
 import type { FeatureTable } from './features/spec.js';
 import { HeadTrainer } from './head/head_trainer.js';
+import { frequencyBiases } from './head/initialise.js';
 import type { Standardisation, TrainerOptions } from './head/trainer_options.js';
 import { PARTS, type Part } from './samples.js';
 import { hasFcs } from './saved_head.js';
@@ -53,7 +54,7 @@ export async function prepare(session: Session): Promise<Prepared> {
 /** A head with random numbers. Whoever made it disposes of it. @throws GpuError */
 export function createTrainer(session: Session, prepared: Prepared): Promise<HeadTrainer> {
   const { train, val, test, standardisation } = prepared;
-  const { model, dataset, options } = session;
+  const { model, dataset, options, rules } = session;
   const shape = { inputs: train.width, hidden: hiddenOf(session), classes: dataset.classes.length };
   const counts = countClasses(train.samples, shape.classes);
   const classWeights = options.classWeights === 'balanced' ? balancedWeights(counts) : undefined;
@@ -62,6 +63,10 @@ export function createTrainer(session: Session, prepared: Prepared): Promise<Hea
     // No larger than any batch will be: a step computes all of its rows.
     batch: Math.min(options.batch, Math.max(...[train, val, test].map((part) => part?.samples.length ?? 0))),
     classWeights,
+    firstBiases:
+      rules.biases === 'frequency'
+        ? frequencyBiases(counts, options.labelSmoothing, classWeights)
+        : undefined,
     standardisation,
   });
 }
@@ -82,7 +87,7 @@ function trainerOptions({
   clipNorm,
   labelSmoothing,
   seed,
-}: ResolvedOptions): Omit<TrainerOptions, 'batch' | 'classWeights' | 'standardisation'> {
+}: ResolvedOptions): Omit<TrainerOptions, 'batch' | 'classWeights' | 'firstBiases' | 'standardisation'> {
   return {
     ...{ dropout, clipNorm, labelSmoothing, seed },
     optimiser:

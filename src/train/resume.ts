@@ -59,7 +59,7 @@ export async function resumeRun(folder: string, resuming: ResumeOptions = {}): P
   const checkpoint = (await exists(last)) ? await readCheckpoint(last) : undefined;
   const model = resuming.model ?? (await loadModel(folder, args, resuming));
   try {
-    const session = await openSession(model, dataset, options, resuming);
+    const session = await openSession(model, dataset, options, resuming, args.rules);
     if (checkpoint && checkpoint.fingerprint !== session.fingerprint) {
       throw new UsageError(`${folder} was trained on another base than ${model.basePath} is now`);
     }

@@ -34,7 +34,7 @@ const ONE_CYCLE = {
  */
 export function rateAt({ name, lr, warmup, steps }: Schedule, step: number): number {
   if (name === 'one-cycle') {
-    const top = (warmup || ONE_CYCLE.rise * steps) - 1;
+    const top = risingOf({ name, warmup, steps }) - 1;
     const first = lr / ONE_CYCLE.start;
     if (step <= top) return halfCosine(first, lr, top > 0 ? step / top : 1);
     const down = steps - 1 - top;
@@ -44,6 +44,11 @@ export function rateAt({ name, lr, warmup, steps }: Schedule, step: number): num
   if (name === 'constant') return lr;
   const risen = Math.max(0, warmup - 1);
   return halfCosine(lr, 0, Math.min(1, (step - risen) / Math.max(1, steps - risen)));
+}
+
+/** In how many of the steps the rate rises; in epochs, where warm-up and steps are counted in those. */
+export function risingOf({ name, warmup, steps }: Pick<Schedule, 'name' | 'warmup' | 'steps'>): number {
+  return name === 'one-cycle' ? warmup || ONE_CYCLE.rise * steps : warmup;
 }
 
 /** From `from` at 0 to `to` at 1. */

@@ -8,12 +8,14 @@ import { fingerprintOf } from '../weights/fingerprint.js';
 import { datasetOf } from './data/dataset.js';
 import type { ResolvedOptions } from './defaults.js';
 import type { OnEvent } from './events.js';
+import { RULES, type RunRules } from './rules.js';
 import type { Dataset } from './samples.js';
 
 export interface Session {
   readonly model: VGG16;
   readonly dataset: Dataset;
   readonly options: ResolvedOptions;
+  readonly rules: RunRules;
   /** `fingerprintOf` the model's base up to the layer that the head stands on. */
   readonly fingerprint: string;
   /** Undefined keeps no features on disk. */
@@ -41,12 +43,13 @@ export async function openSession(
   dataset: Dataset,
   options: ResolvedOptions,
   { cacheFolder = ownCacheFolder(), onEvent = () => {}, signal }: SessionOptions,
+  rules: RunRules = RULES,
 ): Promise<Session> {
   signal?.throwIfAborted();
   datasetOf(dataset.classes, dataset, { name: dataset.name });
   featureMapOf({ model, options });
   return {
-    ...{ model, dataset, options, onEvent, signal },
+    ...{ model, dataset, options, rules, onEvent, signal },
     fingerprint: await fingerprintOf(model.basePath, options.features, { preprocess: model.preprocess }),
     cacheFolder: options.cache ? cacheFolder : undefined,
   };

@@ -1,35 +1,98 @@
 // How a run stands: which epoch is the best, and whether to go on. Told by its rows alone, so that nothing else is
 // to be saved.
+//
+// The best epoch is the one with the lowest validation loss, among those whose accuracy is as high as any, but for
+// noise. The loss says more than the accuracy: it changes with every picture's probability, where the accuracy of 8
+// pictures moves in steps of 12.5 %, and its highest value is often luck. But a head may grow too sure of itself: the
+// loss rises by a few bad mistakes while more and more pictures are right. So accuracy decides where it differs by
+// more than its noise.
+//
+// Source   "one standard error rule": Breiman, Friedman, Olshen and Stone, Classification and Regression Trees, 1984,
+//          section 3.4.3; here it is two, for the highest of many accuracies is higher than it would be again
+//          standard error near 0 and 1: Agresti and Coull, The American Statistician 52, 1998
 
 import type { EpochRow } from './report/results.js';
 
-/**
- * Whether one epoch beats another: more of the validation pictures right; of equals, the lower validation loss. An
- * epoch that is no better does not beat an earlier one.
- */
-export function beats(row: EpochRow, other: EpochRow | undefined): boolean {
-  if (!other) return true;
-  if (row.val_accuracy !== other.val_accuracy) return row.val_accuracy > other.val_accuracy;
-  return row.val_loss < other.val_loss;
+/** What an epoch is judged by. */
+export interface Judgement {
+  /** `accuracy`, of runs of older versions: the most pictures right; of equals, the lowest loss. */
+  readonly best: 'loss' | 'accuracy';
+  /** Validation pictures, which say how far an accuracy is noise; undefined where it does not count beside the loss. */
+  readonly pictures: number | undefined;
+  /** Epochs without gain after which training ends; 0 never ends it. */
+  readonly patience: number;
+  /** Epochs in which the learning rate still rises; patience begins behind them. */
+  readonly rising: number;
 }
 
-/** The best epoch; undefined before the first. */
-export function bestOf(history: readonly EpochRow[]): EpochRow | undefined {
-  return history.reduce<EpochRow | undefined>((best, row) => (beats(row, best) ? row : best), undefined);
+/** So many standard errors are noise. */
+const NOISE = 2;
+
+/** How far an accuracy among so many pictures may be off by chance: two standard errors. */
+export function noiseOf(accuracy: number, pictures: number): number {
+  // Two more pictures right and two wrong: otherwise the noise of 100 % would be nothing.
+  const count = pictures + 4;
+  const share = (accuracy * pictures + 2) / count;
+  return NOISE * Math.sqrt((share * (1 - share)) / count);
 }
 
-/** Epochs since the validation loss was last lower than ever before. */
-export function epochsWithoutGain(history: readonly EpochRow[]): number {
-  let lowest = Number.POSITIVE_INFINITY;
-  let since = 0;
-  for (const { val_loss } of history) {
-    since = val_loss < lowest ? 0 : since + 1;
-    lowest = Math.min(lowest, val_loss);
+/** Takes in a run's rows, one after the other. */
+export class Standing {
+  #best: EpochRow | undefined;
+  #epochs = 0;
+  /** The last epoch that gained something. */
+  #gained = 0;
+  #lowest = Number.POSITIVE_INFINITY;
+  #highest = 0;
+
+  constructor(
+    private readonly judgement: Judgement,
+    history: readonly EpochRow[] = [],
+  ) {
+    for (const row of history) this.add(row);
   }
-  return since;
-}
 
-/** Whether training ends here though epochs are left. @param patience  0 never ends early */
-export function endsEarly(history: readonly EpochRow[], patience: number): boolean {
-  return patience > 0 && epochsWithoutGain(history) >= patience;
+  /** The best epoch; undefined before the first. */
+  get best(): EpochRow | undefined {
+    return this.#best;
+  }
+
+  /** Epochs since one was the best, or its validation loss the lowest; those do not count in which the rate rises. */
+  get epochsWithoutGain(): number {
+    return Math.max(0, this.#epochs - Math.max(this.#gained, Math.floor(this.judgement.rising)));
+  }
+
+  /** Whether training ends here though epochs are left. */
+  get endsEarly(): boolean {
+    const { patience } = this.judgement;
+    return patience > 0 && this.epochsWithoutGain >= patience;
+  }
+
+  /** @returns whether the epoch is the best so far */
+  add(row: EpochRow): boolean {
+    const { best } = this.judgement;
+    this.#epochs++;
+    this.#highest = Math.max(this.#highest, row.val_accuracy);
+    const isBest = best === 'loss' ? this.#beatsByLoss(row) : this.#beatsByAccuracy(row);
+    if (isBest) this.#best = row;
+    const isLowest = row.val_loss < this.#lowest;
+    if (isLowest) this.#lowest = row.val_loss;
+    if (isLowest || (isBest && best === 'loss')) this.#gained = this.#epochs;
+    return isBest;
+  }
+
+  #beatsByLoss(row: EpochRow): boolean {
+    if (!this.#best) return true;
+    const { pictures } = this.judgement;
+    const least = pictures === undefined ? 0 : this.#highest - noiseOf(this.#highest, pictures);
+    // Only a row that has just set the highest accuracy can leave the best one behind.
+    if (this.#best.val_accuracy < least) return true;
+    return row.val_accuracy >= least && row.val_loss < this.#best.val_loss;
+  }
+
+  #beatsByAccuracy(row: EpochRow): boolean {
+    if (!this.#best) return true;
+    if (row.val_accuracy !== this.#best.val_accuracy) return row.val_accuracy > this.#best.val_accuracy;
+    return row.val_loss < this.#best.val_loss;
+  }
 }

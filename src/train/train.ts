@@ -48,8 +48,8 @@ export interface TrainResult {
 /**
  * Trains a head. The same model, pictures and options give the same bytes on the same adapter and driver.
  *
- * The best epoch is the one with the most validation pictures right; of equals, the one with the lower validation
- * loss. With `out`, every epoch is on disk as it ends; an abort of the signal, which is noticed between steps, loses
+ * The best epoch is the one with the lowest validation loss, of those whose accuracy is as high as any, but for noise:
+ * see `Standing`. With `out`, every epoch is on disk as it ends; an abort of the signal, which is noticed between steps, loses
  * the epoch under way, and `resumeRun` goes on from the one before as if nothing had happened.
  *
  * @throws UsageError for options or a data set that make no sense; PictureError for too many broken pictures;
@@ -65,7 +65,11 @@ export async function trainHead(
   if (out !== undefined) await createRun(out);
   let session: Session;
   try {
-    session = await openSession(model, dataset, resolveOptions(chosen), { cacheFolder, onEvent, signal });
+    session = await openSession(model, dataset, resolveOptions(chosen, dataset.train.length), {
+      cacheFolder,
+      onEvent,
+      signal,
+    });
   } catch (error) {
     if (out !== undefined) await removeIfEmpty(out);
     throw error;

@@ -24,7 +24,7 @@ const { run, start } = commandIn(() => at());
 
 /** Enough that a signal comes in the middle of it, whatever the machine. */
 const EPOCHS = '60';
-const HEAD = ['--features', 'block2_pool', '--pool', 'flatten', '--epochs', EPOCHS];
+const HEAD = ['--features', 'block2_pool', '--pool', 'flatten', '--epochs', EPOCHS, '--patience', '0'];
 const TRAIN = ['train', 'photos', '--weights', 'base.safetensors', ...QUICK, ...HEAD];
 const resume = (folder: string) => run(['train', '--resume', folder]);
 let whole: Record<string, string>;
@@ -149,7 +149,17 @@ function mountSmall(folder: string): boolean {
 
 describe.skipIf(process.platform !== 'linux')('a disk that refuses', () => {
   /** Its checkpoint is smaller than what results.csv comes to. */
-  const SMALL = ['train', 'photos', '--weights', 'base.safetensors', ...QUICK, '--epochs', EPOCHS];
+  const SMALL = [
+    'train',
+    'photos',
+    '--weights',
+    'base.safetensors',
+    ...QUICK,
+    '--epochs',
+    EPOCHS,
+    '--patience',
+    '0',
+  ];
   let small: Record<string, string>;
 
   beforeAll(async () => {

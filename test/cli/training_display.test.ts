@@ -267,7 +267,7 @@ describe('dark corners', () => {
   it('an early end is told', () => {
     const { onEvent, text } = desk();
     onEvent({ type: 'finished', early: true, best: ROW, folder: undefined });
-    expect(text()).toBe('note: the validation loss fell no more: ended early\n');
+    expect(text()).toBe('note: ended early: no epoch after 1 was better\n');
   });
 });
 

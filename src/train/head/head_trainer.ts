@@ -52,7 +52,7 @@ export class HeadTrainer {
   }
 
   /**
-   * A new head with random kernels, as `initialKernel` draws them.
+   * A new head with random kernels, as `initialKernel` draws them, and the first biases that the options name.
    *
    * @throws UsageError for a shape or options that make no sense; GpuError where the adapter cannot, or memory is short
    */
@@ -64,6 +64,8 @@ export class HeadTrainer {
       for (const { layer, kernel } of parameters) {
         await writeMatrix(gpu, kernel.w, initialKernel(options.seed, layer));
       }
+      const { firstBiases } = options;
+      if (firstBiases) await writeMatrix(gpu, parameters.at(-1)!.bias.w, (row) => row.set(firstBiases));
       return new HeadTrainer(gpu, shape, options, parameters, await planStep(gpu, parameters, options));
     } catch (error) {
       disposeParameters(parameters);

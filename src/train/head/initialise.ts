@@ -1,6 +1,8 @@
-// What a head begins with: random kernels, each layer's from a stream of its own, and biases of zero.
+// What a head begins with: random kernels, each layer's from a stream of its own, and biases of zero, but for the last
+// layer's, which may answer at once how frequent each class is.
 //
 // Source   He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015, arXiv:1502.01852, section 2.2
+//          the last biases: Lin, Goyal, Girshick, He and Dollar, "Focal Loss", 2017, arXiv:1708.02002, section 3.3
 
 import { randomStream } from '../random.js';
 import type { HeadLayer } from './head_shape.js';
@@ -23,4 +25,25 @@ export function initialKernel(
   return (rows) => {
     for (let i = 0; i < rows.length; i++) rows[i] = deviation * stream.normal();
   };
+}
+
+/**
+ * Biases with which a last layer that looks at nothing has the least loss: the logarithm of what each class counts for,
+ * relative to the one that counts most. Without them the head of very unequal classes spends its first hundred steps
+ * on learning how frequent they are. Where classes are equal, or weigh the same, they are 0.
+ *
+ * @param counts  (classes): training pictures of each, 1 or more
+ * @param weights  (classes): what a picture of each counts for; 1 by default
+ */
+export function frequencyBiases(
+  counts: ArrayLike<number>,
+  labelSmoothing: number,
+  weights?: readonly number[],
+): number[] {
+  const all = Array.from(counts);
+  const spread = (labelSmoothing / all.length) * all.reduce((sum, count) => sum + count, 0);
+  // What the loss takes for the truth, summed up over the pictures: see softmax_cross_entropy.wgsl.
+  const truth = all.map((count, i) => (weights?.[i] ?? 1) * ((1 - labelSmoothing) * count + spread));
+  const most = Math.max(...truth);
+  return truth.map((share) => Math.log(share / most));
 }

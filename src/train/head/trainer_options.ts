@@ -46,6 +46,8 @@ export interface TrainerOptions {
   readonly labelSmoothing: number;
   /** What a row of each class counts for; 1 by default. */
   readonly classWeights?: readonly number[] | undefined;
+  /** Biases that the last layer begins with; 0 by default. */
+  readonly firstBiases?: readonly number[] | undefined;
   /** Of the first parameters and of dropout. */
   readonly seed: number;
   readonly standardisation?: Standardisation | undefined;
@@ -60,6 +62,7 @@ export function checkTrainerOptions({ inputs, classes }: HeadShape, options: Tra
   if (options.clipNorm !== undefined) checkPositive('clipNorm', options.clipNorm);
   checkOptimiser(options.optimiser);
   if (options.classWeights) checkClassWeights(options.classWeights, classes);
+  if (options.firstBiases) checkBiases(options.firstBiases, classes);
   if (options.standardisation) checkStandardisation(options.standardisation, inputs);
 }
 
@@ -85,6 +88,12 @@ function checkClassWeights(weights: readonly number[], classes: number): void {
     checkRate(`the weight of class ${i}`, weight);
   });
   if (weights.every((weight) => weight === 0)) throw new UsageError('every class weight is 0');
+}
+
+function checkBiases(biases: readonly number[], classes: number): void {
+  if (biases.length !== classes) throw new UsageError(`${biases.length} first biases for ${classes} classes`);
+  const wrong = biases.findIndex((bias) => !Number.isFinite(bias));
+  if (wrong >= 0) throw unfit(`firstBiases[${wrong}]`, biases[wrong]!, 'a finite number');
 }
 
 function checkStandardisation({ mean, scale }: Standardisation, inputs: number): void {

@@ -8,6 +8,7 @@ import { folderKeeper, memoryKeeper } from '../keeper.js';
 import { searchRate } from '../lr_find.js';
 import { createTrainer, type Prepared, prepare } from '../prepare.js';
 import type { EpochRow } from '../report/results.js';
+import { judgementOf } from '../rules.js';
 import { claimRun, hashOfOptions, type RunArguments } from '../run/args.js';
 import { type Checkpoint, readStandardisation, restore } from '../run/checkpoint.js';
 import { environmentOf } from '../run/environment.js';
@@ -18,7 +19,7 @@ import { digestOf, writeSplit } from '../run/split.js';
 import { initialise } from '../saved_head.js';
 import type { Session } from '../session.js';
 import { driftOf } from '../standardise.js';
-import { bestOf } from '../standing.js';
+import { Standing } from '../standing.js';
 import { headInFile, type TrainedHead, takeHead } from '../trained_head.js';
 import type { Course } from './epoch.js';
 import { type Evaluations, evaluateTable, reportRun } from './finish.js';
@@ -88,11 +89,11 @@ async function begin({ session, args }: Undertaking, folder: string): Promise<vo
   }
 }
 
-/** More epochs, or fewer, hold for the next time, too. */
-async function rememberEpochs({ session, folder, args, isResumed }: Undertaking): Promise<void> {
-  const { epochs } = session.options;
-  if (!isResumed || epochs === args.options.epochs) return;
-  await writeJson(runFile(folder!, 'args'), { ...args, options: { ...args.options, epochs } });
+/** Where a resumed run is told to end holds for the next time, too. */
+async function rememberEnd({ session, folder, args, isResumed }: Undertaking): Promise<void> {
+  const { epochs, patience } = session.options;
+  if (!isResumed || (epochs === args.options.epochs && patience === args.options.patience)) return;
+  await writeJson(runFile(folder!, 'args'), { ...args, options: { ...args.options, epochs, patience } });
 }
 
 /** Of what is trained and validated on: names, labels and contents, in their order. */
@@ -109,12 +110,12 @@ async function train(undertaking: Undertaking, found: Prepared, stop: Stop): Pro
   const prepared = checkpoint ? await asBefore(checkpoint, found, data) : found;
   const session = await withRate(undertaking, prepared);
   const { options } = session;
-  if (checkpoint && checkpoint.progress.options !== hashOfOptions(options)) {
+  if (checkpoint && checkpoint.progress.options !== hashOfOptions(options, session.rules)) {
     throw new UsageError(
       `${checkpoint.path} was computed with other arguments than ${folder}/args.json says now`,
     );
   }
-  await rememberEpochs(undertaking);
+  await rememberEnd(undertaking);
   const trainer = await createTrainer(session, prepared);
   try {
     if (checkpoint) await restore(trainer, checkpoint);
@@ -127,8 +128,10 @@ async function train(undertaking: Undertaking, found: Prepared, stop: Stop): Pro
     const keeper =
       folder === undefined ? memoryKeeper(trainer) : await folderKeeper(session, trainer, folder, data);
     const course = courseOf(session, prepared, trainer);
-    const early = await runEpochs(course, stop.watching(keeper), history);
-    const best = bestOf(history)!;
+    const judgement = judgementOf(session.rules, options, undertaking.args.pictures?.val);
+    const standing = new Standing(judgement, history);
+    const early = await runEpochs(course, stop.watching(keeper), history, standing);
+    const best = standing.best!;
     await keeper.restoreBest();
     const evaluation = await evaluateTable(session, trainer, val);
     const test = examined && (await evaluateTable(session, trainer, examined));
@@ -190,7 +193,7 @@ async function asBefore(checkpoint: Checkpoint, now: Prepared, data: string): Pr
 
 /** What a run with these options writes down. */
 export async function argumentsOf(session: Session, initFrom: string | undefined): Promise<RunArguments> {
-  const { model, dataset, options } = session;
+  const { model, dataset, options, rules } = session;
   const kernels = tunedKernelsOf(session);
   return {
     data: resolve(dataset.name),
@@ -200,6 +203,12 @@ export async function argumentsOf(session: Session, initFrom: string | undefined
     dtype: model.dtype,
     initFrom: initFrom === undefined ? null : resolve(initFrom),
     options,
+    rules,
+    pictures: {
+      train: dataset.train.length,
+      val: dataset.val.length,
+      test: dataset.test.length,
+    },
     ...(kernels && { kernels }),
   };
 }

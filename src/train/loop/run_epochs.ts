@@ -3,20 +3,26 @@
 import { performance } from 'node:perf_hooks';
 import type { Keeper } from '../keeper.js';
 import { asWritten, type EpochRow } from '../report/results.js';
-import { beats, bestOf, endsEarly } from '../standing.js';
+import type { Standing } from '../standing.js';
 import { type Course, trainEpoch, validate } from './epoch.js';
 
 /**
  * Adds to `history`, which holds the epochs that are done already. Rows are taken as results.csv has them, so that a
  * resumed run, which reads them there, decides alike.
  *
+ * @param standing  of the history
  * @returns whether it ended before all epochs
  * @throws as `trainEpoch` and `keeper.keep`
  */
-export async function runEpochs(course: Course, keeper: Keeper, history: EpochRow[]): Promise<boolean> {
+export async function runEpochs(
+  course: Course,
+  keeper: Keeper,
+  history: EpochRow[],
+  standing: Standing,
+): Promise<boolean> {
   const { options, onEvent } = course;
-  const { epochs, patience } = options;
-  while (history.length < epochs && !endsEarly(history, patience)) {
+  const { epochs } = options;
+  while (history.length < epochs && !standing.endsEarly) {
     course.signal?.throwIfAborted();
     const start = performance.now();
     const epoch = history.length;
@@ -29,7 +35,7 @@ export async function runEpochs(course: Course, keeper: Keeper, history: EpochRo
       images_per_s: imagesPerSecond,
       seconds: (performance.now() - start) / 1000,
     });
-    const isBest = beats(row, bestOf(history));
+    const isBest = standing.add(row);
     history.push(row);
     await keeper.keep(history, isBest);
     onEvent({ type: 'epoch', row, epochs, isBest });

@@ -15,6 +15,8 @@ import { PREPROCESSES } from '../../weights/preprocess.js';
 import { flagOf, optionsAgain } from '../checks.js';
 import type { ResolvedOptions } from '../defaults.js';
 import type { RunOptions } from '../options.js';
+import { areRules, OLDER_RULES, type RunRules } from '../rules.js';
+import { PARTS, type Part } from '../samples.js';
 import { ENDED_EARLY, runFile } from './folder.js';
 
 export interface RunArguments {
@@ -31,6 +33,9 @@ export interface RunArguments {
   /** The head file that training began with. */
   readonly initFrom: string | null;
   readonly options: ResolvedOptions;
+  readonly rules: RunRules;
+  /** How many the data set has of each; runs of older versions do not say. */
+  readonly pictures?: Readonly<Record<Part, number>>;
   /** The rate that was found, where it was to be searched for. */
   readonly lr?: number;
   /** `tunedKernelsOf` the run as it began. */
@@ -67,7 +72,8 @@ export async function readArguments(path: string): Promise<RunArguments> {
     const why = code === 'ENOENT' ? 'there is no such file' : message;
     throw fault(`${why}; is its folder that of a run?`, error);
   }
-  const { weights, base, preprocess, dtype, initFrom, options, kernels } = said ?? {};
+  const { weights, base, preprocess, dtype, initFrom, options, kernels, pictures } = said ?? {};
+  const { rules = OLDER_RULES } = said ?? {};
   const isWhole =
     typeof weights === 'string' &&
     (base === null || typeof base === 'string') &&
@@ -75,31 +81,37 @@ export async function readArguments(path: string): Promise<RunArguments> {
     (dtype === 'f32' || dtype === 'f16') &&
     (initFrom === null || typeof initFrom === 'string') &&
     (kernels === undefined || isChoicesRecord(kernels)) &&
+    areRules(rules) &&
+    (pictures === undefined ? rules.best === 'accuracy' : PARTS.every((part) => pictures[part] >= 0)) &&
     typeof options === 'object' &&
     options !== null;
   if (!isWhole) throw fault('these are not the arguments of a run');
-  return { ...said, options: optionsAgain(options) };
+  return { ...said, options: optionsAgain(options), rules };
 }
 
 /**
- * The options of a resumed run: its own, for all of them decide what it computes. Only a run with a constant rate
- * may be given more epochs, or fewer; other schedules stretch over all epochs, so that those behind would have been
- * others.
+ * The options of a resumed run: its own, for nearly all of them decide what it computes. Patience may change, which
+ * decides only where a run ends. A run with a constant rate may be given more epochs, or fewer; other schedules
+ * stretch over all epochs, so that those behind would have been others.
  *
  * @param asked  what is said now
  * @throws UsageError that names the options that differ
  */
 export function resumedOptions(
   folder: string,
-  { options }: RunArguments,
+  { options, rules }: RunArguments,
   asked: RunOptions,
 ): ResolvedOptions {
-  const mayChange = (option: string) => option === 'epochs' && options.schedule === 'constant';
+  const deciding = decidingOptions(options, rules);
+  const mayChange = (option: string) => ['epochs', 'patience'].includes(option) && !(option in deciding);
   const changed = Object.entries(asked).filter(([option, value]) => {
     const was = options[option as keyof RunOptions];
     return value !== undefined && !mayChange(option) && JSON.stringify(value) !== JSON.stringify(was);
   });
-  if (changed.length === 0) return optionsAgain({ ...options, epochs: asked.epochs ?? options.epochs });
+  if (changed.length === 0) {
+    const { epochs = options.epochs, patience = options.patience } = asked;
+    return optionsAgain({ ...options, epochs, patience });
+  }
   const differences = changed.map(([option, value]) => {
     return `${flagOf(option)} was ${say(options[option as keyof RunOptions])}, not ${say(value)}`;
   });
@@ -114,10 +126,20 @@ function say(value: unknown): string {
   return value === undefined ? 'not limited' : String(value);
 }
 
+/** The options that decide what a run computes, and not only how long. */
+function decidingOptions(options: ResolvedOptions, rules: RunRules): Partial<ResolvedOptions> {
+  const { epochs, patience, ...others } = options;
+  return {
+    ...others,
+    ...(options.schedule !== 'constant' && { epochs }),
+    // Checkpoints of older versions have it in their hash.
+    ...(rules.best === 'accuracy' && { patience }),
+  };
+}
+
 /** What a checkpoint remembers of the options that it was computed with. */
-export function hashOfOptions(options: ResolvedOptions): string {
-  const { epochs, ...others } = options;
-  const deciding = options.schedule === 'constant' ? others : { epochs, ...others };
+export function hashOfOptions(options: ResolvedOptions, rules: RunRules): string {
+  const deciding = decidingOptions(options, rules);
   const sorted = Object.entries(deciding).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
 }

@@ -4,7 +4,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
 import { type EpochRow, parseResults } from '../report/results.js';
-import { bestOf } from '../standing.js';
+import { judgementOf } from '../rules.js';
+import { Standing } from '../standing.js';
 import { type RunArguments, readArguments } from './args.js';
 import { runFile } from './folder.js';
 
@@ -14,6 +15,8 @@ export interface Run {
   readonly history: readonly EpochRow[];
   /** Undefined before the first epoch. */
   readonly best: EpochRow | undefined;
+  /** All epochs were trained, or patience ended it. */
+  readonly isFinished: boolean;
   /** When it was last written to. */
   readonly changed: Date;
 }
@@ -31,7 +34,9 @@ export async function readRun(folder: string): Promise<Run> {
     throw new UsageError(`${results} cannot be read: ${(error as Error).message}`, { cause: error });
   }
   const history = parseResults(text, results);
-  return { folder, args, history, best: bestOf(history), changed };
+  const standing = new Standing(judgementOf(args.rules, args.options, args.pictures?.val), history);
+  const isFinished = history.length >= args.options.epochs || standing.endsEarly;
+  return { folder, args, history, best: standing.best, isFinished, changed };
 }
 
 /**
