@@ -1,4 +1,5 @@
-// Training as a table on stderr: a row an epoch. Below it, on a terminal, a bar for the epoch under way; plain lines elsewhere.
+// Training as a table on stderr: a row per epoch, or per so many where they are hundreds. Below it, on a terminal, a bar for
+// the epoch under way; plain lines elsewhere.
 
 import type { StepEvent } from '../train/events.js';
 import type { EpochRow } from '../train/report/results.js';
@@ -8,12 +9,15 @@ import { percent } from './training_text.js';
 export interface EpochTable {
   step(event: StepEvent): void;
   epoch(row: EpochRow, epochs: number, isBest: boolean): void;
-  /** Takes away the bar of an epoch that does not end. */
+  /** Shows the last row, and takes away the bar of an epoch that does not end. */
   end(): void;
 }
 
 const COLUMNS = ['epoch', 'loss', 'accuracy', 'val loss', 'val accuracy', 'lr', 'img/s'] as const;
 const LEAST_CELL = 7;
+
+/** So many epochs have a row each; of more, about half as many have one. results.csv has them all. */
+const MOST_ROWS = 100;
 
 /** A bar is redrawn no more often than this. */
 const REDRAW_MS = 100;
@@ -37,6 +41,8 @@ export function createEpochTable(stream: ProgressStream, now: () => number): Epo
   let hasHeading = false;
   let hasEpoch = false;
   let drawnAt = now();
+  /** The last row, if it was not shown. */
+  let unseen: (() => void) | undefined;
 
   const heading = (epochs: number) => {
     if (hasHeading) return;
@@ -48,6 +54,16 @@ export function createEpochTable(stream: ProgressStream, now: () => number): Epo
   const timeLeft = (done: number): string => {
     if (!first || done <= first.done) return '';
     return `, ${duration(((now() - first.at) * (1 - done)) / (done - first.done))} left`;
+  };
+
+  const show = (row: EpochRow, epochs: number, isBest: boolean) => {
+    unseen = undefined;
+    heading(epochs);
+    const losses = [lossText(row.loss), shareText(row.accuracy), lossText(row.val_loss)];
+    const rates = [shareText(row.val_accuracy), row.lr.toExponential(1), rateText(row.images_per_s)];
+    const line = cells([`${row.epoch}/${epochs}`, ...losses, ...rates], epochs);
+    stream.write(`${clear}${isBest ? `${bold(line)}${green('  best')}` : line}\n`);
+    drawnAt = now();
   };
 
   return {
@@ -72,17 +88,15 @@ export function createEpochTable(stream: ProgressStream, now: () => number): Epo
     },
 
     epoch(row, epochs, isBest) {
-      heading(epochs);
       if (!hasEpoch) first = { at: now(), done: row.epoch / epochs };
       hasEpoch = true;
-      const losses = [lossText(row.loss), shareText(row.accuracy), lossText(row.val_loss)];
-      const rates = [shareText(row.val_accuracy), row.lr.toExponential(1), rateText(row.images_per_s)];
-      const line = cells([`${row.epoch}/${epochs}`, ...losses, ...rates], epochs);
-      stream.write(`${clear}${isBest ? `${bold(line)}${green('  best')}` : line}\n`);
-      drawnAt = now();
+      unseen = () => show(row, epochs, isBest);
+      const every = epochs <= MOST_ROWS ? 1 : Math.ceil(epochs / (MOST_ROWS / 2));
+      if (row.epoch === 1 || row.epoch % every === 0) unseen();
     },
 
     end() {
+      unseen?.();
       if (hasHeading) stream.write(clear);
     },
   };

@@ -36,9 +36,10 @@ Of the pictures that a run was trained on it does better than of others. What wa
 computed of them for training comes from the cache. A classifier of independent
 classes (sigmoid) is refused: accuracy counts one class per picture.
 
---json prints {"accuracy", "top5", "loss", "macroAccuracy", "count", "perClass":
-[{"name", "count", "precision", "recall", "f1"}], "classes", "confusion",
-"mostConfused", "worst"}.`;
+--json prints {"accuracy", "interval", "majority", "loss", "macroAccuracy",
+"count", "perClass": [{"name", "count", "precision", "recall", "f1"}],
+"classes", "confusion", "mostConfused", "worst"}, and "top5" of more than five
+classes.`;
 
 export function addEval(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = program

@@ -1,5 +1,6 @@
 // vgg16 runs: what was trained, how well it does, and in what runs differ.
 
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
 import { flagOf } from '../train/checks.js';
@@ -23,7 +24,11 @@ Examples:
 Without a run all of them are listed; with some of them, only these, and in what
 they differ. Accuracy and loss are of the best epoch's validation.
 
---json prints [{"folder", "changed", "epochs", "finished", "best",
+A run is running while a process trains it, diverged where its loss is not
+finite any more, and unfinished where it was interrupted: \`vgg16 train --resume\`
+goes on with it.
+
+--json prints [{"folder", "changed", "epochs", "state", "finished", "best",
 "arguments"}].`;
 
 export function addRuns(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
@@ -57,34 +62,36 @@ async function runs(
   return EXIT_CODES.ok;
 }
 
-function plain({ folder, args, history, best, isFinished, changed }: Run) {
+function plain({ folder, args, history, best, state, changed }: Run) {
   return {
     folder,
     changed: changed.toISOString(),
     epochs: history.length,
-    finished: isFinished,
+    state,
+    finished: state === 'finished',
     best: best ?? null,
     arguments: args,
   };
 }
 
 function tableOf(found: readonly Run[], { colours }: Terminal): string[] {
-  const rows = found.map(({ folder, args, history, best, isFinished, changed }) => {
+  const rows = found.map(({ folder, args, history, best, state, changed }) => {
     const { head, features, pool, size, epochs } = args.options;
     return [
       printable(folder),
+      printable(basename(args.data)),
       head,
       `${features}, ${pool}, ${size} px`,
       `${history.length}/${epochs}`,
       best ? percent(best.val_accuracy) : '-',
       best ? best.val_loss.toFixed(4) : '-',
       localTime(changed),
-      isFinished ? '' : 'unfinished',
+      state === 'finished' ? '' : state,
     ];
   });
-  const heading = ['run', 'head', 'reads', 'epochs', 'accuracy', 'loss', 'last written', ''];
+  const heading = ['run', 'pictures', 'head', 'reads', 'epochs', 'accuracy', 'loss', 'last written', ''];
   const right = { align: 'right' } as const;
-  const lines = alignedRows([heading, ...rows], [{}, {}, {}, right, right, right, {}, {}]);
+  const lines = alignedRows([heading, ...rows], [{}, {}, {}, {}, right, right, right, {}, {}]);
   return lines.map((line, i) => (i === 0 ? colours.dim(line.trimEnd()) : line.trimEnd()));
 }
 

@@ -57,7 +57,9 @@ and export, all that --resume needs, and in the end report.html. Each epoch is
 on disk as it ends. Ctrl-C loses the one under way; --resume goes on from the
 one before, to the same bytes as if nothing had happened.
 
---json prints {"folder", "best", "evaluation", "test"}.`;
+--json prints {"folder", "best", "early", "evaluation", "test", "remarks":
+[{"kind", "text"}]}: a remark is a "guess" (no better than the commonest class),
+"short" (the loss was still falling) or "overfit".`;
 
 export function addTrain(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = program
@@ -118,7 +120,14 @@ async function begin(
     if (flags.out !== undefined) await createRun(flags.out);
     const out = flags.out ?? (await createNumberedRun());
     terminal.stderr.write(`run ${printable(out)}\n`);
-    return await trainHead(model, dataset, { ...options, out, initFrom: flags.initFrom, onEvent, signal });
+    return await trainHead(model, dataset, {
+      ...options,
+      out,
+      initFrom: flags.initFrom,
+      valShare: flags.valShare,
+      onEvent,
+      signal,
+    });
   } finally {
     model.dispose();
   }
@@ -131,12 +140,13 @@ function introduce({ name, classes, train, val, test }: Dataset, { stderr }: Ter
 }
 
 function printResult(
-  { folder, best, history, evaluation, test }: TrainResult,
+  { folder, best, early, history, evaluation, test, remarks }: TrainResult,
   { json }: TrainFlags,
   terminal: Terminal,
 ): void {
   if (json) {
-    terminal.print(JSON.stringify({ folder, best, evaluation, test: test ?? null }, undefined, 2));
+    const result = { folder, best, early, evaluation, test: test ?? null, remarks };
+    terminal.print(JSON.stringify(result, undefined, 2));
     return;
   }
   const { colours } = terminal;

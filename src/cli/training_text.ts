@@ -1,6 +1,6 @@
 // How well a head does, as text on a terminal, and how to use it.
 
-import type { Evaluation } from '../train/metrics.js';
+import type { ClassScores, Evaluation } from '../train/metrics.js';
 import { alignedRows } from './table.js';
 import { type Colours, printable } from './terminal.js';
 
@@ -8,14 +8,16 @@ import { type Colours, printable } from './terminal.js';
 const MOST_CLASSES = 30;
 const MOST_PAIRS = 5;
 
-/** Accuracy, a line for each class, and what is confused most. @param what  the pictures: "153 pictures of val" */
+/**
+ * Accuracy with what to hold against it, a line for each class, the hardest first, and what is confused most.
+ *
+ * @param what  the pictures: "153 pictures of val"
+ */
 export function evaluationText(what: string, evaluation: Evaluation, { bold, dim }: Colours): string {
-  const { accuracy, top5, loss, classes, perClass, mostConfused } = evaluation;
-  const top = classes.length > 5 ? `, top 5 ${percent(top5)}` : '';
-  const shown =
-    perClass.length <= MOST_CLASSES
-      ? perClass
-      : [...perClass].sort((a, b) => a.f1 - b.f1).slice(0, MOST_CLASSES);
+  const { accuracy, interval, majority, top5, loss, classes, perClass, mostConfused } = evaluation;
+  const top = top5 === undefined ? '' : `, top 5 ${percent(top5)}`;
+  const [low, high] = interval.map(percent);
+  const shown = [...perClass].sort(byHardness).slice(0, MOST_CLASSES);
   const rows = shown.map(({ name, count, precision, recall, f1 }) => [
     printable(name),
     String(count),
@@ -33,6 +35,7 @@ export function evaluationText(what: string, evaluation: Evaluation, { bold, dim
     );
   return [
     `${bold(`Accuracy ${percent(accuracy)}`)}${top}, loss ${loss.toFixed(4)} on ${what}`,
+    `95% interval ${low} to ${high}; always answering ${printable(majority.name)} would be right for ${percent(majority.share)}`,
     '',
     dim(`  ${first}`),
     ...table.map((row) => `  ${row}`),
@@ -41,6 +44,12 @@ export function evaluationText(what: string, evaluation: Evaluation, { bold, dim
       : []),
     ...(pairs.length > 0 ? ['', `Confusions: ${pairs.join(', ')}`] : []),
   ].join('\n');
+}
+
+/** The lowest F1 first, for that is where more pictures help; classes without pictures last. Equals as one counts. */
+function byHardness(a: ClassScores, b: ClassScores): number {
+  const isMeasured = Number(b.count > 0) - Number(a.count > 0);
+  return isMeasured || a.f1 - b.f1 || a.name.localeCompare(b.name, 'en', { numeric: true });
 }
 
 export function percent(share: number): string {

@@ -19,7 +19,7 @@ export interface FoundRate {
   readonly curve: readonly CurvePoint[];
 }
 
-const RATE_OPTIONS: OptionRules<Omit<TrainOptions, 'out'>> = {
+const RATE_OPTIONS: OptionRules<Omit<TrainOptions, 'out' | 'valShare'>> = {
   ...RUN_OPTIONS,
   ...SESSION_OPTIONS,
   initFrom: text,
@@ -34,7 +34,7 @@ const RATE_OPTIONS: OptionRules<Omit<TrainOptions, 'out'>> = {
 export async function findLearningRate(
   model: VGG16,
   dataset: Dataset,
-  options: Omit<TrainOptions, 'out'> = {},
+  options: Omit<TrainOptions, 'out' | 'valShare'> = {},
 ): Promise<FoundRate> {
   checkOptions('findLearningRate()', options, RATE_OPTIONS);
   const { initFrom, cacheFolder, onEvent, signal, ...chosen } = options;

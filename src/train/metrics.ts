@@ -42,8 +42,12 @@ export interface Evaluation {
   readonly count: number;
   /** Share of the pictures whose likeliest class is their own. */
   readonly accuracy: number;
-  /** Share of the pictures whose own class is among the five likeliest, or among all where there are fewer. */
-  readonly top5: number;
+  /** Where the true share lies with 95 % confidence: `confidenceInterval`. */
+  readonly interval: readonly [low: number, high: number];
+  /** The class that has most of these pictures; always answering it would be right for this share. */
+  readonly majority: { readonly name: string; readonly share: number };
+  /** Share of the pictures whose own class is among the five likeliest; not there for five classes or fewer. */
+  readonly top5?: number;
   /** The mean cross-entropy, in nats. */
   readonly loss: number;
   /** The mean recall of the classes that have pictures: each class counts the same. */
@@ -129,11 +133,14 @@ export function createEvaluation(
       if (count === 0) throw new UsageError('nothing to evaluate: there is no picture');
       const perClass = classScores(classes, confusion);
       const present = perClass.filter((scores) => scores.count > 0);
+      const commonest = perClass.reduce((most, one) => (one.count > most.count ? one : most));
       return {
         classes: [...classes],
         count,
         accuracy: hits / count,
-        top5: topHits / count,
+        interval: confidenceInterval(hits / count, count),
+        majority: { name: commonest.name, share: commonest.count / count },
+        ...(classes.length > TOP && { top5: topHits / count }),
         loss: loss / count,
         macroAccuracy: sum(present.map(({ recall }) => recall)) / present.length,
         perClass,
@@ -176,6 +183,19 @@ function confusions(confusion: readonly Uint32Array[]): Confusion[] {
     }
   }
   return pairs.sorted();
+}
+
+/**
+ * Where the true share lies with 95% confidence, when `share` was found among `count` pictures: Wilson's score interval
+ * (1927), which stays within 0 to 1.
+ */
+export function confidenceInterval(share: number, count: number): readonly [low: number, high: number] {
+  const z = 1.959964;
+  const scale = 1 + z ** 2 / count;
+  const centre = (share + z ** 2 / (2 * count)) / scale;
+  const reach = (z / scale) * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
+  // At its ends it is exact, which rounding would hide.
+  return [share === 0 ? 0 : centre - reach, share === 1 ? 1 : centre + reach];
 }
 
 function share(part: number, whole: number): number {

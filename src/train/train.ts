@@ -5,6 +5,7 @@ import { checkOptions, type OptionRules, text } from '../options.js';
 import { resolveOptions } from './checks.js';
 import type { ResolvedOptions } from './defaults.js';
 import { argumentsOf, conduct, type Undertaking } from './loop/conduct.js';
+import type { Remark } from './loop/remarks.js';
 import type { Evaluation } from './metrics.js';
 import { RUN_OPTIONS, type RunOptions } from './options.js';
 import type { EpochRow } from './report/results.js';
@@ -18,6 +19,8 @@ export interface TrainOptions extends RunOptions, SessionOptions {
   readonly out?: string | undefined;
   /** A head file whose numbers training begins with. */
   readonly initFrom?: string | undefined;
+  /** The share that `findDataset` was given, for the command that the report gives; it decides nothing here. */
+  readonly valShare?: number | undefined;
 }
 
 const TRAIN_OPTIONS: OptionRules<TrainOptions> = {
@@ -25,6 +28,10 @@ const TRAIN_OPTIONS: OptionRules<TrainOptions> = {
   ...SESSION_OPTIONS,
   out: text,
   initFrom: text,
+  valShare: {
+    what: 'a number above 0 and below 1',
+    fits: (value) => typeof value === 'number' && value > 0 && value < 1,
+  },
 };
 
 export interface TrainResult {
@@ -36,6 +43,8 @@ export interface TrainResult {
   readonly best: EpochRow;
   /** Whether training ended because nothing was gained any more. */
   readonly early: boolean;
+  /** What its owner should know of how it went; told as notes, too. */
+  readonly remarks: readonly Remark[];
   /** Of the best head, on the validation pictures. */
   readonly evaluation: Evaluation;
   /** The same on the test pictures; undefined where there are none. */
@@ -61,7 +70,7 @@ export async function trainHead(
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   checkOptions('trainHead()', options, TRAIN_OPTIONS);
-  const { out, initFrom, cacheFolder, onEvent, signal, ...chosen } = options;
+  const { out, initFrom, valShare, cacheFolder, onEvent, signal, ...chosen } = options;
   if (out !== undefined) await createRun(out);
   let session: Session;
   try {
@@ -74,7 +83,7 @@ export async function trainHead(
     if (out !== undefined) await removeIfEmpty(out);
     throw error;
   }
-  const args = await argumentsOf(session, initFrom);
+  const args = await argumentsOf(session, initFrom, valShare);
   return carryOut({ session, folder: out, args, isResumed: false, checkpoint: undefined });
 }
 

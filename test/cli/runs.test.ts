@@ -57,11 +57,11 @@ describe('vgg16 runs', () => {
     const { code, stdout, stderr } = await program(['runs']);
     expect(code).toBe(0);
     expect(stdout.split('\n')).toEqual([
-      'run            head    reads                     epochs  accuracy    loss  last written',
-      'runs/train-1   linear  block5_pool, avg, 224 px     3/9     90.0%  0.4000  2026-03-01 09:30',
-      'runs/train-2   linear  block5_pool, avg, 224 px     3/3     90.0%  0.4000  2026-03-01 09:30',
-      'runs/train-10  mlp     block5_pool, avg, 224 px     1/9     50.0%  0.8000  2026-03-01 09:30  unfinished',
-      'runs/train-11  linear  block5_pool, avg, 224 px     0/3         -       -  2026-03-01 09:30  unfinished',
+      'run            pictures  head    reads                     epochs  accuracy    loss  last written',
+      'runs/train-1   photos    linear  block5_pool, avg, 224 px     3/9     90.0%  0.4000  2026-03-01 09:30',
+      'runs/train-2   photos    linear  block5_pool, avg, 224 px     3/3     90.0%  0.4000  2026-03-01 09:30',
+      'runs/train-10  photos    mlp     block5_pool, avg, 224 px     1/9     50.0%  0.8000  2026-03-01 09:30  unfinished',
+      'runs/train-11  photos    linear  block5_pool, avg, 224 px     0/3         -       -  2026-03-01 09:30  unfinished',
       '',
     ]);
     expect(stderr).toEqual([expect.stringMatching(/^skipped: runs\/damaged\/results\.csv.*line 2/)]);

@@ -111,6 +111,20 @@ describe('on a terminal', () => {
     }
   });
 
+  it('of hundreds of epochs shows some, and the last of all', () => {
+    const { onEvent, end, text } = desk();
+    for (let epoch = 1; epoch <= 237; epoch++) {
+      onEvent({ type: 'epoch', row: { ...ROW, epoch }, epochs: 500, isBest: false });
+    }
+    end(true);
+    const shown = text()
+      .match(/^ *\d+(?=\/500)/gm)!
+      .map(Number);
+    expect(shown.slice(0, 4)).toEqual([1, 10, 20, 30]);
+    expect(shown.at(-1)).toBe(237);
+    expect(shown).toHaveLength(25);
+  });
+
   it('counts the time left from where a resumed run went on', () => {
     const { onEvent, pass, text } = desk({ isTTY: true });
     onEvent({ ...STEP, epoch: 91, epochs: 100 });
@@ -292,10 +306,11 @@ describe('an evaluation', () => {
     );
     expect(text.split('\n')).toEqual([
       expect.stringMatching(/^Accuracy 50\.0%, loss \d+\.\d{4} on 2 pictures of val$/),
+      '95% interval 9.5% to 90.5%; always answering ant would be right for 50.0%',
       '',
       '  class  pictures  precision  recall     F1',
-      '  ant           1      50.0%  100.0%  66.7%',
       '  bee           1       0.0%    0.0%   0.0%',
+      '  ant           1      50.0%  100.0%  66.7%',
       '',
       'Confusions: bee taken for ant (1)',
     ]);
@@ -310,7 +325,9 @@ describe('an evaluation', () => {
     );
     expect(text).toMatch(/^Accuracy 99\.0%, top 5 [\d.]+%, /);
     const lines = text.split('\n');
-    expect(lines[3]).toMatch(/^ {2}class 99 /);
+    // The hardest first, equally hard ones as one counts.
+    const listed = lines.slice(4, 9).map((line) => line.split(/ {2,}/)[1]);
+    expect(listed).toEqual(['class 99', 'class 98', 'class 0', 'class 1', 'class 2']);
     expect(lines).toContain('  the 30 of 100 classes that do worst');
   });
 });

@@ -101,7 +101,7 @@ describe('trainHead', () => {
     const events: TrainEvent[] = [];
     await trainHead(model(), pictures(), { ...QUICK, epochs: 2, onEvent: (event) => events.push(event) });
     const told = events.filter(({ type }) => type !== 'features').map(({ type }) => type);
-    expect(told.join(' ')).toBe('step step step epoch step step step epoch finished');
+    expect(told.join(' ')).toBe('step step step epoch step step step epoch note finished');
     const steps = events.filter((event) => event.type === 'step');
     expect(steps.map(({ epoch, step, steps }) => [epoch, step, steps])).toEqual(
       [1, 2].flatMap((epoch) => [1, 2, 3].map((step) => [epoch, step, 3])),
@@ -114,10 +114,15 @@ describe('trainHead', () => {
 
   it('ends early when the validation loss falls no more', async () => {
     const options = { ...QUICK, epochs: 50, lr: 1e-12, patience: 3 } as const;
-    const { history, early } = await trainHead(model(), pictures(), options);
+    const { history, early, best } = await trainHead(model(), pictures(), options);
     expect(early).toBe(true);
     expect(history.length).toBeLessThan(50);
     expect(history.length).toBeGreaterThanOrEqual(4);
+    expect(history.length).toBe(best.epoch + 3);
+    // A schedule that rises first is given the time to.
+    const cycle = { ...options, schedule: 'one-cycle' } as const;
+    const patient = await trainHead(model(), pictures(), cycle);
+    expect(patient.history.length).toBeGreaterThanOrEqual(15 + 3);
   });
 
   it('stops where the loss is no number any more, and says at which step', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { TrainingError, UsageError } from '../../src/errors.js';
-import { createEvaluation, PROBABILITY_FLOOR } from '../../src/train/metrics.js';
+import { confidenceInterval, createEvaluation, PROBABILITY_FLOOR } from '../../src/train/metrics.js';
 import { randomStream } from '../../src/train/random.js';
 
 interface Golden {
@@ -108,6 +108,23 @@ describe('an evaluation', () => {
     expect(evaluate(six, [['x', 0, flat]])).toMatchObject({ accuracy: 1, top5: 1 });
     expect(evaluate(six, [['x', 4, flat]])).toMatchObject({ accuracy: 0, top5: 1 });
     expect(evaluate(six, [['x', 5, flat]])).toMatchObject({ accuracy: 0, top5: 0 });
+  });
+
+  it('has no top five of five classes or fewer, for it would be all of them', () => {
+    const five = ['a', 'b', 'c', 'd', 'e'];
+    expect(evaluate(five, [['x', 0, five.map(() => 0.2)]])).not.toHaveProperty('top5');
+  });
+
+  it('knows what an accuracy is to be held against', () => {
+    const pictures = ([0, 1, 1, 1] as const).map((label): [string, number, number[]] => [
+      'x',
+      label,
+      [0, 1, 0],
+    ]);
+    const { accuracy, interval, majority } = evaluate(NAMES, pictures);
+    expect(accuracy).toBe(0.75);
+    expect(interval).toEqual(confidenceInterval(0.75, 4));
+    expect(majority).toEqual({ name: 'b', share: 0.75 });
   });
 
   it('has a loss that is finite where the own class was given nothing', () => {

@@ -16,6 +16,7 @@ import { abandonRun, runFile, writeJson } from '../run/folder.js';
 import { tunedKernelsOf } from '../run/kernels.js';
 import { readResults, writeResults } from '../run/results.js';
 import { digestOf, writeSplit } from '../run/split.js';
+import { leaveRun, markDiverged, occupyRun } from '../run/state.js';
 import { initialise } from '../saved_head.js';
 import type { Session } from '../session.js';
 import { driftOf } from '../standardise.js';
@@ -23,6 +24,7 @@ import { Standing } from '../standing.js';
 import { headInFile, type TrainedHead, takeHead } from '../trained_head.js';
 import type { Course } from './epoch.js';
 import { type Evaluations, evaluateTable, reportRun } from './finish.js';
+import { type Remark, remarksOn } from './remarks.js';
 import { runEpochs } from './run_epochs.js';
 import { Stop } from './stop.js';
 
@@ -46,6 +48,7 @@ export interface Outcome extends Evaluations {
   readonly best: EpochRow;
   /** Whether it ended before all epochs. */
   readonly early: boolean;
+  readonly remarks: readonly Remark[];
   /** The best one. */
   readonly head: TrainedHead;
 }
@@ -54,7 +57,7 @@ export interface Outcome extends Evaluations {
 export async function conduct(undertaking: Undertaking): Promise<Outcome> {
   const { session, folder, isResumed } = undertaking;
   const stop = new Stop(session, folder, undertaking.checkpoint?.progress.epoch ?? 0);
-  if (folder !== undefined && !isResumed) await begin(undertaking, folder);
+  if (folder !== undefined) await (isResumed ? occupyRun(folder) : begin(undertaking, folder));
   try {
     for (const text of isResumed ? [] : session.dataset.notes) session.onEvent({ type: 'note', text });
     const prepared = await prepare(session);
@@ -66,6 +69,8 @@ export async function conduct(undertaking: Undertaking): Promise<Outcome> {
   } catch (error) {
     if (folder !== undefined && !isResumed && stop.isFutile(error)) await abandonRun(folder);
     throw stop.explained(error);
+  } finally {
+    if (folder !== undefined) await leaveRun(folder);
   }
 }
 
@@ -77,6 +82,7 @@ async function begin({ session, args }: Undertaking, folder: string): Promise<vo
   const { model, dataset } = session;
   await claimRun(runFile(folder, 'environment'));
   try {
+    await occupyRun(folder);
     await writeJson(runFile(folder, 'environment'), environmentOf(model.gpu));
     await writeJson(runFile(folder, 'classes'), dataset.classes);
     await writeSplit(runFile(folder, 'split'), dataset);
@@ -130,16 +136,25 @@ async function train(undertaking: Undertaking, found: Prepared, stop: Stop): Pro
     const course = courseOf(session, prepared, trainer);
     const judgement = judgementOf(session.rules, options, undertaking.args.pictures?.val);
     const standing = new Standing(judgement, history);
-    const early = await runEpochs(course, stop.watching(keeper), history, standing);
+    const early = await runEpochs(course, stop.watching(keeper), history, standing).catch(async (error) => {
+      if (folder !== undefined && error instanceof TrainingError) await markDiverged(folder);
+      throw error;
+    });
     const best = standing.best!;
     await keeper.restoreBest();
     const evaluation = await evaluateTable(session, trainer, val);
     const test = examined && (await evaluateTable(session, trainer, examined));
-    if (folder !== undefined) await reportRun(session, folder, history, best, prepared, { evaluation, test });
+    const ended = { options, history, best, early, evaluation };
+    const remarks = remarksOn(ended);
+    if (folder !== undefined) {
+      const { args } = undertaking;
+      await reportRun(session, folder, prepared, { ...ended, args, judgement, remarks, test });
+    }
+    for (const { text } of remarks) onEvent({ type: 'note', text });
     onEvent({ type: 'finished', early, best, folder });
     const head =
       folder === undefined ? await takeHead(session, trainer, best) : headInFile(runFile(folder, 'best'));
-    return { session, history, best, early, evaluation, test, head };
+    return { session, history, best, early, evaluation, test, remarks, head };
   } finally {
     await trainer.dispose();
   }
@@ -192,7 +207,11 @@ async function asBefore(checkpoint: Checkpoint, now: Prepared, data: string): Pr
 }
 
 /** What a run with these options writes down. */
-export async function argumentsOf(session: Session, initFrom: string | undefined): Promise<RunArguments> {
+export async function argumentsOf(
+  session: Session,
+  initFrom: string | undefined,
+  valShare: number | undefined,
+): Promise<RunArguments> {
   const { model, dataset, options, rules } = session;
   const kernels = tunedKernelsOf(session);
   return {
@@ -203,6 +222,7 @@ export async function argumentsOf(session: Session, initFrom: string | undefined
     dtype: model.dtype,
     initFrom: initFrom === undefined ? null : resolve(initFrom),
     options,
+    ...(valShare !== undefined && { valShare }),
     rules,
     pictures: {
       train: dataset.train.length,

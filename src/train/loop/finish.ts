@@ -2,14 +2,17 @@
 
 import { join } from 'node:path';
 import { plainReading, readBatches } from '../batches.js';
-import { flagOf } from '../checks.js';
-import type { FeatureTable } from '../features/spec.js';
+import { allTyped, commandOf } from '../command.js';
+import type { FeatureStats, FeatureTable } from '../features/spec.js';
 import type { HeadTrainer } from '../head/head_trainer.js';
 import { createEvaluation, type Evaluation } from '../metrics.js';
 import type { Prepared } from '../prepare.js';
+import { counted, duration, whole } from '../report/numbers.js';
 import { REPORT_FILES, writeReport } from '../report/report.js';
-import type { EpochRow } from '../report/results.js';
+import type { RunArguments } from '../run/args.js';
 import type { Session } from '../session.js';
+import type { Judgement } from '../standing.js';
+import { choiceText, type Ended, type Remark } from './remarks.js';
 
 /** Shows a head every picture of a table. @throws GpuError; DeviceLostError; as the table; the signal's reason */
 export async function evaluateTable(
@@ -36,26 +39,49 @@ export interface Evaluations {
   readonly test: Evaluation | undefined;
 }
 
+/** What a report is made of, besides the session and its pictures. */
+export interface Reported extends Ended, Evaluations {
+  readonly args: RunArguments;
+  readonly judgement: Judgement;
+  readonly remarks: readonly Remark[];
+}
+
 /** Writes the run's plots and page. @throws OutputError */
 export async function reportRun(
   session: Session,
   folder: string,
-  history: readonly EpochRow[],
-  best: EpochRow,
   prepared: Prepared,
-  { evaluation, test }: Evaluations,
+  reported: Reported,
 ): Promise<void> {
   const { dataset, onEvent } = session;
+  const { args, options, judgement, remarks, history, best, early, evaluation, test } = reported;
+  const stopped = early
+    ? [`training ended early: ${counted(options.patience, 'epoch')} had brought nothing better`]
+    : [];
   await writeReport(folder, {
     title: folder,
     history,
     best: best.epoch,
+    choice: choiceText(judgement, reported),
+    notes: [...remarks.map(({ text }) => text), ...stopped],
+    // A rate that was searched for is found again.
+    command: commandOf(dataset.name, args, { ...options, lr: args.options.lr }, dataset.train.length),
+    before: featuresText(prepared),
     evaluation,
     test,
     facts: factsOf(session, prepared),
     loadPicture: ({ name }) => dataset.val.find((sample) => sample.name === name)!.picture,
   });
   onEvent({ type: 'saved', what: 'report', path: join(folder, REPORT_FILES.page) });
+}
+
+/** What it took to have the features, this time. */
+function featuresText({ train, val, test }: Prepared): string {
+  const parts = [train, val, ...(test ? [test] : [])].map(({ stats }) => stats);
+  const sum = (of: (stats: FeatureStats) => number) => parts.reduce((total, stats) => total + of(stats), 0);
+  const [computed, cached] = [sum((stats) => stats.computed), sum((stats) => stats.cached)];
+  const found = cached > 0 ? `, ${whole(cached)} found in the cache` : '';
+  return `Features: ${whole(computed)} computed${found}, in ${duration(sum(({ seconds }) => seconds))}`;
 }
 
 function factsOf({ model, options }: Session, prepared: Prepared): [string, string][] {
@@ -67,9 +93,5 @@ function factsOf({ model, options }: Session, prepared: Prepared): [string, stri
     ['base', model.basePath],
     ['GPU', model.gpu.info.description],
   ];
-  for (const [option, value] of Object.entries(options)) {
-    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
-    facts.push([flagOf(option), Array.isArray(value) ? value.join(',') : String(value)]);
-  }
-  return facts;
+  return [...facts, ...allTyped(options).map(([flag, value = '']): [string, string] => [flag!, value])];
 }

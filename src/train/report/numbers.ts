@@ -25,15 +25,10 @@ export function short(value: number): string {
   return value !== 0 && Math.abs(value) < 1e-4 ? rounded.toExponential() : String(rounded);
 }
 
-/**
- * Where the true share lies with 95% confidence, when `share` was found among `count` pictures: Wilson's score interval
- * (1927), which stays within 0 to 1.
- */
-export function confidenceInterval(share: number, count: number): readonly [low: number, high: number] {
-  const z = 1.959964;
-  const scale = 1 + z ** 2 / count;
-  const centre = (share + z ** 2 / (2 * count)) / scale;
-  const reach = (z / scale) * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
-  // At its ends it is exact, which rounding would hide.
-  return [share === 0 ? 0 : centre - reach, share === 1 ? 1 : centre + reach];
+/** `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${short(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -6,7 +6,7 @@ import { confusionFigure } from './confusion.js';
 import { curveFigures } from './curves.js';
 import { escapeText } from './escape.js';
 import { mistakeCards } from './mistakes.js';
-import { confidenceInterval, counted, percent, short, whole } from './numbers.js';
+import { counted, duration, percent, short, whole } from './numbers.js';
 import { PAGE_STYLE } from './page_style.js';
 import type { EpochRow } from './results.js';
 import { inlineSvg } from './svg.js';
@@ -18,6 +18,14 @@ export interface ReportPage {
   readonly best: number | undefined;
   readonly evaluation: Evaluation;
   readonly test?: Evaluation | undefined;
+  /** Why `best` is the best: a clause. */
+  readonly choice: string;
+  /** What its owner should know of how it went, a clause each. */
+  readonly notes: readonly string[];
+  /** What makes the same run; undefined without a history. */
+  readonly command: string | undefined;
+  /** What came before the first epoch: "features of 244 pictures in 20 min". */
+  readonly before: string | undefined;
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** The file that the page says how to use. */
   readonly weights: string;
@@ -52,7 +60,7 @@ ${section('What is taken for what', confusions(evaluation))}
 ${section('Every class', classTable(evaluation))}
 ${section('The worst mistakes', mistakeCards(evaluation, thumbnails))}
 ${section('Using it', usage(page.weights))}
-${page.facts.length > 0 ? section('Settings and circumstances', factList(page.facts)) : ''}
+${page.facts.length > 0 ? section('Settings and circumstances', settings(page)) : ''}
 </main>
 <footer><p>Made by vgg16-webgpu.</p></footer>
 </body>
@@ -60,10 +68,9 @@ ${page.facts.length > 0 ? section('Settings and circumstances', factList(page.fa
 `;
 }
 
-function header({ title, test, evaluation, history, best }: ReportPage): string {
-  const { accuracy, count, classes, loss, top5, macroAccuracy, perClass } = evaluation;
-  const [low, high] = confidenceInterval(accuracy, count);
-  const commonest = perClass.reduce((most, one) => (one.count > most.count ? one : most));
+function header({ title, test, evaluation, history, best, notes }: ReportPage): string {
+  const { accuracy, count, classes, loss, top5, macroAccuracy, interval, majority } = evaluation;
+  const [low, high] = interval;
   const figures: [string, string][] = [
     ['Pictures', whole(count)],
     ['Classes', whole(classes.length)],
@@ -73,7 +80,7 @@ function header({ title, test, evaluation, history, best }: ReportPage): string 
     const name = `Test accuracy, ${counted(test.count, 'picture')}`;
     figures.unshift([name, percent(test.accuracy)], ['Test cross-entropy', short(test.loss)]);
   }
-  if (classes.length > 5) figures.push(['Top-5 accuracy', percent(top5)]);
+  if (top5 !== undefined) figures.push(['Top-5 accuracy', percent(top5)]);
   // Without what label smoothing and class weights add to the curves' loss.
   figures.push(['Cross-entropy', short(loss)]);
   if (best !== undefined) figures.push(['Best epoch', `${whole(best)} of ${whole(history.length)}`]);
@@ -83,9 +90,10 @@ function header({ title, test, evaluation, history, best }: ReportPage): string 
 <div class="headline">
 <p class="score"><strong>${percent(accuracy)}</strong> of ${counted(count, 'validation picture')} classified rightly</p>
 <p class="judgement">With ${whole(count)} to judge by, the true share lies between ${percent(low)} and
-${percent(high)} (95% confidence). Always answering <q>${escapeText(commonest.name)}</q> would be right for
-${percent(commonest.count / count)}.</p>
+${percent(high)} (95% confidence). Always answering <q>${escapeText(majority.name)}</q> would be right for
+${percent(majority.share)}.</p>
 </div>
+${notes.map((note) => `<p class="note">Note: ${escapeText(note)}.</p>`).join('\n')}
 <dl class="figures">${figures.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('\n')}</dl>
 </header>`;
 }
@@ -94,27 +102,19 @@ function section(heading: string, body: string): string {
   return `<section>\n<h2>${heading}</h2>\n${body}\n</section>`;
 }
 
-function learning({ history, best }: ReportPage): string {
+function learning({ history, best, choice, before }: ReportPage): string {
   const figures = curveFigures(history, best).map(inlineSvg);
   const seconds = history.reduce((total, row) => total + row.seconds, 0);
   const pace = history.map((row) => row.images_per_s).reduce((most, value) => Math.max(most, value), 0);
   const marked = history.find(({ epoch }) => epoch === best);
   const bestText = marked
-    ? ` The best was epoch ${marked.epoch}${Number.isFinite(marked.val_loss) ? `, with a validation loss of ${short(marked.val_loss)}` : ''};
-this page is about its weights.`
+    ? ` The best was epoch ${marked.epoch}${Number.isFinite(marked.val_loss) ? `, with a validation loss of ${short(marked.val_loss)}` : ''}:
+${escapeText(choice)}. This page is about its weights.`
     : '';
   return `<div class="curves">
 ${figures.map((svg) => `<figure>${svg}</figure>`).join('\n')}
-<p class="aside">${counted(history.length, 'epoch')} in ${duration(seconds)}, at most ${short(pace)} pictures a second.${bestText}</p>
+<p class="aside">${before === undefined ? '' : `${escapeText(before)}; `}${counted(history.length, 'epoch')} in ${duration(seconds)}, at most ${short(pace)} pictures a second.${bestText}</p>
 </div>`;
-}
-
-/** `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
-function duration(seconds: number): string {
-  if (seconds < 60) return `${short(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 function confusions(evaluation: Evaluation): string {
@@ -131,6 +131,16 @@ function usage(weights: string): string {
   return `<p class="lead">The file of the weights holds the names of the classes, and how pictures are prepared.</p>
 <pre tabindex="0"><code>vgg16 classify --weights ${path} photo.jpg
 vgg16 eval more-photos/ --weights ${path}</code></pre>`;
+}
+
+function settings({ command, facts }: ReportPage): string {
+  const again =
+    command === undefined
+      ? ''
+      : `<p class="lead">The same run again:</p>
+<pre tabindex="0"><code>${escapeText(command)}</code></pre>
+`;
+  return again + factList(facts);
 }
 
 function factList(facts: ReportPage['facts']): string {

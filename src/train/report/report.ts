@@ -21,6 +21,14 @@ export interface ReportOptions {
   readonly evaluation: Evaluation;
   /** Of the test pictures, where there are any. */
   readonly test?: Evaluation | undefined;
+  /** Why `best` is the best, as a clause: "the lowest validation loss". */
+  readonly choice: string;
+  /** What its owner should know of how it went, a clause each. */
+  readonly notes: readonly string[];
+  /** What makes the same run, on a command line; undefined without a history. */
+  readonly command: string | undefined;
+  /** What came before the first epoch: "features of 244 pictures in 20 min". */
+  readonly before: string | undefined;
   /** Settings and circumstances: names and values, in the order that they are shown in. */
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** The picture of a mistake, for its thumbnail. */

@@ -36,6 +36,8 @@ export interface RunArguments {
   readonly rules: RunRules;
   /** How many the data set has of each; runs of older versions do not say. */
   readonly pictures?: Readonly<Record<Part, number>>;
+  /** The share of each class that was to validate with, where it was said; the pictures are in split.json. */
+  readonly valShare?: number;
   /** The rate that was found, where it was to be searched for. */
   readonly lr?: number;
   /** `tunedKernelsOf` the run as it began. */

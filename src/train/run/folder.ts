@@ -10,6 +10,7 @@ import { shellWord } from '../../shell_word.js';
 export const RUN_FILES = {
   args: 'args.json',
   environment: 'env.json',
+  state: 'state.json',
   classes: 'classes.json',
   split: 'split.json',
   results: 'results.csv',

@@ -8,6 +8,7 @@ import { judgementOf } from '../rules.js';
 import { Standing } from '../standing.js';
 import { type RunArguments, readArguments } from './args.js';
 import { runFile } from './folder.js';
+import { type RunState, stateOf } from './state.js';
 
 export interface Run {
   readonly folder: string;
@@ -15,8 +16,8 @@ export interface Run {
   readonly history: readonly EpochRow[];
   /** Undefined before the first epoch. */
   readonly best: EpochRow | undefined;
-  /** All epochs were trained, or patience ended it. */
-  readonly isFinished: boolean;
+  /** `finished`: all epochs were trained, or patience ended it. */
+  readonly state: RunState | 'finished' | 'unfinished';
   /** When it was last written to. */
   readonly changed: Date;
 }
@@ -36,7 +37,8 @@ export async function readRun(folder: string): Promise<Run> {
   const history = parseResults(text, results);
   const standing = new Standing(judgementOf(args.rules, args.options, args.pictures?.val), history);
   const isFinished = history.length >= args.options.epochs || standing.endsEarly;
-  return { folder, args, history, best: standing.best, isFinished, changed };
+  const state = (await stateOf(folder)) ?? (isFinished ? 'finished' : 'unfinished');
+  return { folder, args, history, best: standing.best, state, changed };
 }
 
 /**

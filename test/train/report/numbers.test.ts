@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { confidenceInterval } from '../../../src/train/metrics.js';
 import { escapeText, shortened } from '../../../src/train/report/escape.js';
 import { commonFolder } from '../../../src/train/report/mistakes.js';
-import { confidenceInterval, counted, percent, short } from '../../../src/train/report/numbers.js';
+import { counted, percent, short } from '../../../src/train/report/numbers.js';
 import { linearScale, logScale } from '../../../src/train/report/scales.js';
 import { DARK, LIGHT } from '../../../src/train/report/theme.js';
 
