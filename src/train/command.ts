@@ -41,12 +41,15 @@ export function allTyped(options: ResolvedOptions): (readonly string[])[] {
  */
 export function commandOf(
   name: string,
-  { weights, base, dtype, initFrom, valShare }: RunArguments,
+  { weights, base, preprocess, dtype, initFrom, valShare }: RunArguments,
   options: ResolvedOptions,
   pictures: number,
 ): string {
   const words = ['vgg16', 'train', shellWord(name)];
   if (weights !== EMBEDDED) words.push('--weights', shellWord(weights));
+  // The embedded base and a head have their own; what a file says of its own may have been corrected.
+  if (weights !== EMBEDDED && base === null && preprocess !== undefined)
+    words.push('--preprocess', preprocess);
   if (base !== null && base !== EMBEDDED) words.push('--base', shellWord(base));
   if (dtype !== 'f32') words.push('--dtype', dtype);
   if (initFrom !== null) words.push('--init-from', shellWord(initFrom));

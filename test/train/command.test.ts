@@ -63,6 +63,10 @@ describe('the command of a run', () => {
       initFrom: '/head',
       valShare: 0.3,
     } as const;
+    expect(command({}, { weights: '/a.h5', preprocess: 'caffe' })).toContain(
+      ' --weights /a.h5 --preprocess caffe',
+    );
+    expect(command({}, { preprocess: 'caffe' })).not.toContain('--preprocess');
     expect(command({}, change)).toBe(
       "vgg16 train 'my photos' --weights '/a b.pth' --dtype f16 --init-from /head --val-share 0.3",
     );
