@@ -78,8 +78,12 @@ async function expectSame(one: string, other: string): Promise<void> {
 
 /** Features are cached, so that no other process has to compile the network. */
 const OPTIONS = {
-  ...{ ...QUICK, cache: true, epochs: 40, patience: 0 },
-  ...{ features: 'block2_pool', pool: 'flatten' },
+  ...QUICK,
+  cache: true,
+  epochs: 40,
+  patience: 0,
+  features: 'block2_pool',
+  pool: 'flatten',
 } as const;
 const cached = () => ({ cacheFolder: path('cache') });
 
