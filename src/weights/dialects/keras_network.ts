@@ -76,10 +76,15 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
   const blocks = [0];
   let pool: KerasNetwork['pool'] | undefined;
   let pixels: ModelPixels = { map: UNCHANGED, layer: undefined };
-  for (const layer of chain) {
+  let isPadded = false;
+  for (const [i, layer] of chain.entries()) {
     const { className } = layer;
     const unit = { layer, activation: activationOf(layer) };
     if (IDLE.has(className)) continue;
+    if (className === 'ZeroPadding2D' && pads(layer, chain[i + 1])) {
+      isPadded = true;
+      continue;
+    }
     if (convs.length === 0) {
       refuseResizing(layer);
       if (isPixelLayer(layer)) {
@@ -90,7 +95,8 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
     if (AUGMENTATION.test(className))
       notes.push(`left out: ${layer.name} (${className}), which acts in training only`);
     else if (/^Conv(olution)?2D$/.test(className) && !pool) {
-      expect(layer, CONV_SETTINGS);
+      expect(layer, isPadded ? { ...CONV_SETTINGS, padding: ['valid'] } : CONV_SETTINGS);
+      isPadded = false;
       convs.push(unit);
       blocks[blocks.length - 1]!++;
     } else if (className === 'MaxPooling2D' && !pool) {
@@ -125,6 +131,12 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
       ({ className, config }) => className === 'MaxPooling2D' && config.padding === 'same',
     ),
   };
+}
+
+/** Whether a border of one zero is for the next layer, a convolution without one: together they are VGG16's. */
+function pads({ config }: ConfiguredLayer, next: ConfiguredLayer | undefined): boolean {
+  const isOfOne = [config.padding].flat(2).every((width) => width === 1);
+  return isOfOne && /^Conv(olution)?2D$/.test(next?.className ?? '') && next!.config.padding === 'valid';
 }
 
 /** What the outermost layer says that says it: (batch, height, width, 3). */

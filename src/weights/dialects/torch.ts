@@ -73,6 +73,7 @@ export function findTorch(
     bias: byName(bias.name),
   });
   const { convs, dense, featureSide, preprocess, activation, classes } = described;
+  const isSaid = metadata.activation !== undefined;
   const channels = convs.at(-1)!.outputChannels;
   // Over a feature map of one pixel, flattening and averaging are the same; averaging suits larger ones as well.
   const pool = featureSide === 1 && metadata.pool === undefined ? 'avg' : described.pool;
@@ -97,8 +98,8 @@ export function findTorch(
     input: inputSaid(metadata),
     preprocess,
     ...evidenceOf(tensors, metadata),
-    // What our files said before there was a choice was softmax.
-    activation: isOurs || metadata.activation !== undefined ? activation : undefined,
+    // What our files meant before there was a choice was softmax, but of a single output, which was a fault.
+    activation: isSaid || (isOurs && dense.at(-1)?.outputs !== 1) ? activation : undefined,
     classes,
     notes,
   };
