@@ -3,13 +3,16 @@ import { defineConfig } from 'vitest/config';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
-/** What reads the process's memory or threads, or what it loses or counts on its device: each has a process of its own. */
+/** What reads the process's memory or threads, counts on its device, or replaces modules: each file has its own process. */
 const ALONE = [
   'test/gpu/**/*.test.ts',
   'test/model/steady.test.ts',
   'test/train/many_pictures.test.ts',
   'test/train/data/many.test.ts',
   'test/train/head/steady.test.ts',
+  'test/train/features/overlap.test.ts',
+  'test/tune/wrong.test.ts',
+  'test/weights/fetch/pins.test.ts',
   'test/weights/{fuzz,hostile,random_vgg16,safetensors_fuzz}.test.ts',
 ];
 

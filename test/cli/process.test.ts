@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -178,13 +178,16 @@ describe.skipIf(process.platform !== 'linux')('an installation', () => {
     await cp('dist', at(name, 'dist'), { recursive: true });
     await cp('package.json', at(name, 'package.json'));
     for (const dependency of packages) {
-      await symlink(join(process.cwd(), 'node_modules', dependency), at(name, 'node_modules', dependency));
+      const installed = at(name, 'node_modules', dependency);
+      await mkdir(dirname(installed), { recursive: true });
+      await symlink(join(process.cwd(), 'node_modules', dependency), installed);
     }
     return at(name);
   }
 
   /** What the package asks for, without the drivers that developers have beside it. */
-  const BARE = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies);
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const BARE = Object.keys({ ...dependencies, ...optionalDependencies });
   /** A Vulkan without any driver. */
   const NO_DRIVER = { VGG16_ADAPTER: '', VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
 

@@ -116,8 +116,8 @@ describe('a run that was left', () => {
 
     // Which is remembered, should that be interrupted.
     await trainHead(model(), files, { ...all, epochs: 1, out: path('one') });
-    const stop = leaving((event) => event.type === 'epoch' && event.row.epoch === 2);
-    await expect(resume(path('one'), { options: { epochs: 4 }, ...stop })).rejects.toThrow('left');
+    const { onEvent, signal } = leaving((event) => event.type === 'epoch' && event.row.epoch === 2);
+    await expect(resume(path('one'), { options: { epochs: 4 }, onEvent, signal })).rejects.toThrow('left');
     await resume(path('one'));
     await expectSame(path('one'), path('four'));
 
