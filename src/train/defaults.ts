@@ -1,5 +1,4 @@
 // What is chosen where nothing is said. All numbers that decide how well a first try goes stand in this one file.
-// docs/training.md gives the reasons.
 
 import type { HeadKind, OptimiserName, Pool, RunOptions } from './options.js';
 

@@ -125,6 +125,58 @@ describe('a run that was left', () => {
     await expect(resume(path('cosine'), { options: { epochs: 4 } })).rejects.toThrow(/--epochs was 2, not 4/);
   });
 
+  it('may be given other patience, and goes on to the same bytes as if it had begun with it', async () => {
+    // What hardly learns ends early.
+    const all = { ...QUICK, epochs: 8, lr: 1e-12 } as const;
+    const impatient = await trainHead(model(), files, { ...all, patience: 1, out: path('impatient') });
+    expect(impatient.early).toBe(true);
+    await trainHead(model(), files, { ...all, patience: 0, out: path('patient') });
+    const resumed = await resume(path('impatient'), { options: { patience: 0 } });
+    expect([resumed.early, resumed.history.length]).toEqual([false, 8]);
+    await expectSame(path('impatient'), path('patient'));
+  });
+
+  it('of an older version, which wrote down no rules, goes on by those of then', async () => {
+    // A head that answers the larger class and nothing else is the most accurate one.
+    const uneven = { ...files, train: files.train.filter(({ label }, i) => label === 0 || i < 6) };
+    const all = { ...QUICK, epochs: 4, patience: 0, lr: 0.01 } as const;
+    const begin = async (folder: string) => {
+      const { onEvent, signal } = leaving((event) => event.type === 'step');
+      const run = trainHead(model(), uneven, { ...all, onEvent, signal, out: folder });
+      await expect(run).rejects.toThrow('left');
+      const args = JSON.parse(await readFile(join(folder, 'args.json'), 'utf8')) as Record<string, unknown>;
+      const { rules, pictures: _, ...older } = args;
+      expect(rules).toEqual({ best: 'loss', biases: 'frequency' });
+      await writeFile(join(folder, 'args.json'), JSON.stringify(older));
+    };
+    await begin(path('older'));
+    await begin(path('older, left'));
+    const whole = await resume(path('older'));
+    const { onEvent, signal } = leaving((event) => event.type === 'epoch' && event.row.epoch === 2);
+    await expect(resume(path('older, left'), { onEvent, signal })).rejects.toThrow('left');
+    await expect(resume(path('older, left'), { options: { patience: 5 } })).rejects.toThrow(
+      /--patience was 0/,
+    );
+    await resume(path('older, left'));
+    await expectSame(path('older, left'), path('older'));
+    const most = Math.max(...whole.history.map(({ val_accuracy }) => val_accuracy));
+    expect(whole.best.val_accuracy).toBe(most);
+    // Its biases began at zero, not at what the frequencies say.
+    const now = await trainHead(model(), uneven, { ...all, epochs: 1 });
+    expect(now.history[0]!.loss).toBeLessThan(whole.history[0]!.loss);
+  });
+
+  it('is not trained by two processes at once', async () => {
+    const folder = path('two at once');
+    let second: Promise<unknown> | undefined;
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === 'epoch' && event.row.epoch === 1) second = resume(folder).catch((error) => error);
+    };
+    await trainHead(model(), files, { ...QUICK, onEvent, out: folder });
+    expect(String(await second)).toMatch(/is being trained by process \d+ of this machine/);
+    expect(await readdir(folder)).not.toContain('state.json');
+  });
+
   it('goes on with the rate that was searched for', async () => {
     const all = { ...QUICK, lr: 'auto', epochs: 2 } as const;
     const whole = await trainHead(model(), files, { ...all, out: path('found') });
