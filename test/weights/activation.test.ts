@@ -1,5 +1,6 @@
 // What makes probabilities of a classifier's outputs, in files of every naming, and through convert, classify and eval.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
@@ -11,6 +12,7 @@ import { inspectWeights } from '../../src/weights/inspect.js';
 import { openWeights } from '../../src/weights/open.js';
 import { openSafetensors } from '../../src/weights/safetensors.js';
 import { noise } from '../support/expected.js';
+import { goldenPicture } from '../support/golden_weights.js';
 import { useGpu } from '../support/gpu.js';
 import { temporaryFolder, thrownBy } from './files.js';
 
@@ -127,5 +129,83 @@ describe('a single output is two classes', () => {
     const source = await openSafetensors(weights);
     await source.close();
     expect(source.tensors.get('classifier.6.weight')!.shape[0]).toBe(1);
+  });
+});
+
+describe('heads as libraries write them', () => {
+  const GOLDEN = 'test/golden/ends';
+  const outputs: Readonly<Record<string, readonly number[]>> = Object.assign(
+    {},
+    ...['keras2', 'keras3', 'torch'].map((kind) =>
+      JSON.parse(readFileSync(`${GOLDEN}/${kind}.json`, 'utf8')),
+    ),
+  );
+  const softmax = (z: readonly number[]) => {
+    const powers = z.map(Math.exp);
+    return powers.map((power) => power / powers.reduce((sum, one) => sum + one));
+  };
+  const ofLogit = ([z]: readonly number[]) => [sigmoid(-z!), sigmoid(z!)];
+  const asTheyAre = (probabilities: readonly number[]) => probabilities;
+
+  it.each([
+    ['keras3_logit.keras', ofLogit, /^the single output is taken for the logit/],
+    ['keras2_logit.h5', ofLogit, /^the single output is taken for the logit/],
+    ['torch_logit.pth', ofLogit, /^the single output is taken for the logit/],
+    ['torch_logit.onnx', ofLogit, /^the single output is taken for the logit/],
+    ['keras3_independent.keras', asTheyAre, undefined],
+    ['torch_independent.onnx', asTheyAre, undefined],
+    ['torch_logsoftmax.onnx', (logs: readonly number[]) => logs.map(Math.exp), undefined],
+    ['torch_wrapped.pth', softmax, /softmax is assumed/],
+  ])('%s gives the same probabilities', async (file, probabilities, note) => {
+    const model = await VGG16.load({ weights: join(GOLDEN, file), gpu: gpu() });
+    try {
+      const found = await model.classify(goldenPicture(), { framing: { resize: 'none', crop: 64 } });
+      for (const [index, wanted] of probabilities(outputs[file]!).entries())
+        expect(found.find((prediction) => prediction.index === index)!.score).toBeCloseTo(wanted, 5);
+      const said = model.notes.filter((text) => /single output|softmax/.test(text));
+      expect(said).toEqual(note ? [expect.stringMatching(note)] : []);
+    } finally {
+      model.dispose();
+    }
+  });
+
+  it('keras3_independent.weights.h5 needs to be told', async () => {
+    const weights = join(GOLDEN, 'keras3_independent.weights.h5');
+    for (const activation of ['sigmoid', undefined] as const) {
+      const model = await VGG16.load({ weights, gpu: gpu(), activation });
+      const found = await model.classify(goldenPicture(), { framing: { resize: 'none', crop: 64 } });
+      const [first] = outputs['keras3_independent.weights.h5']!;
+      const { score } = found.find(({ index }) => index === 0)!;
+      expect(Math.abs(score - first!) < 1e-5).toBe(activation === 'sigmoid');
+      expect(model.notes.some((text) => text.includes('softmax is assumed'))).toBe(activation === undefined);
+      model.dispose();
+    }
+  });
+
+  it('keras2_maximum.h5 is averaged, and says what it may be', async () => {
+    const source = await openWeights(join(GOLDEN, 'keras2_maximum.h5'));
+    await source.close();
+    const said = source.notes.join('\n');
+    expect(said).toMatch(/what "squeeze" computes is not in the file/);
+    expect(said).toMatch(/taken to be averaged .* if it is GlobalMaxPooling2D, save the whole model/);
+  });
+
+  it.each([
+    [
+      'keras3_average.weights.h5',
+      /layer "average_pooling2d.*" is listed, .* save the whole model as \.keras/,
+    ],
+    ['keras3_leaky.weights.h5', /layer "leaky_re_lu.*" is listed, .* save the whole model as \.keras/],
+    ['keras3_behind.weights.h5', /stands behind "predictions", .* a head behind a head is not supported/],
+    [
+      'torch_behind.pth',
+      /"2\.weight" reads the 6 outputs of "0\.classifier\.3\.weight": a head behind a head/,
+    ],
+    ['torch_appended.pth', /"classifier\.4" follows "classifier\.3" without a ReLU between/],
+  ])('%s is refused', async (file, line) => {
+    const path = join(GOLDEN, file);
+    const { message } = await thrownBy(async () => (await openWeights(path)).close());
+    expect(message.startsWith(`${path}: `)).toBe(true);
+    expect(message).toMatch(line);
   });
 });

@@ -162,7 +162,7 @@ function checkListed(layers: readonly KerasLayer[]): string[] {
   if (ofAuthor.length === 0) return [];
   const names = listNames(ofAuthor.map(({ names: [name = ''] }) => name));
   return [
-    `what ${names} compute is not in the file: assumed are VGG16's own poolings, one that the head begins with, and ` +
+    `what ${names} ${ofAuthor.length === 1 ? 'computes' : 'compute'} is not in the file: assumed are VGG16's own poolings, one that the head begins with, and ` +
       'what does nothing (dropout); the whole model, saved as .keras, says it',
   ];
 }
