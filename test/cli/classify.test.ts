@@ -46,9 +46,11 @@ describe('--json', () => {
     expect(ran.stderr).toEqual([]);
     expect(ran.code).toBe(0);
     const results = JSON.parse(ran.stdout) as Classified[];
-    expect(results).toEqual(names.map((file, i) => ({ file, predictions: expected[i] })));
+    expect(results).toEqual(
+      names.map((file, i) => ({ file, activation: 'softmax', predictions: expected[i] })),
+    );
     for (const result of results) {
-      expect(Object.keys(result)).toEqual(['file', 'predictions']);
+      expect(Object.keys(result)).toEqual(['file', 'activation', 'predictions']);
       expect(result.predictions).toHaveLength(5);
       for (const prediction of result.predictions) {
         expect(Object.keys(prediction)).toEqual(['index', 'wnid', 'label', 'score']);
