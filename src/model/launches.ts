@@ -115,23 +115,16 @@ export function planLaunches(
   return launches;
 }
 
-/**
- * What choices make of these layers that may round differently than it would without them, as a text that is the same for the
- * same kernels; undefined where nothing does.
- */
-export function deviationsOf(
+/** Which kernels compute these layers, as a text: where it is the same, they round alike. */
+export function kernelsText(
   gpu: Gpu,
   layers: readonly PlannedLayer[],
   request: Omit<LaunchRequest, 'outputs'>,
-): string | undefined {
-  // Timed plans fuse nothing, so that layers can be held against each other one by one.
-  const kernelsWith = (choices: Choices | undefined) =>
-    planLaunches(gpu, layers, { ...request, outputs: [], timed: true, ...(choices && { choices }) }).map(
-      kernelOf,
-    );
-  const plain = kernelsWith(Choices.NONE);
-  const deviations = kernelsWith(request.choices).filter((kernel, i) => kernel !== plain[i]);
-  return deviations.length === 0 ? undefined : deviations.join(' ');
+): string {
+  // Timed plans fuse nothing, so that each layer is told by itself.
+  return planLaunches(gpu, layers, { ...request, outputs: [], timed: true })
+    .map(kernelOf)
+    .join(' ');
 }
 
 /** The amount of scratch is left out: it decides what is computed when, not how. */

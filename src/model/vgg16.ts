@@ -25,7 +25,7 @@ import { areChoicesWanted, choicesKeyOf, choicesOf, type FoundChoices, readChoic
 import { type Answer, eachResult } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
-import { deviationsOf, type Rungs } from './launches.js';
+import { kernelsText, type Rungs } from './launches.js';
 import { Network } from './network.js';
 import {
   CLASSIFY_OPTIONS,
@@ -210,10 +210,10 @@ export class VGG16 {
     return planLayers(this.widths, height, width, until);
   }
 
-  /** Which layers up to `until` tuned kernels compute, and how, as a text; undefined where they make no difference. @throws UsageError */
-  deviations(batch: number, height: number, width: number, until: LayerName): string | undefined {
+  /** Which kernels compute the layers up to `until`, chosen or by default, as a text: where it is the same, they round alike. @throws UsageError */
+  kernels(batch: number, height: number, width: number, until: LayerName): string {
     const { gpu, rungs, choices } = this;
-    return deviationsOf(gpu, this.layers(height, width, until), { batch, rungs, choices });
+    return kernelsText(gpu, this.layers(height, width, until), { batch, rungs, choices });
   }
 
   /**

@@ -149,9 +149,10 @@ describe('a plan', () => {
       (await of.forward([picture], ['block5_pool'], { choicesFor })).get('block5_pool')!;
     expect(await forward(model, 1)).toEqual(await forward(plain, 1));
     expect(await forward(model, 32)).not.toEqual(await forward(plain, 1));
-    expect(model.deviations(1, 32, 32, 'block5_pool')).toBeUndefined();
-    expect(model.deviations(32, 32, 32, 'block5_pool')).toContain('block1_conv1');
-    expect(plain.deviations(32, 32, 32, 'block5_pool')).toBeUndefined();
+    const kernels = (of: VGG16, batch: number) => of.kernels(batch, 32, 32, 'block5_pool');
+    expect(kernels(model, 1)).toBe(kernels(plain, 1));
+    expect(kernels(plain, 32)).toBe(kernels(plain, 1));
+    expect(kernels(model, 32)).not.toBe(kernels(plain, 32));
     for (const one of [plain, model]) one.dispose();
   });
 
@@ -166,7 +167,9 @@ describe('a plan', () => {
     const names = new Set(kernels.mock.calls.map(([{ name }]) => name));
     kernels.mockRestore();
     expect([...names].filter((name) => name.startsWith('conv3x3'))).toEqual(['conv3x3/03_register_blocked']);
-    expect(model.deviations(1, 32, 32, 'block5_pool')).toBeUndefined();
+    expect(model.kernels(1, 32, 32, 'block2_conv2').match(/0\d_\w+/g)).toEqual(
+      Array(4).fill('03_register_blocked'),
+    );
     model.dispose();
   });
 

@@ -10,7 +10,7 @@ import { evenBatch } from '../../model/batches.js';
 import type { Features } from '../../model/features.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions } from '../../model/options.js';
 import { type Prediction, topPredictions } from '../../model/predictions.js';
-import { checkRequest, defaultFraming } from '../../model/requests.js';
+import { checkRequest, framingOf } from '../../model/requests.js';
 import type { VGG16 } from '../../model/vgg16.js';
 import { callback, type OptionRules, text } from '../../options.js';
 import { fingerprintOf } from '../../weights/fingerprint.js';
@@ -30,7 +30,7 @@ export interface Reuse {
 
 export const REUSE_OPTIONS: OptionRules<Reuse> = { cacheFolder: text, onNote: callback() };
 
-type Options = EachOptions & Pick<ClassifyOptions, 'batch' | 'framing' | 'onProgress' | 'signal'>;
+type Options = EachOptions & Pick<ClassifyOptions, 'batch' | 'onProgress' | 'signal'>;
 
 /**
  * As `model.classifyEach`. Of a trained head, whose pictures are framed as training frames them, the features come from
@@ -45,7 +45,8 @@ export async function* classifyReusing(
   reuse: Reuse,
 ): AsyncGenerator<{ readonly index: number; readonly predictions: Prediction[] }> {
   const { widths, labels } = model;
-  const { framing = defaultFraming(widths), topK = 5, signal } = options;
+  const { topK = 5, signal } = options;
+  const framing = framingOf(options, widths);
   const size = squareSide(framing);
   if (model.basePath === model.path || size === undefined || !model.hasClassifier) {
     yield* model.classifyEach(pictures, options);
@@ -89,7 +90,8 @@ export async function* featuresReusing(
   options: FeaturesOptions & EachOptions,
   reuse: Reuse,
 ): AsyncGenerator<{ readonly index: number; readonly features: Features }> {
-  const { framing = defaultFraming(model.widths), pool } = options;
+  const { pool } = options;
+  const framing = framingOf(options, model.widths);
   const size = squareSide(framing);
   const isCached = FEATURE_LAYERS.some((name) => name === layer) && pool === 'avg';
   if (!isCached || size === undefined) {
@@ -126,7 +128,7 @@ async function* rowsOf(
   let wake = () => {};
   const table = await CachedFeatures.create(model, samples, spec, {
     ...{ batch, cacheFolder, onNote },
-    fingerprint: await fingerprintOf(model.basePath, layer as (typeof FEATURE_LAYERS)[number]),
+    fingerprint: await fingerprintOf(model.basePath, layer, { preprocess: model.preprocess }),
     signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
     // Nothing is known of the pace before something is done.
     onProgress: onProgress && ((done, total) => done > 0 && onProgress(done, total)),

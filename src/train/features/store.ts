@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { makeFolders, refusing } from '../../disk.js';
 import { OutputError } from '../../errors.js';
-import type { Rungs } from '../../model/launches.js';
 import { atMost } from './ahead.js';
 import { decodeEntry, encodeEntry } from './entry.js';
 
@@ -17,17 +16,15 @@ const UNFINISHED = 'unfinished';
 /** Files that are read at a time: a process may have about a thousand open, and a batch can have more rows. */
 const MOST_OPEN = 64;
 
-/** Changes when decoding, resizing or a kernel gives other numbers than before. */
-const FEATURES_VERSION = 1;
+/** Changes when decoding or resizing gives other numbers than before, or a kernel does under the same name. */
+const FEATURES_VERSION = 2;
 
 /** Everything that decides a plain picture's features, besides its bytes. */
 export interface CacheKey {
   /** Adapter and driver: others round in other ways. */
   readonly adapter: string;
-  /** The kernels that were asked for. */
-  readonly rungs: Rungs;
-  /** What tuning makes of them, as `VGG16.deviations` has it. */
-  readonly deviations?: string | undefined;
+  /** Those that compute the layers, as `VGG16.kernels` has it. */
+  readonly kernels: string;
   readonly fingerprint: string;
   readonly preprocess: string;
   readonly dtype: string;
@@ -38,9 +35,9 @@ export interface CacheKey {
 
 /** The folder of a cache folder that holds the rows of a key. */
 export function folderOf(cacheFolder: string, key: CacheKey): string {
-  const { adapter, rungs, deviations, fingerprint, preprocess, dtype, layer, pool, size } = key;
-  const kernels = [FEATURES_VERSION, adapter, rungs.conv3x3, dtype, ...(deviations ? [deviations] : [])];
-  const text = JSON.stringify([kernels, fingerprint, preprocess, layer, pool, size]);
+  const { adapter, kernels, fingerprint, preprocess, dtype, layer, pool, size } = key;
+  const decisive = [FEATURES_VERSION, adapter, kernels, dtype, fingerprint, preprocess, layer, pool, size];
+  const text = JSON.stringify(decisive);
   return join(cacheFolder, 'features', createHash('sha256').update(text).digest('hex').slice(0, 32));
 }
 

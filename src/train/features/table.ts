@@ -48,10 +48,10 @@ export class CachedFeatures implements FeatureTable {
     const { fingerprint, cacheFolder, onNote = () => {}, batch, memory = DEFAULT_MEMORY } = options;
     const count = samples.length * (1 + views);
     const pipeline = await FeaturePipeline.create(model, spec, { batch, count });
-    const { preprocess, dtype, rungs } = model;
+    const { preprocess, dtype } = model;
     const adapter = model.gpu.info.description;
-    const deviations = model.deviations(pipeline.batch, size, size, layer);
-    const key = { adapter, rungs, deviations, fingerprint, preprocess, dtype, layer, pool, size };
+    const kernels = model.kernels(pipeline.batch, size, size, layer);
+    const key = { adapter, kernels, fingerprint, preprocess, dtype, layer, pool, size };
     const store = await FeatureStore.open(cacheFolder && folderOf(cacheFolder, key), onNote);
     const { width } = pipeline;
     const rows = new Rows(samples, spec, width, new RowMemory(count, width, memory), store);

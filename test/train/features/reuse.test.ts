@@ -125,6 +125,7 @@ describe('classifyReusing', () => {
     );
     expect(small).not.toEqual(usual);
     expect(again).toEqual(small);
+    expect(await answersOf(classifyReusing(model, some, { size: 32 }, { cacheFolder }))).toEqual(small);
   });
 
   it('leaves out what is broken, tells how far it is, and stops when it is told to', async () => {

@@ -39,13 +39,12 @@ describe('an entry', () => {
 describe('folderOf', () => {
   it('differs for everything that decides a row', () => {
     const key: CacheKey = {
-      ...{ adapter: 'one', rungs: {}, fingerprint: 'a1', preprocess: 'caffe', dtype: 'f32' },
+      ...{ adapter: 'one', kernels: '04_vec4', fingerprint: 'a1', preprocess: 'caffe', dtype: 'f32' },
       ...{ layer: 'block5_pool', pool: 'avg', size: 224 },
     };
     const others: Partial<CacheKey>[] = [
       { adapter: 'another' },
-      { rungs: { conv3x3: '01_naive' } },
-      { deviations: '["block1_conv1","03_register_blocked",[],null]' },
+      { kernels: '01_naive' },
       { fingerprint: 'a2' },
       { preprocess: 'torchvision' },
       { dtype: 'f16' },
