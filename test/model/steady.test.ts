@@ -54,8 +54,8 @@ describe('840 classifications', () => {
     const after = await lowestMemory(again);
     expect(gpu().liveBuffers).toBe(liveBuffers);
     expect(gpu().liveBytes).toBe(liveBytes);
-    // The memory of one forward pass, 150 kB, kept by every call, would be 54 MB.
-    expect((after - before) / 2 ** 20).toBeLessThan(27);
+    // The memory of one forward pass, 150 kB, kept by every call, would be 54 MB; lavapipe's heap comes and goes by 30 MB.
+    expect((after - before) / 2 ** 20).toBeLessThan(40);
 
     model.dispose();
     expect(gpu().liveBuffers).toBe(0);

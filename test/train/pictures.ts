@@ -39,4 +39,9 @@ export function eight(): Dataset {
 }
 
 /** Enough for any head to know a few pictures by heart. */
-export const OVERFIT = { ...QUICK, epochs: 150, schedule: 'constant' } as const satisfies TrainOptions;
+export const OVERFIT = {
+  ...QUICK,
+  epochs: 150,
+  patience: 0,
+  schedule: 'constant',
+} as const satisfies TrainOptions;

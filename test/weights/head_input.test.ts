@@ -45,9 +45,9 @@ describe('a VGG16 whose head stands on block4_pool', () => {
     }
   });
 
-  test('is not taken for a VGG13, as a file is that does not say it', async () => {
+  test('has to say so: a file that does not lacks tensors', async () => {
     const error = await thrownBy(() => described({}, isEarly));
-    expect(error.message).toContain('this looks like VGG13: 10 convolutions where VGG16 has 13');
+    expect(error.message).toContain('not a VGG16: missing tensors of the base: "features.24.weight"');
   });
 
   test('misses what lies below its head', async () => {

@@ -62,14 +62,15 @@ async function networkOf({
   });
 }
 
-/** What is made of a file: how pixels are prepared, the notes, and the first kernel. */
+/** What is made of a file: how pixels are prepared, the notes but for that on the activation, and the first kernel. */
 async function settled(path: string, preprocess?: Preprocess) {
   const source = await openWeights(path, { preprocess });
   const found = describeVgg16(source);
   const numbers = await readFloats(source, FIRST);
   const deep = await readFloats(source, 'features.28.weight');
   await source.close();
-  return { preprocess: found.preprocess, notes: source.notes, assumed: source.preprocessNote, numbers, deep };
+  const notes = source.notes.filter((note) => !note.includes('--activation'));
+  return { preprocess: found.preprocess, notes, assumed: source.preprocessNote, numbers, deep };
 }
 
 function reverseColours(values: Float32Array): void {
