@@ -2,15 +2,15 @@
 //
 // While Dawn looks for adapters it writes lines such as "Warning: maxDynamicUniformBuffersPerPipelineLayout artificially reduced"
 // or "Warning: Couldn't load Vulkan" to C's stderr. Its Node binding offers no way to be told of them instead. To redirect file
-// descriptor 2 would take what Node, other threads and child processes write there as well. So it is glibc's variable `stderr`
-// that points elsewhere for as long as the search takes, a call that returns when it is over: only what native code writes in
-// that time arrives there, and all of it that is no warning of Dawn's is passed on. Of threads that search at the same moment,
-// one may let the other's warnings through; nothing is lost. `koffi` calls glibc; where it is missing, nothing is held back.
+// descriptor 2 would take what Node, other threads and child processes write there as well. So it is glibc's variable `stderr`,
+// which programs may set, that points to memory for as long as the search takes, a call that returns when it is over. Only what
+// native code writes in that time arrives there, and all of it that is no warning of Dawn's is passed on afterwards.
+//
+// Two threads that search at the same moment may let each other's warnings through. A driver that ends the process during the
+// search takes its last words with it: VGG16_DEBUG=1 shows them. `koffi` calls glibc; where either is missing, nothing is held
+// back.
 
 import type koffi from 'koffi';
-
-/** Bytes of room; a search writes some hundred. */
-const ROOM = 256 * 1024;
 
 /** C's stderr, which can be pointed to memory. */
 interface Stderr {
@@ -58,12 +58,13 @@ function findStderr({ load, alloc, encode, decode }: typeof koffi): Stderr {
   // Not what the variable holds now: another thread may have redirected it at this moment.
   const own = libc.symbol('_IO_2_1_stderr_');
   const fflush = libc.func('int fflush(void *stream)');
-  const ftell = libc.func('long ftell(void *stream)');
   const rewind = libc.func('void rewind(void *stream)');
-  // Neither is ever freed: a thread that wrote at the moment of `restore` may still hold the stream.
-  const room = alloc('char', ROOM);
-  const memory = libc.func('void *fmemopen(void *buffer, size_t size, const char *mode)')(room, ROOM, 'w');
-  if (!memory) throw new Error('fmemopen() gives no stream');
+  const openMemory = libc.func('void *open_memstream(void *text, void *length)');
+  // None of these is ever freed: a thread that wrote at the moment of `restore` may still hold the stream.
+  const text = alloc('void *', 1);
+  const length = alloc('size_t', 1);
+  const memory = openMemory(text, length);
+  if (!memory) throw new Error('open_memstream() gives no stream');
   return {
     redirect() {
       rewind(memory);
@@ -71,8 +72,8 @@ function findStderr({ load, alloc, encode, decode }: typeof koffi): Stderr {
     },
     restore() {
       encode(variable, 'void *', own);
-      fflush(memory);
-      return decode(room, 'char', ftell(memory)) as string;
+      fflush(memory); // only then are `text` and `length` those of what was written
+      return decode(decode(text, 'void *'), 'char', Number(decode(length, 'size_t'))) as string;
     },
   };
 }

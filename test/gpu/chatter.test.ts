@@ -3,8 +3,8 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
-import { withoutWarnings } from '../../src/gpu/chatter.js';
+import { describe, expect, it, vi } from 'vitest';
+import { withoutChatter, withoutWarnings } from '../../src/gpu/chatter.js';
 import { useFolder, vgg16, writeNarrow } from '../cli/support.js';
 
 const PROGRAM = `
@@ -35,6 +35,29 @@ describe('withoutWarnings', () => {
       'Warning: vkCreateInstance failed\n    at CheckVkSuccessImpl (VulkanError.cpp:106)\n\n' +
       'Error: the device is gone\n    at here\nWarning: more\ndriver: 1 fault\n\nlast';
     expect(withoutWarnings(text)).toBe('Error: the device is gone\n    at here\ndriver: 1 fault\n\nlast');
+  });
+});
+
+describe('withoutChatter', () => {
+  it.runIf(process.platform === 'linux')('passes on what others write, however much', async () => {
+    const { default: koffi } = await import('koffi');
+    const libc = koffi.load(null);
+    const fputs = libc.func('int fputs(const char *text, void *stream)');
+    const say = (text: string) => fputs(text, koffi.decode(libc.symbol('stderr'), 'void *'));
+    const long = `${'driver '.repeat(50_000)}\n`;
+    const seen: unknown[] = [];
+    const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => seen.push(text) > 0);
+    vi.stubEnv('VGG16_DEBUG', '');
+    try {
+      const quietly = await withoutChatter();
+      quietly(() => say(`Warning: hidden\n    at a place\n\n${long}`));
+      quietly(() => say('driver: short\n'));
+      quietly(() => 0);
+    } finally {
+      write.mockRestore();
+      vi.unstubAllEnvs();
+    }
+    expect(seen).toEqual([long, 'driver: short\n']);
   });
 });
 
