@@ -93,11 +93,11 @@ describe('pixels that a model prepares itself', () => {
     );
   });
 
-  it.each(['keras3_unit.weights.h5', 'keras2_unit.weights.h5'])(
+  it.each(['keras3_unit.weights.h5', 'keras3_named.weights.h5', 'keras2_unit.weights.h5'])(
     '%s lists a layer that scales, but not by what: refused until the caller says it',
     async (file) => {
       expect(await refusalOf(file)).toMatch(
-        /^layer "rescaling\w*", .*only the name, .*--preprocess \(preprocess\) says which/,
+        /^layer "\w+" \(rescaling\), whose numbers a file of weights does not tell, .*--preprocess \(preprocess\) says which/,
       );
       expect((await described(file, 'unit')).preprocess).toBe('unit');
     },

@@ -12,7 +12,6 @@
 import type { FoundLayer, FoundVgg16, Preprocess, StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
-import { featureSideOf, poolingsUntil } from '../head_input.js';
 import { PREPROCESSES } from '../preprocess.js';
 import { permuted } from '../strided.js';
 import { formatShape, listNames, quote } from '../text.js';
@@ -21,6 +20,7 @@ import { readNetwork } from './keras_network.js';
 import { isOwnHead, type Layers, nameOf, readWeights } from './keras_weights.js';
 import { overSquareMap } from './over_map.js';
 import { isUnchanged, mapText, preprocessOf } from './pixel_map.js';
+import { statedInput } from './stated_size.js';
 
 /** How the caller says that pixels are prepared, for models that do it in a way that cannot be known. */
 interface AskedPixels {
@@ -38,13 +38,17 @@ export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPix
     archive.config === undefined ? readWeights(archive) : fromModel(archive.layers, archive.config);
   const { convs, dense, pool, activation, notes } = found;
   const pixels = pixelsOf(found, asked);
-  const size = dense.length > 0 ? statedSize(found) : undefined;
   let channels = 3;
   const foundConvs = convs.map((layer) => {
     const found = convolution(layer, channels);
     channels = found.kernel.shape[0]!;
     return found;
   });
+  const inputs = dense[0]?.weights.get('kernel')?.shape[0];
+  const isStated = dense.length > 0 && found.input !== undefined;
+  const stated = isStated
+    ? statedInput(found.input, { pool, channels, inputs, roundsUp: found.roundsUp }, 'the model')
+    : undefined;
   let width = channels;
   const foundDense = dense.map((layer, i) => {
     const found =
@@ -59,9 +63,9 @@ export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPix
     pool,
     ...pixels,
     isPublished,
-    ...size?.found,
+    input: stated?.input,
     activation,
-    notes: [...notes, ...(size?.notes ?? [])],
+    notes: [...notes, ...(stated?.notes ?? [])],
   };
 }
 
@@ -88,38 +92,6 @@ function pixelsOf(
   throw new FileFault(
     `${layer} prepares pixels within the model as ${mapText(map)}, which is none of ${ways}: only these are supported`,
   );
-}
-
-/**
- * The size of the pictures that a model says it reads, where its head needs a square feature map, or none.
- *
- * @throws FileFault for a size whose feature map is not square, or is rounded up
- */
-function statedSize({
-  input,
-  pool,
-  roundsUp,
-}: Layers): { readonly found: Pick<FoundVgg16, 'input'>; readonly notes: readonly string[] } | undefined {
-  if (!input) return undefined;
-  const { height, width } = input;
-  const said = `pictures of ${height} x ${width} px, as the model says,`;
-  const [rows, columns] = [featureSideOf(height, 'block5_pool'), featureSideOf(width, 'block5_pool')];
-  if (rows < 1 || columns < 1) throw new FileFault(`${said} are too small for five poolings`);
-  if (roundsUp && [height, width].some((side) => side % 2 ** poolingsUntil('block5_pool') !== 0)) {
-    throw new FileFault(
-      `${said} do not halve evenly, and its poolings have padding "same", which rounds up: VGG16's round down`,
-    );
-  }
-  if (pool === 'flatten' && rows !== columns) {
-    throw new FileFault(
-      `${said} have a last feature map of ${rows} x ${columns}, which is flattened: only square maps are supported`,
-    );
-  }
-  if (height === width) return { found: { input: { size: String(height) } }, notes: [] };
-  return {
-    found: {},
-    notes: [`${said} are not square: \`--resize none --crop ${height}x${width}\` keeps them so`],
-  };
 }
 
 function fromModel(layers: readonly KerasLayer[], config: unknown): Layers {

@@ -7,6 +7,7 @@ import { quote } from '../text.js';
 import type { ConfiguredLayer, Json } from './keras_config.js';
 import { afterLayer, isPixelLayer, refuseResizing } from './keras_pixels.js';
 import { type PixelMap, UNCHANGED } from './pixel_map.js';
+import type { PictureSize } from './stated_size.js';
 
 export interface KerasNetwork {
   readonly convs: readonly ConfiguredLayer[];
@@ -17,14 +18,9 @@ export interface KerasNetwork {
   readonly notes: readonly string[];
   readonly pixels: ModelPixels;
   /** Of the pictures, in px, where the description says it. */
-  readonly input: InputSize | undefined;
+  readonly input: PictureSize | undefined;
   /** Whether a pooling layer rounds an odd side up, where VGG16's round down. */
   readonly roundsUp: boolean;
-}
-
-export interface InputSize {
-  readonly height: number;
-  readonly width: number;
 }
 
 /** What the model itself does to pixels, in front of its first convolution. */
@@ -140,7 +136,7 @@ function pads({ config }: ConfiguredLayer, next: ConfiguredLayer | undefined): b
 }
 
 /** What the outermost layer says that says it: (batch, height, width, 3). */
-function inputSize(chain: readonly ConfiguredLayer[]): InputSize | undefined {
+function inputSize(chain: readonly ConfiguredLayer[]): PictureSize | undefined {
   for (const { config } of chain) {
     const shape = config.batch_shape ?? config.batch_input_shape;
     const [, height, width] = Array.isArray(shape) ? (shape as unknown[]) : [];

@@ -35,8 +35,8 @@ const CONV_NAMES: readonly string[] = BLOCKS.flatMap((convs, block) =>
   Array.from({ length: convs }, (_, conv) => `block${block + 1}_conv${conv + 1}`),
 );
 const POOL_NAME = /^block\d_pool$/;
-/** Those that prepare pixels, as of a file of weights they are known by name only. */
-const PIXEL_LAYER = /^(rescaling|normalization|lambda|tf\..*)$/;
+/** Classes that prepare pixels; by what, a file of weights does not say. */
+const PIXEL_LAYER = /^(rescaling|normalization|lambda|(tf|slicing)oplambda|tf\..*)$/;
 /** Models within the model, whose layers a file that lists names does not name. */
 const MODEL = /^(functional|sequential|model)$/;
 
@@ -84,17 +84,15 @@ export function readWeights({ layers, backend }: KerasArchive): Layers {
   };
 }
 
-/** Whether a file of weights lists a layer that prepares pixels, by the names that Keras gives. */
-const LISTED_PIXEL_LAYER = /^(rescaling|normalization|lambda)(_\d+)?$|^tf\./;
-
 /** What the layers of a file of weights tell of pixels: that something is done to them, but not what. */
 function listedPixels(layers: readonly KerasLayer[]): ModelPixels {
-  const names = layers
-    .filter(({ weights }) => weights.size === 0)
-    .flatMap(({ names, place }) => [...names, ...(names.length === 0 ? [place.split('/').at(-1)!] : [])]);
-  const listed = names.find((name) => LISTED_PIXEL_LAYER.test(name));
+  const classes = classesOf(layers);
+  const listed = layers.find(({ weights }, i) => weights.size === 0 && PIXEL_LAYER.test(classes[i]!));
   if (listed === undefined) return { map: UNCHANGED, layer: undefined };
-  return { map: undefined, layer: `layer ${quote(listed)}, of which a file of weights tells only the name,` };
+  return {
+    map: undefined,
+    layer: `layer ${nameOf(listed)} (${classIn(listed.place || listed.names[0]!)}), whose numbers a file of weights does not tell,`,
+  };
 }
 
 /** Whether the head has the names that Keras' own VGG16 has, whose ReLUs are known. */

@@ -13,10 +13,12 @@
 import { WeightsError } from '../../errors.js';
 import type { Activation, FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import type { OnnxModel } from '../formats/onnx.js';
+import { sizeOf } from '../strided.js';
 import { pictureSize, preparedBy } from './onnx_pixels.js';
 import type { Step, StepLetter, Walk } from './onnx_step.js';
 import { followPicture } from './onnx_walk.js';
 import { overSquareMap } from './over_map.js';
+import { statedInput } from './stated_size.js';
 
 const BLOCKS = '2, 2, 3, 3, 3';
 const BASE = 'CRCRPCRCRPCRCRCRPCRCRCRPCRCRCRP';
@@ -34,7 +36,7 @@ interface AskedPixels {
 
 /**
  * @throws WeightsError for a graph that is no VGG16, with the first operation that does not belong to one
- * @throws FileFault for a first dense layer that fits no square feature map
+ * @throws FileFault for a first dense layer that fits no square feature map, or not that of the pictures' size
  */
 export async function findOnnx(
   model: OnnxModel,
@@ -47,14 +49,16 @@ export async function findOnnx(
   const convs = layersOf('C');
   const [first, ...others] = layersOf('D');
   const pool = walk.steps.some(({ letter }) => letter === 'A') ? 'avg' : 'flatten';
+  const size = pictureSize(walk);
+  const channels = convs.at(-1)!.kernel.shape[0]!;
+  const inputs = first && sizeOf(first.kernel.shape.slice(1));
+  const stated = first && size && statedInput(size, { pool, channels, inputs }, 'the graph');
   const dense = first
     ? [pool === 'flatten' ? withMapInput(walk, first, convs.at(-1)!) : first, ...others]
     : [];
   const isTensorFlow = /tf2onnx|keras|tensorflow/i.test(model.producer) || walk.inputLayout === 'NHWC';
   const guess = isTensorFlow ? 'caffe' : 'torchvision';
   const prepared = asked === undefined ? await preparedBy(walk) : undefined;
-  const { height, width } = pictureSize(walk);
-  const size = dense.length > 0 && height === width && height !== undefined ? { size: String(height) } : {};
   const guessedBy = isTensorFlow
     ? "the graph, which is TensorFlow's"
     : "the graph, which is not TensorFlow's";
@@ -64,11 +68,12 @@ export async function findOnnx(
     pool,
     ...(prepared ? { preprocess: prepared.preprocess } : { preprocess: guess, guessedBy }),
     isPublished: dense.length === 0,
-    input: size,
+    input: stated?.input,
     activation: activationOf(walk),
     notes: [
       ...(walk.steps.some(({ letter }) => letter === 'M') ? [ARGMAX_NOTE] : []),
       ...(prepared?.notes ?? []),
+      ...(stated?.notes ?? []),
     ],
   };
 }

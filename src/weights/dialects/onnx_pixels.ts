@@ -8,7 +8,6 @@ import { WeightsError } from '../../errors.js';
 import type { Preprocess } from '../archive.js';
 import type { OnnxNode } from '../formats/onnx.js';
 import { gather } from '../gather.js';
-import { featureSideOf } from '../head_input.js';
 import { PREPROCESSES } from '../preprocess.js';
 import { sizeOf } from '../strided.js';
 import { type PixelStep, placeOf, type Walk } from './onnx_step.js';
@@ -22,6 +21,7 @@ import {
   shifted,
   UNCHANGED,
 } from './pixel_map.js';
+import type { PictureSize } from './stated_size.js';
 
 const KINDS: Readonly<Record<string, PixelStep['kind']>> = {
   Add: 'add',
@@ -114,25 +114,10 @@ async function afterStep(map: PixelMap, { kind, operand }: PixelStep): Promise<P
   return scaled(map, kind === 'multiply' ? numbers : numbers.map((value) => 1 / value));
 }
 
-/**
- * Height and width of the pictures, in px, where the graph's input says them.
- *
- * @throws WeightsError for pictures whose flattened feature map is not square
- */
-export function pictureSize({ model, steps, inputLayout }: Walk): {
-  readonly height: number | undefined;
-  readonly width: number | undefined;
-} {
+/** The size of the pictures, where the graph's input says it. */
+export function pictureSize({ model, inputLayout }: Walk): PictureSize | undefined {
   const shape = model.inputShapes.get(model.inputs[0]!) ?? [];
   const [height, width] =
     shape.length === 4 ? (inputLayout === 'NCHW' ? shape.slice(2) : shape.slice(1, 3)) : [];
-  if (height === undefined || width === undefined) return { height: undefined, width: undefined };
-  const [rows, columns] = [featureSideOf(height, 'block5_pool'), featureSideOf(width, 'block5_pool')];
-  if (rows < 1 || columns < 1 || (rows !== columns && steps.some(({ letter }) => letter === 'F'))) {
-    throw new WeightsError(
-      `${model.path}: pictures of ${height} x ${width} px, as the graph says, have a last feature map of ${rows} x ` +
-        `${columns}: only square ones are supported`,
-    );
-  }
-  return { height, width };
+  return height === undefined || width === undefined ? undefined : { height, width };
 }

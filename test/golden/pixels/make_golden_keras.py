@@ -82,6 +82,9 @@ for k, whole in ((keras, "keras"), (tf_keras, "h5")):
 normal = keras.layers.Normalization(mean=[0.485, 0.456, 0.406], variance=[0.229**2, 0.224**2, 0.225**2])
 write("keras3_normal.keras", keras, network(keras, S, lambda x: normal(keras.layers.Rescaling(1 / 255)(x))), S, 1)
 
+to_unit = keras.layers.Rescaling(1 / 255, name="to_unit")
+write("keras3_named.weights.h5", keras, network(keras, S, to_unit), S, 2, preprocess="unit", by_weights=True)
+
 with open("keras.json", "w") as out:
     json.dump(golden, out, indent=1)
     out.write("\n")
