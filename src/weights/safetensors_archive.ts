@@ -3,12 +3,12 @@
 import { assumedSoftmaxNote } from './activation.js';
 import type { Archive, Preprocess, StridedTensor } from './archive.js';
 import { canonicalSource } from './canonical.js';
-import { findTorch, isWrapped, prefixesOf } from './dialects/torch.js';
+import { assumedReluNote, findTorch, isWrapped, prefixesOf } from './dialects/torch.js';
 import { evidenceOf, hasNamedDense } from './dialects/torch_names.js';
 import { refuseShard } from './foreign.js';
 import { areOurs, heeded } from './foreign_metadata.js';
 import { storedNumbers } from './formats/numbers.js';
-import { classifierOutputs } from './head.js';
+import { classifierOutputs, headNamingOf } from './head.js';
 import type { OpenOptions } from './open.js';
 import type { OpenedWeights } from './opened.js';
 import { settlePixels } from './pixels.js';
@@ -46,11 +46,9 @@ export async function openAnySafetensors(
     const isPlain = !isWrapped(names) && !hasNamedDense(source.tensors) && outputs !== 1;
     if (prefixes.includes('') && isPlain) {
       const said = heeded(sourceWith(source, metadata), isOurs);
-      // What our files said before there was a choice was softmax.
-      const isSaid = isOurs || said.metadata.activation !== undefined || outputs === undefined;
-      const note = isSaid ? undefined : assumedSoftmaxNote(outputs);
-      const notes = note === undefined ? said.notes : [...said.notes, note];
-      const plain = await plainly(source, { ...said, notes }, preprocess);
+      // Of our own files nothing is assumed: before they could say otherwise, softmax was meant.
+      const assumed = isOurs ? [] : assumedNotes(source, said.metadata);
+      const plain = await plainly(source, { ...said, notes: [...said.notes, ...assumed] }, preprocess);
       if (plain) return plain;
     }
     const archive = asArchive(source);
@@ -61,6 +59,14 @@ export async function openAnySafetensors(
     await source.close();
     throw error;
   }
+}
+
+/** What is taken for granted of a head. @param metadata  those that are heeded */
+function assumedNotes(source: WeightsSource, { activation }: WeightsSource['metadata']): string[] {
+  const layers = headNamingOf(source)?.layers ?? [];
+  const outputs = classifierOutputs(source);
+  const softmax = activation === undefined && outputs !== undefined && assumedSoftmaxNote(outputs);
+  return [assumedReluNote(layers), softmax].filter((note) => typeof note === 'string');
 }
 
 /** What is to be said of a file besides its tensors. */

@@ -146,11 +146,8 @@ function describeHead(
 function checkNames(source: WeightsSource, features: FeatureLayer): HeadNaming | undefined {
   const names = [...source.tensors.keys()];
   const fault = (what: string) => new WeightsError(`${source.path}: ${what}`);
-  const misfit = misfitBase(source.tensors);
-  if (misfit !== undefined && (source.metadata.features === undefined || !misfit.startsWith('this looks')))
-    throw fault(misfit);
-  const misfitTop = misfitHead(source.tensors);
-  if (misfitTop !== undefined) throw fault(misfitTop);
+  const misfit = misfitBase(source.tensors) ?? misfitHead(source.tensors);
+  if (misfit !== undefined) throw fault(misfit);
 
   const isPresent = (name: string) => source.tensors.has(name);
   const naming = headNamingOf(source);

@@ -4,6 +4,7 @@
 //   state_dict.module.features.0.weight    of DistributedDataParallel, in a training checkpoint
 //   model._orig_mod.features.0.weight      of torch.compile, the same
 //   features.module.0.weight               of DataParallel around the convolutions alone
+//   features.0.module.weight               of a wrapper around each layer, as FSDP's
 //
 // Behind that prefix the names are torchvision's or timm's, which vgg16.ts knows, or name the dense layers, which
 // torch_names.ts numbers; what lies elsewhere, as an optimiser's state does, is left out, and said to be.
@@ -17,10 +18,15 @@ import { listNames, quote } from '../text.js';
 import { describeVgg16, type Vgg16Weights } from '../vgg16.js';
 import { evidenceOf, withNumberedDense } from './torch_names.js';
 
-const FIRST_KERNEL = /^(|.*\.)features(?:\.(?:module|_orig_mod))*\.0\.weight$/;
+/** What wrappers put into a name: DataParallel, torch.compile, FSDP, activation checkpointing. */
+const WRAPPERS = ['module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module'];
+const WRAPPER = new RegExp(`\\.(?:${WRAPPERS.join('|')})(?=\\.)`, 'g');
+/** Each step may be wrapped, so that wrappers before `features` alone belong to the prefix. */
+const FIRST_KERNEL = new RegExp(`^(|.*\\.)${wrappable('features', '0')}\\.weight$`);
 
-/** What wrappers put into a name. */
-const WRAPPER = /\.(?:module|_orig_mod)(?=\.)/g;
+function wrappable(...steps: readonly string[]): string {
+  return steps.map((step) => `${step}(?:\\.(?:${WRAPPERS.join('|')}))*`).join('\\.');
+}
 
 /** The prefixes of all networks in a file: what precedes the first kernel's name. */
 export function prefixesOf(names: Iterable<string>): string[] {
@@ -78,15 +84,19 @@ export function findTorch(
   // Over a feature map of one pixel, flattening and averaging are the same; averaging suits larger ones as well.
   const pool = featureSide === 1 && metadata.pool === undefined ? 'avg' : described.pool;
   const left = names.filter((name) => !name.startsWith(prefix));
-  checkNoHeadBehind(archive, left, dense);
+  checkNoHeadBehind(
+    archive,
+    left.filter((name) => !isWithinNetwork(name, others)),
+    dense,
+  );
   const notes = [
     ...leftAside,
     prefix !== '' && `the network's names begin with ${quote(prefix)}`,
     others.length > 0 && `the first of several networks is taken; others: ${listNames(others)}`,
     left.length > 0 && `left out, beside the network: ${listNames(left)}`,
     pool !== described.pool && `${quote(dense[0]!.kernel.name)} reads one number a channel: averaged`,
-    dense.length > 1 && !isUsualHead(dense) && 'ReLU between the dense layers is taken for granted',
-  ].filter((note) => note !== false);
+    assumedReluNote(dense.map(({ kernel }) => kernel.name.replace(/\.weight$/, ''))),
+  ].filter((note) => typeof note === 'string');
   return {
     convs: convs.map(layer),
     dense: dense.map((weights, i) => {
@@ -105,7 +115,19 @@ export function findTorch(
   };
 }
 
-/** @throws WeightsError for a dense layer elsewhere in the file that reads the classifier's outputs, as `fc` behind `vgg` */
+/** Whether a tensor belongs to one of the networks with these prefixes, as a moving average of the first does. */
+function isWithinNetwork(name: string, prefixes: readonly string[]): boolean {
+  return prefixes.some(
+    (prefix) =>
+      name.startsWith(prefix) && /^(features|classifier|pre_logits|head)\./.test(name.slice(prefix.length)),
+  );
+}
+
+/**
+ * @param elsewhere  names of tensors that belong to no VGG16
+ * @throws WeightsError for a layer among them that reads the classifier's outputs, as `fc` behind `vgg` does: a dense one, a
+ *   convolution of one pixel, a recurrent one
+ */
 function checkNoHeadBehind(
   { path, tensors }: Archive,
   elsewhere: readonly string[],
@@ -113,8 +135,8 @@ function checkNoHeadBehind(
 ): void {
   const last = dense.at(-1);
   const behind = elsewhere.find((name) => {
-    const { shape } = tensors.get(name)!;
-    return name.endsWith('.weight') && shape.length === 2 && shape[1] === last?.outputs;
+    const [, inputs, ...window] = tensors.get(name)!.shape;
+    return /weight[^.]*$/.test(name) && inputs === last?.outputs && window.every((size) => size === 1);
   });
   if (!last || behind === undefined) return;
   throw new WeightsError(
@@ -128,10 +150,11 @@ function inputSaid({ features, size }: WeightsSource['metadata']): FoundVgg16['i
   return { ...(features !== undefined && { features }), ...(size !== undefined && { size }) };
 }
 
-/** torchvision's or timm's, whose ReLUs are known. */
-function isUsualHead(dense: Vgg16Weights['dense']): boolean {
-  const usual = /(?:classifier\.[036]|pre_logits\.fc[12]|head\.fc)\.weight$/;
-  return dense.length === 3 && dense.every(({ kernel }) => usual.test(kernel.name));
+/** The note for a head whose ReLUs nothing tells; undefined for torchvision's and timm's own. @param layers  dense ones */
+export function assumedReluNote(layers: readonly string[]): string | undefined {
+  const usual = /(?:classifier\.[036]|pre_logits\.fc[12]|head\.fc)$/;
+  const isUsual = layers.length === 3 && layers.every((layer) => usual.test(layer));
+  return layers.length < 2 || isUsual ? undefined : 'ReLU between the dense layers is taken for granted';
 }
 
 /** Names and shapes to be judged, each under its name behind the prefix; errors tell the one in the file. */

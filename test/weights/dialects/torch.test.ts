@@ -18,20 +18,34 @@ const FLAT = 4 * CHANNELS;
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 
-/** A file of convolutions and these tensors besides, all of which may have a prefix. */
-async function fileOf(besides: Shapes, metadata: Record<string, string> = {}, prefix = ''): Promise<string> {
-  const [base, path] = [join(folder, 'base.safetensors'), join(folder, 'test.safetensors')];
+/** The shapes of a narrow VGG16's convolutions. */
+async function convolutions(): Promise<Shapes> {
+  const base = join(folder, 'base.safetensors');
   const widths = [1, 1, 2, 2, CHANNELS] as const;
   await writeRandomVgg16(base, { widths, hidden: 1, classes: 1, top: false, seed: 1 });
   const source = await openSafetensors(base);
-  const shapes = [...source.tensors.values()].map(({ name, shape }) => [name, shape] as const);
   await source.close();
-  const tensors = [...shapes, ...Object.entries(besides)].map(([name, shape]) => {
+  return Object.fromEntries([...source.tensors].map(([name, { shape }]) => [name, shape]));
+}
+
+/** A file of tensors of zeros. */
+async function fileWith(shapes: Shapes, metadata: Record<string, string> = {}): Promise<string> {
+  const path = join(folder, 'test.safetensors');
+  const tensors = Object.entries(shapes).map(([name, shape]) => {
     const length = shape.reduce((product, size) => product * size, 4);
-    return { name: prefix + name, dtype: 'F32', shape, data: [new Uint8Array(length)] } as const;
+    return { name, dtype: 'F32', shape, data: [new Uint8Array(length)] } as const;
   });
   await writeSafetensors(path, tensors, metadata);
   return path;
+}
+
+function prefixed(shapes: Shapes, prefix: string): Shapes {
+  return Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [prefix + name, shape]));
+}
+
+/** A file of convolutions and these tensors besides, all of which may have a prefix. */
+async function fileOf(besides: Shapes, metadata: Record<string, string> = {}, prefix = ''): Promise<string> {
+  return await fileWith(prefixed({ ...(await convolutions()), ...besides }, prefix), metadata);
 }
 
 async function opened(...args: Parameters<typeof fileOf>): Promise<OpenedWeights> {
@@ -175,5 +189,68 @@ describe('a first dense layer that reads one number a channel, with a prefix', (
     const source = await opened(dense('0', 2, CHANNELS), metadata, 'net.');
     expect(describeVgg16(source).pool).toBe(pool);
     expect(source.notes.some((note) => note.endsWith('averaged'))).toBe(!metadata.pool);
+  });
+});
+
+describe('wrappers in names, in safetensors', () => {
+  it.each([
+    ['around each layer', '.module'],
+    ["FSDP's around each layer", '._fsdp_wrapped_module'],
+    ["activation checkpointing's within FSDP's", '._fsdp_wrapped_module._checkpoint_wrapped_module'],
+  ])('%s: left out', async (_, wrapper) => {
+    const shapes = { ...(await convolutions()), ...dense('0', 2, FLAT) };
+    const wrapped = Object.entries(shapes).map(([name, shape]) => {
+      return [name.replace(/(?=\.(weight|bias)$)/, wrapper), shape] as const;
+    });
+    const source = await openWeights(await fileWith(Object.fromEntries(wrapped)));
+    await source.close();
+    expect(describeVgg16(source).dense).toHaveLength(1);
+    expect(source.origins.get('features.0.weight')!.name).toBe(`features.0${wrapper}.weight`);
+  });
+});
+
+describe('a layer that reads the classes, in safetensors', () => {
+  const classifier = { ...dense('0', 9, FLAT), ...dense('3', 9, 9) };
+  const openedWith = async (besides: Shapes) => {
+    const network = prefixed({ ...(await convolutions()), ...classifier }, 'net.');
+    const source = await openWeights(await fileWith({ ...network, ...besides }));
+    await source.close();
+    return source;
+  };
+
+  it.each<[string, Shapes]>([
+    ['dense', { 'head.weight': [2, 9], 'head.bias': [2] }],
+    ['dense, behind a normalisation', { 'bn.weight': [9], 'bn.bias': [9], 'out.1.weight': [2, 9] }],
+    ['a convolution of one pixel', { 'out.weight': [2, 9, 1, 1], 'out.bias': [2] }],
+    ['recurrent', { 'lstm.weight_ih_l0': [8, 9], 'lstm.weight_hh_l0': [8, 2] }],
+  ])('%s: refused', async (_, besides) => {
+    const error = await thrownBy(() => openedWith(besides));
+    expect(error.message).toMatch(
+      /reads the 9 outputs of "net\.classifier\.3\.weight": a head behind a head/,
+    );
+  });
+
+  it('in the moving average of the same network: it is none of this one', async () => {
+    const { notes } = await openedWith(prefixed({ ...(await convolutions()), ...classifier }, 'ema.'));
+    expect(notes).toContainEqual(expect.stringMatching(/^left out, beside the network: "/));
+  });
+
+  it('in a decoder whose window is larger than a pixel: it reads something else', async () => {
+    const { notes } = await openedWith({ 'decoder.weight': [2, 9, 3, 3] });
+    expect(notes).toContain('left out, beside the network: "decoder.weight"');
+  });
+});
+
+describe('ReLU between dense layers, in safetensors', () => {
+  const NOTE = 'ReLU between the dense layers is taken for granted';
+  const notesOf = async (shapes: Shapes, metadata = {}) => (await opened(shapes, metadata)).notes;
+
+  it('is said to be taken for granted, but of usual heads and our own files', async () => {
+    const two = { ...dense('0', 7, FLAT), ...dense('3', 2, 7) };
+    const three = { ...dense('0', 7, FLAT), ...dense('3', 7, 7), ...dense('6', 2, 7) };
+    expect(await notesOf(two)).toContain(NOTE);
+    expect(await notesOf(three)).not.toContain(NOTE);
+    expect(await notesOf({ ...three, ...dense('8', 2, 2) })).toContain(NOTE);
+    expect(await notesOf(two, { preprocess: 'caffe' })).toEqual([]);
   });
 });
