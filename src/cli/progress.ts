@@ -50,6 +50,15 @@ const BAR_CELLS = 24;
 /** Updates within such a time came with one batch. */
 const BURST_MS = 20;
 
+/** The updates of one batch. */
+interface Burst {
+  /** When its first update came. */
+  readonly at: number;
+  /** How much that cost time is done, as of its last update. */
+  costly: number;
+  updates: number;
+}
+
 /** Starts the clock; nothing is printed before the first update. */
 export function createProgress(options: ProgressOptions): Progress {
   const { label, unit, silence = 0, stream = process.stderr, now = () => performance.now() } = options;
@@ -59,7 +68,9 @@ export function createProgress(options: ProgressOptions): Progress {
   let { total } = options;
   let count = 0;
   let costly = 0;
-  let first: { at: number; costly: number } | undefined;
+  let first: Burst | undefined;
+  let latest: Burst | undefined;
+  let previous: Burst | undefined;
   /** What came after the first update, which tells of earlier runs. */
   let gained = 0;
   let printedAt = live ? Number.NEGATIVE_INFINITY : begin;
@@ -70,10 +81,14 @@ export function createProgress(options: ProgressOptions): Progress {
     return total > 0 ? `${count}/${total} ${unit}` : `${count} ${unit}`;
   };
 
-  /** What is done in a millisecond, taken from the first update on: what came before it is mostly preparation. */
+  /**
+   * What is done in a millisecond, taken from the first burst on: what came before it is mostly preparation. While a batch
+   * tells of its pictures one by one, nobody knows how many are still to come with it: the batch before it counts then.
+   */
   const rate = (): number => {
-    if (!first || costly <= first.costly || now() <= first.at) return 0;
-    return (costly - first.costly) / (now() - first.at);
+    const last = previous && previous.updates > 1 ? previous : latest;
+    if (!first || !last || last.costly <= first.costly) return 0;
+    return (last.costly - first.costly) / (last.at - first.at);
   };
 
   const speed = (perMs: number): string => (unit === 'B' && perMs > 0 ? `, ${byteText(perMs * 1000)}/s` : '');
@@ -119,8 +134,15 @@ export function createProgress(options: ProgressOptions): Progress {
       const isFirst = !first || (free > 0 && costly === 0);
       count = done;
       costly = done - free;
-      if (!first || isFirst || isAnew) first = { at: now(), costly };
-      else if (now() - first.at < BURST_MS) first.costly = costly;
+      if (first && latest && !isFirst && !isAnew && now() - latest.at < BURST_MS) {
+        latest.costly = costly;
+        latest.updates++;
+      } else {
+        const isStart = !first || isFirst || isAnew;
+        previous = isStart ? undefined : latest;
+        latest = { at: now(), costly, updates: 1 };
+        if (isStart) first = latest;
+      }
       total = newTotal;
       if (now() - begin < silence || now() - printedAt < (live ? REDRAW_MS : LINE_MS)) return;
       printedAt = now();

@@ -42,6 +42,20 @@ describe('without a terminal', () => {
     ]);
   });
 
+  it('takes the pace from whole batches, though each tells of its pictures one by one', () => {
+    const { written, pass, options } = desk(false);
+    const progress = createProgress({ label: 'features', total: 76, unit: 'pictures', ...options });
+    for (let done = 1; done <= 57; done++) {
+      if (done % 19 === 1) pass(10_000);
+      progress.update(done);
+    }
+    expect(written).toEqual([
+      'features 1/76 pictures (1%)\n',
+      'features 20/76 pictures (26%)\n',
+      'features 39/76 pictures (51%), 19 s left\n',
+    ]);
+  });
+
   it('prints one line for a short task', () => {
     const { written, pass, options } = desk(false);
     const progress = createProgress({ label: 'weights', total: 29_438_976, unit: 'B', ...options });
