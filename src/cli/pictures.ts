@@ -22,10 +22,11 @@ export class Pictures {
   /** @param names  files, folders and globs */
   static async find(names: readonly string[], terminal: Terminal): Promise<Pictures> {
     let isComplete = true;
-    const files = await listPictures(names, ({ message }) => {
+    const onError = ({ message }: PictureError) => {
       isComplete = false;
       terminal.skipped(message);
-    });
+    };
+    const files = await listPictures(names, onError, (text) => terminal.note(text));
     return new Pictures(terminal, files, isComplete);
   }
 

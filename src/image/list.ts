@@ -5,6 +5,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { PictureError } from '../errors.js';
 import { PICTURE_EXTENSIONS } from './decode.js';
+import { foreignPictures, foreignText } from './foreign.js';
 import { filesBelow, isLeftBehind, isPictureName } from './walk.js';
 
 /**
@@ -16,16 +17,18 @@ import { filesBelow, isLeftBehind, isPictureName } from './walk.js';
  * names them. In a glob, `**` follows no links, as in a shell. What exists is no glob, so that `photo[1].jpg` is found.
  *
  * @param onError  told of each name that stands for nothing, and of each folder that may not be read
+ * @param onNote  told of pictures in a folder that are left out because their format cannot be decoded
  * @returns paths, relative where the name was
  */
 export async function listPictures(
   names: readonly string[],
   onError: (error: PictureError) => void,
+  onNote: (text: string) => void = () => {},
 ): Promise<string[]> {
   const found = new Map<string, string>();
   for (const name of names) {
     try {
-      for (const path of await expand(name, onError)) {
+      for (const path of await expand(name, onError, onNote)) {
         const place = resolve(path);
         if (!found.has(place)) found.set(place, path);
       }
@@ -37,10 +40,17 @@ export async function listPictures(
   return [...found.values()];
 }
 
-async function expand(name: string, onError: (error: PictureError) => void): Promise<string[]> {
+async function expand(
+  name: string,
+  onError: (error: PictureError) => void,
+  onNote: (text: string) => void,
+): Promise<string[]> {
   const kind = await kindOf(name);
   if (kind === 'file') return [name];
-  if (kind === 'folder') return picturesBelow(name, onError);
+  if (kind === 'folder') return picturesBelow(name, onError, onNote);
+  if (/^https?:\/\//i.test(name)) {
+    throw new PictureError(`${name} is a web address; download the picture and name its file`);
+  }
   if (!isDynamicPattern(name)) {
     throw new PictureError(`${name || 'the picture with an empty path'} does not exist`);
   }
@@ -51,18 +61,27 @@ async function expand(name: string, onError: (error: PictureError) => void): Pro
 
 const EXTENSIONS = [...PICTURE_EXTENSIONS].map((extension) => `.${extension}`).join(' ');
 
-async function picturesBelow(folder: string, onError: (error: PictureError) => void): Promise<string[]> {
+async function picturesBelow(
+  folder: string,
+  onError: (error: PictureError) => void,
+  onNote: (text: string) => void,
+): Promise<string[]> {
   const found: string[] = [];
+  const others: string[] = [];
   let unreadable = 0;
   const onUnreadable = ({ message }: Error) => {
     unreadable++;
     onError(new PictureError(message));
   };
   for await (const file of filesBelow(folder, { onError: onUnreadable })) {
-    if (isPictureName(file)) found.push(file);
+    (isPictureName(file) ? found : others).push(file);
   }
-  if (found.length === 0 && unreadable === 0)
-    throw new PictureError(`${folder}: this folder has no picture (looked for ${EXTENSIONS})`);
+  const foreign = foreignPictures(others).sort();
+  if (found.length === 0 && unreadable === 0) {
+    const instead = foreign.length > 0 ? `, only ${foreignText(foreign)}` : '';
+    throw new PictureError(`${folder}: this folder has no picture (looked for ${EXTENSIONS})${instead}`);
+  }
+  if (foreign.length > 0) onNote(`${folder}: left out: ${foreignText(foreign)}`);
   return found.sort().map((file) => join(folder, file));
 }
 

@@ -89,6 +89,40 @@ describe('listPictures', () => {
     ]);
   });
 
+  it('says which pictures of a folder cannot be decoded by their format', async () => {
+    const mixed = await mkdtemp(join(tmpdir(), 'vgg16-foreign-'));
+    try {
+      const listed = async () => {
+        const said: string[] = [];
+        const say = (text: string) => said.push(text.replaceAll(mixed, ''));
+        const found = await listPictures([mixed], ({ message }) => say(`error: ${message}`), say);
+        return { found: found.map((path) => relative(mixed, path)), said };
+      };
+      await Promise.all(
+        ['4.NEF', '1.heic', '2.HEIC', '3.bmp'].map((name) => writeFile(join(mixed, name), '')),
+      );
+      const foreign =
+        '4 pictures in formats that cannot be read (1.heic, 2.HEIC, 3.bmp and 1 more); convert them to JPEG';
+      const looked = 'looked for .jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .avif';
+      expect(await listed()).toEqual({
+        found: [],
+        said: [`error: : this folder has no picture (${looked}), only ${foreign}`],
+      });
+      await Promise.all(['a.jpg', 'notes.txt'].map((name) => writeFile(join(mixed, name), '')));
+      expect(await listed()).toEqual({ found: ['a.jpg'], said: [`: left out: ${foreign}`] });
+    } finally {
+      await rm(mixed, { recursive: true });
+    }
+  });
+
+  it('does not fetch pictures from the web, and says so', async () => {
+    const errors: string[] = [];
+    await listPictures(['https://example.org/cat.jpg'], ({ message }) => errors.push(message));
+    expect(errors).toEqual([
+      'https://example.org/cat.jpg is a web address; download the picture and name its file',
+    ]);
+  });
+
   it('keeps relative names relative', async () => {
     const here = relative(process.cwd(), folder);
     const paths = await listPictures([join(here, 'a.jpeg'), join(here, '*.JPG')], () => {});

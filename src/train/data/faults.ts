@@ -1,6 +1,7 @@
 // What in a data set's structure leaves nothing to learn, or nothing right.
 
 import { PICTURE_EXTENSIONS } from '../../image/decode.js';
+import { foreignPictures, foreignText } from '../../image/foreign.js';
 import { byCodePoints } from '../../image/walk.js';
 import { countFiles, type Survey } from './survey.js';
 import { listed, pictures } from './words.js';
@@ -60,7 +61,7 @@ function classesThatTrainLacks({ parts }: Survey, classes: readonly string[]): s
   });
 }
 
-function nothingFound({ name, isDivided, strays }: Survey): string {
+function nothingFound({ name, isDivided, strays, others }: Survey): string {
   const root = isDivided ? `${name}/train` : name;
   const layout = `one folder a class, as ${root}/cats/1.jpg and ${root}/dogs/2.jpg`;
   if (strays.length > 0) {
@@ -74,7 +75,9 @@ function nothingFound({ name, isDivided, strays }: Survey): string {
     return `its ${pictures(strays.length)} ${lie} in no class folder (${listed(strays)}); ${way}`;
   }
   const extensions = [...PICTURE_EXTENSIONS].map((extension) => `.${extension}`).join(' ');
-  return `there is no picture (looked for ${extensions}); what is needed is ${layout}`;
+  const foreign = foreignPictures(others);
+  const instead = foreign.length > 0 ? `, only ${foreignText(foreign)}` : '';
+  return `there is no picture (looked for ${extensions})${instead}; what is needed is ${layout}`;
 }
 
 /** `cat.0.jpg`, `dog_12.png`: a word and a number. */

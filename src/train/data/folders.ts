@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
+import { foreignPictures, foreignText } from '../../image/foreign.js';
 import { filesBelow, isPictureName, leadsBack, listFolder } from '../../image/walk.js';
 import type { Part } from '../samples.js';
 import { partNamed } from './parts.js';
@@ -27,11 +28,11 @@ export async function surveyFolder(path: string, signal?: AbortSignal): Promise<
     isDivided,
     parts,
     ...found,
-    notes: notesOn(found.strays, besides),
+    notes: notesOn(found, besides),
   };
 }
 
-function notesOn(strays: readonly string[], besides: readonly string[]): string[] {
+function notesOn({ strays, others }: Found, besides: readonly string[]): string[] {
   const notes: string[] = [];
   if (besides.length > 0) {
     const folders = listed(besides.map((folder) => `${folder}/`));
@@ -40,6 +41,8 @@ function notesOn(strays: readonly string[], besides: readonly string[]): string[
   if (strays.length > 0) {
     notes.push(`left out, for lying in no class folder: ${pictures(strays.length)}, ${listed(strays)}`);
   }
+  const foreign = foreignPictures(others);
+  if (foreign.length > 0) notes.push(`left out: ${foreignText(foreign)}`);
   return notes;
 }
 

@@ -63,6 +63,13 @@ describe('a folder with train and val', () => {
     ]);
   });
 
+  it('notes pictures whose format cannot be decoded, and names them where there are no others', async () => {
+    const foreign = '1 picture in a format that cannot be read (a/9.heic); convert it to JPEG';
+    const mixed = await tree([...numbered('a', 2), ...numbered('b', 2), 'a/9.heic', 'a/notes.txt']);
+    expect((await findDataset(mixed, { seed })).notes).toEqual([`left out: ${foreign}`]);
+    expect(await fault(['a/9.heic', 'b/notes.txt'])).toContain(`.avif), only ${foreign}; what is needed is`);
+  });
+
   it('must not have in val or test what train lacks, which would shift all labels', async () => {
     const train = [...numbered('train/b', 2), ...numbered('train/c', 2)];
     expect(await fault([...train, 'val/a/1.jpg', 'val/b/1.jpg', 'test/B/1.jpg'])).toBe(
