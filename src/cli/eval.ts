@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { EXIT_CODES, type ExitCode, PictureError, UsageError, WeightsError } from '../errors.js';
+import { Oddities } from '../model/oddity.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { findSamples } from '../train/data/find_samples.js';
 import { checkExclusive, evaluateModel } from '../train/evaluate.js';
@@ -98,18 +99,21 @@ async function look(
   const { signal, stderr: stream } = terminal;
   const progress = createProgress({ label: 'eval', total: samples.length, unit: 'pictures', stream });
   const skips = new Skips(terminal);
+  const oddities = new Oddities();
   let broken = 0;
   try {
     const evaluation = await evaluateModel(model, samples, {
       classes: model.labels.map(({ label }) => label),
       ...{ batch: flags.batch, signal, reuse: reuseOf(flags, terminal) },
       onProgress: progress.update,
+      onOdd: (_, note) => oddities.add(note),
       onBroken: (_, { message }) => {
         broken++;
         skips.add(message);
       },
     });
     progress.done();
+    if (oddities.note) terminal.note(oddities.note);
     return evaluation;
   } catch (error) {
     if (broken < samples.length) throw error;

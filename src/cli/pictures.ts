@@ -2,6 +2,7 @@
 
 import { EXIT_CODES, type ExitCode, type PictureError } from '../errors.js';
 import { listPictures } from '../image/list.js';
+import { Oddities } from '../model/oddity.js';
 import type { EachOptions, RunOptions } from '../model/options.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { Interrupted } from './failure.js';
@@ -9,7 +10,7 @@ import { type ModelFlags, openModel } from './model_options.js';
 import { createProgress, type ProgressOptions } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-type CommonOptions = Pick<RunOptions & EachOptions, 'onProgress' | 'onError' | 'signal'>;
+type CommonOptions = Pick<RunOptions & EachOptions, 'onProgress' | 'onError' | 'onOdd' | 'signal'>;
 
 /** The pictures that are meant. What cannot be used is said, and remembered for the exit code. */
 export class Pictures {
@@ -64,7 +65,9 @@ export class Pictures {
       terminal.skipped(message);
     };
     const report = bar === undefined ? () => {} : progress.update;
-    const answers = ask(model, { signal, onProgress: report, onError });
+    const oddities = new Oddities();
+    const onOdd = (note: string) => oddities.add(note);
+    const answers = ask(model, { signal, onProgress: report, onError, onOdd });
     try {
       for (;;) {
         signal.throwIfAborted();
@@ -73,6 +76,7 @@ export class Pictures {
         yield { ...value, file: files[value.index]! };
       }
       report(files.length);
+      if (oddities.note) terminal.note(oddities.note);
     } finally {
       progress.done();
       if (signal.reason instanceof Interrupted) {

@@ -4,6 +4,7 @@ import { PictureError } from '../errors.js';
 import { decode, nameOf } from './decode.js';
 import { type Framing, frame } from './framing.js';
 import type { Picture, PictureInput } from './picture.js';
+import type { Size } from './resize.js';
 
 export interface ReadOptions {
   /** Pictures decoded at a time; twice as many are held. */
@@ -19,6 +20,8 @@ export interface ReadPicture {
   /** Which of the inputs. */
   readonly index: number;
   readonly picture: Picture;
+  /** Before it was framed. */
+  readonly size: Size;
 }
 
 /**
@@ -34,9 +37,11 @@ export async function* readPictures(
 ): AsyncGenerator<ReadPicture[]> {
   const readOne = async (input: PictureInput, index: number): Promise<ReadPicture[]> => {
     try {
-      const picture = frame(await decode(input), framing, nameOf(input));
-      check?.({ index, picture });
-      return [{ index, picture }];
+      const decoded = await decode(input);
+      const { width, height } = decoded;
+      const read = { index, picture: frame(decoded, framing, nameOf(input)), size: { width, height } };
+      check?.(read);
+      return [read];
     } catch (error) {
       if (!onError || !(error instanceof PictureError)) throw error;
       onError(error, index);

@@ -68,6 +68,19 @@ export async function readChoices(gpu: Gpu, dtype: TensorDtype, path?: string): 
   return { choices, fault: fault === undefined ? undefined : `${file}: ${fault}; ${advice}` };
 }
 
+/** The choices that a model is to use. @param tuned  as `Vgg16Options` has it */
+export async function choicesFor(
+  gpu: Gpu,
+  dtype: TensorDtype,
+  tuned: boolean | ChoicesRecord = areChoicesWanted(),
+): Promise<FoundChoices> {
+  if (typeof tuned === 'object') {
+    const { choices, fault } = choicesOf(gpu, choicesKeyOf(gpu, dtype), tuned);
+    return { choices, fault: fault && `what was chosen before ${fault}; it is left aside` };
+  }
+  return tuned ? readChoices(gpu, dtype) : { choices: Choices.NONE, fault: undefined };
+}
+
 function choicesIn(gpu: Gpu, key: ChoicesKey, text: string): FoundChoices {
   let record: unknown;
   try {
@@ -79,7 +92,7 @@ function choicesIn(gpu: Gpu, key: ChoicesKey, text: string): FoundChoices {
 }
 
 /** What a record holds for this key, and that the adapter, as it was opened, can do. */
-export function choicesOf(gpu: Gpu, key: ChoicesKey, value: unknown): FoundChoices {
+function choicesOf(gpu: Gpu, key: ChoicesKey, value: unknown): FoundChoices {
   const none = (fault: string) => ({ choices: Choices.NONE, fault });
   if (!isChoicesRecord(value)) return none('is damaged');
   const { conv3x3, linear, version, driver, adapter, dtype } = value;

@@ -7,6 +7,7 @@ import { type ReadPicture, readPictures } from '../image/read.js';
 import { type LayerName, planLayers, type Widths } from './architecture.js';
 import { type BatchLimits, concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
 import type { Features } from './features.js';
+import { oddityOf } from './oddity.js';
 import type { EachOptions, RunOptions } from './options.js';
 import { checkRequest, checkSize, framingOf } from './requests.js';
 import type { Pass, Runner } from './runner.js';
@@ -79,12 +80,15 @@ async function* submitted(
   { runner, widths, limits, output }: Asked,
   options: RunOptions & EachOptions,
 ): AsyncGenerator<Batch, undefined> {
-  const { batch = DEFAULT_BATCH, onError, signal } = options;
+  const { batch = DEFAULT_BATCH, onError, onOdd, signal } = options;
   const framing = framingOf(options, widths);
   checkRequest(widths, output, framing);
   const chunk = evenBatch(inputs.length, batch);
-  const check = ({ index, picture }: ReadPicture) => {
-    if (framing.crop === 'none') checkSize(widths, output, limits, picture, nameOf(inputs[index]!));
+  const check = ({ index, picture, size }: ReadPicture) => {
+    const name = nameOf(inputs[index]!);
+    if (framing.crop === 'none') checkSize(widths, output, limits, picture, name);
+    const oddity = oddityOf(size, framing);
+    if (oddity) onOdd?.(`${name}: ${oddity.reason}`, index);
   };
   for await (const read of readPictures(inputs, framing, { chunk, check, onError, signal })) {
     for (const run of sameSized(read)) {

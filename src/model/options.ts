@@ -80,6 +80,15 @@ export interface ForwardOptions {
   readonly choicesFor?: number | undefined;
 }
 
+export interface RowsOptions {
+  /** How many rows there are. */
+  readonly count: number;
+  /** Rows in a pass, at most: kernels are chosen for so many. */
+  readonly batch: number;
+  /** Side in px of the square that the base saw. */
+  readonly size: number;
+}
+
 export interface ProfileOptions {
   /** Passes that are timed; 3 by default. */
   readonly passes?: number | undefined;
@@ -91,6 +100,8 @@ export interface ProfileOptions {
 export interface EachOptions {
   /** Told of each picture that cannot be used, which is then left out. Without it, the first such picture ends it all. */
   readonly onError?: ((error: PictureError, index: number) => void) | undefined;
+  /** Told in a line of each picture of which hardly anything is seen: it is very small or very long. */
+  readonly onOdd?: ((note: string, index: number) => void) | undefined;
 }
 
 const DTYPES = Object.keys(BYTES_PER_VALUE) as TensorDtype[];
@@ -124,12 +135,14 @@ export const RUN_OPTIONS: OptionRules<RunOptions> = {
   signal,
 };
 
-export const EACH_OPTIONS: OptionRules<EachOptions> = { onError: callback() };
+export const EACH_OPTIONS: OptionRules<EachOptions> = { onError: callback(), onOdd: callback() };
 
 export const CLASSIFY_OPTIONS: OptionRules<ClassifyOptions> = { ...RUN_OPTIONS, topK: whole(1) };
 
 export const FEATURES_OPTIONS: OptionRules<FeaturesOptions> = { ...RUN_OPTIONS, pool: oneOf('avg') };
 
 export const FORWARD_OPTIONS: OptionRules<ForwardOptions> = { choicesFor: whole(1) };
+
+export const ROWS_OPTIONS: OptionRules<RowsOptions> = { count: whole(1), batch: whole(1), size: whole(1) };
 
 export const PROFILE_OPTIONS: OptionRules<ProfileOptions> = { passes: whole(1), warmUp: flag };

@@ -3,7 +3,8 @@
 import { PictureError, UsageError } from '../errors.js';
 import { mebibytes } from '../gpu/gpu.js';
 import { checkFraming, type Framing, framingForSize, IMAGENET_FRAMING } from '../image/framing.js';
-import { type Picture, sizeText } from '../image/picture.js';
+import { checkPicture, type Picture, sizeText } from '../image/picture.js';
+import type { Size } from '../image/resize.js';
 import { MIN_INPUT_SIDE } from '../weights/head_input.js';
 import { inputSideOf, type LayerName, planLayers, type Widths } from './architecture.js';
 import { type BatchLimits, bindable, largestActivation } from './batches.js';
@@ -61,4 +62,16 @@ export function checkSize(
         `${mebibytes(bindable(limits))} at once; use a crop or a smaller resize`,
     );
   }
+}
+
+/** The size that all of these pictures have. @throws UsageError where they differ; PictureError for what is no picture */
+export function commonSize(pictures: readonly Picture[]): Size {
+  const { height, width } = pictures[0]!;
+  for (const picture of pictures) {
+    checkPicture(picture);
+    if (picture.height !== height || picture.width !== width) {
+      throw new UsageError('forward() takes pictures of one size');
+    }
+  }
+  return { height, width };
 }

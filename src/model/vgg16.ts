@@ -3,7 +3,7 @@
 import { UsageError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
-import { checkPicture, type Picture, type PictureInput } from '../image/picture.js';
+import type { Picture, PictureInput } from '../image/picture.js';
 import { checkOptions } from '../options.js';
 import type { Activation, Preprocess } from '../weights/archive.js';
 import { embeddedBasePath } from '../weights/embedded.js';
@@ -20,8 +20,8 @@ import {
   type Widths,
 } from './architecture.js';
 import { checkCount, concatenated } from './batches.js';
-import { Choices } from './choices.js';
-import { areChoicesWanted, choicesKeyOf, choicesOf, type FoundChoices, readChoices } from './choices_file.js';
+import type { Choices } from './choices.js';
+import { choicesFor, type FoundChoices } from './choices_file.js';
 import { type Answer, eachResult } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
@@ -38,13 +38,15 @@ import {
   type ForwardOptions,
   PROFILE_OPTIONS,
   type ProfileOptions,
+  ROWS_OPTIONS,
+  type RowsOptions,
   type RunOptions,
   VGG16_OPTIONS,
   type Vgg16Options,
 } from './options.js';
 import { type Prediction, probabilitiesOf, topPredictions } from './predictions.js';
 import { type LayerTiming, profile } from './profile.js';
-import { checkClassifier } from './requests.js';
+import { checkClassifier, commonSize } from './requests.js';
 import { Runner } from './runner.js';
 
 /** VGG16 on a GPU. Dispose of it, or the process does not end. */
@@ -113,7 +115,14 @@ export class VGG16 {
       options.signal?.throwIfAborted();
       gpu = options.gpu ?? (await Gpu.open({ adapter: options.adapter }));
       const network = await Network.load(gpu, weights, options);
-      return new VGG16(gpu, network, source, weights, options, await choicesFor(gpu, network.dtype, options));
+      return new VGG16(
+        gpu,
+        network,
+        source,
+        weights,
+        options,
+        await choicesFor(gpu, network.dtype, options.tuned),
+      );
     } catch (error) {
       if (!options.gpu) gpu?.dispose();
       throw error;
@@ -230,15 +239,9 @@ export class VGG16 {
   ): Promise<Map<LayerName, Float32Array>> {
     checkOptions('forward()', options, FORWARD_OPTIONS);
     const { choicesFor = pictures.length } = options;
-    const first = pictures[0];
-    if (!first || outputs.length === 0) throw new UsageError('forward() needs a picture and a layer');
-    const { height, width } = first;
-    for (const picture of pictures) {
-      checkPicture(picture);
-      if (picture.height !== height || picture.width !== width) {
-        throw new UsageError('forward() takes pictures of one size');
-      }
-    }
+    if (pictures.length === 0 || outputs.length === 0)
+      throw new UsageError('forward() needs a picture and a layer');
+    const { height, width } = commonSize(pictures);
     const named = outputs.map((name) => layerNamed(name, this.widths));
     return this.#runner.run(
       { batch: pictures.length, height, width, outputs: named, choicesFor },
@@ -247,22 +250,25 @@ export class VGG16 {
   }
 
   /**
-   * The classes' probabilities (count, classes), from what the base made of `count` pictures of `size` px: rows as `features`
-   * gives them of the layer that the head stands on, averaged where it averages. Kernels are chosen for `batch` rows.
+   * The classes' probabilities (count, classes), from what the base made of pictures: rows as `features` gives them of the
+   * layer that the head stands on, averaged where it averages.
    *
-   * @throws UsageError without a classifier, and for rows that do not fit; GpuError; DeviceLostError
+   * @throws UsageError without a classifier, and for rows that are not `count` of this size; GpuError; DeviceLostError
    */
-  async classifyRows(
-    rows: Float32Array<ArrayBuffer>,
-    { count, batch, size }: { count: number; batch: number; size: number },
-  ): Promise<Float32Array> {
+  async classifyRows(rows: Float32Array<ArrayBuffer>, options: RowsOptions): Promise<Float32Array> {
+    checkOptions('classifyRows()', options, ROWS_OPTIONS, ['count', 'batch', 'size']);
     checkClassifier(this.widths);
+    const { count, batch, size } = options;
     const from = this.widths.pool === 'avg' ? 'avgpool' : this.widths.features;
+    const width = this.layers(size, size, from)
+      .at(-1)!
+      .shape.reduce((product, side) => product * side);
+    if (rows.length !== count * width)
+      throw new UsageError(`${rows.length} numbers are not ${count} rows of ${width}`);
     const layer = classifierLayerOf(this.widths);
     const request = { batch, height: size, width: size, from, outputs: [layer] } as const;
     const scores = (await this.#runner.run(request, rows)).get(layer)!;
-    // The null backend leaves in memory whatever was there.
-    if (this.gpu.info.source !== 'null') checkFinite(layer, scores);
+    this.#check(layer, scores);
     return probabilitiesOf(this.activation, scores.subarray(0, count * this.labels.length));
   }
 
@@ -308,20 +314,13 @@ export class VGG16 {
   ): AsyncGenerator<Answer> {
     const { gpu, widths } = this;
     const asked = { runner: this.#runner, widths, limits: gpu.limits, output };
-    return eachResult(inputs, asked, options, (results) => {
-      // The null backend leaves in memory whatever was there.
-      if (gpu.info.source !== 'null') checkFinite(output, results);
-    });
+    return eachResult(inputs, asked, options, (results) => this.#check(output, results));
   }
-}
 
-async function choicesFor(gpu: Gpu, dtype: TensorDtype, { tuned }: Vgg16Options): Promise<FoundChoices> {
-  if (typeof tuned === 'object') {
-    const { choices, fault } = choicesOf(gpu, choicesKeyOf(gpu, dtype), tuned);
-    return { choices, fault: fault && `what was chosen before ${fault}; it is left aside` };
+  #check(layer: LayerName, results: Float32Array): void {
+    // The null backend leaves in memory whatever was there.
+    if (this.gpu.info.source !== 'null') checkFinite(layer, results);
   }
-  const isWanted = tuned ?? areChoicesWanted();
-  return isWanted ? readChoices(gpu, dtype) : { choices: Choices.NONE, fault: undefined };
 }
 
 function many(input: PictureInput | readonly PictureInput[]): readonly PictureInput[] {

@@ -18,6 +18,8 @@ export interface EvaluateOptions extends RunOptions {
    * Told of each picture that cannot be read, which is then left out. Without it, the first such picture ends it all.
    */
   readonly onBroken?: ((sample: Sample, error: Error) => void) | undefined;
+  /** Told in a line of each picture of which hardly anything is seen: it is very small or very long. */
+  readonly onOdd?: ((sample: Sample, note: string) => void) | undefined;
   /** Takes what training computed of the pictures from its cache, and adds to it. Without it, all is computed anew. */
   readonly reuse?: Reuse | undefined;
 }
@@ -27,6 +29,7 @@ const EVALUATE_OPTIONS: OptionRules<EvaluateOptions> = {
   classes: listOf(text),
   worst: whole(0),
   onBroken: callback(),
+  onOdd: callback(),
   reuse: group(REUSE_OPTIONS),
 };
 
@@ -43,7 +46,7 @@ export async function evaluateModel(
   evaluateOptions: EvaluateOptions,
 ): Promise<Evaluation> {
   checkOptions('evaluateModel()', evaluateOptions, EVALUATE_OPTIONS, ['classes']);
-  const { classes, worst, onBroken, reuse, ...options } = evaluateOptions;
+  const { classes, worst, onBroken, onOdd: onOddSample, reuse, ...options } = evaluateOptions;
   checkExclusive(model);
   const names = model.labels.map(({ label }) => label);
   const labels = matchClasses(classes, names, model.path);
@@ -51,7 +54,8 @@ export async function evaluateModel(
   const row = new Float32Array(names.length);
   const pictures = samples.map(({ picture }) => picture);
   const onError = onBroken && ((error: Error, index: number) => onBroken(samples[index]!, error));
-  const asked = { ...options, topK: Math.max(1, names.length), onError };
+  const onOdd = onOddSample && ((note: string, index: number) => onOddSample(samples[index]!, note));
+  const asked = { ...options, topK: Math.max(1, names.length), onError, onOdd };
   const answers = reuse
     ? classifyReusing(model, pictures, asked, reuse)
     : model.classifyEach(pictures, asked);

@@ -1,6 +1,7 @@
 // The features of a part of the data set, with all that there is to tell on the way.
 
 import { PictureError } from '../errors.js';
+import { Oddities } from '../model/oddity.js';
 import { classesWithout, lostPartText, lostText } from './data/refusals.js';
 import { pictures } from './data/words.js';
 import type { BrokenCount } from './features/broken.js';
@@ -23,6 +24,7 @@ export async function openTable(session: Session, part: Part, broken: BrokenCoun
   const sizes = PARTS.map((one) => dataset[one].length);
   const all = sum(sizes);
   const before = sum(sizes.slice(0, PARTS.indexOf(part)));
+  const oddities = new Oddities();
   const table = await extractFeatures(
     model,
     dataset[part],
@@ -37,6 +39,7 @@ export async function openTable(session: Session, part: Part, broken: BrokenCoun
         onEvent({ type: 'features', part, done, total, cached, overall });
       },
       onBroken: ({ name }, { message }) => onEvent({ type: 'skipped', part, name, reason: message }),
+      onOdd: (_, note) => oddities.add(note),
       onNote: (text) => onEvent({ type: 'note', text }),
     },
   );
@@ -47,6 +50,7 @@ export async function openTable(session: Session, part: Part, broken: BrokenCoun
       text: `${part}: ${left} of ${pictures(dataset[part].length)} left out, unreadable`,
     });
   }
+  if (oddities.note) onEvent({ type: 'note', text: oddities.note });
   const lost = part === 'train' ? classesWithout(dataset.classes, table.samples) : [];
   const fault =
     table.samples.length === 0

@@ -158,6 +158,16 @@ describe('a picture that cannot be used', () => {
     expect(results.map(({ file }) => file)).toEqual(['photos/a.jpg', 'photos/b.PNG']);
   });
 
+  it('is named in a note where hardly anything is seen of it, and classified', async () => {
+    await blocks(7, 300, 3).png().toFile(at('line.png'));
+    const args = ['classify', 'line.png', 'photos/a.jpg', ...weights, '--json'];
+    const { code, stdout, stderr } = await vgg16(args, { cwd: at(), ...NULL });
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, [{ file: 'line.png' }, { file: 'photos/a.jpg' }]]);
+    expect(stderr).toEqual([
+      'note: line.png: it has an extreme shape, 300 x 3 px: the square in its middle that the network sees is 1/100 of it',
+    ]);
+  });
+
   it('leaves an empty array where there is no other', async () => {
     const { code, stdout, stderr } = await vgg16(['classify', 'nowhere.jpg', ...weights, '--json'], NULL);
     expect([code, stdout, stderr]).toEqual([3, '[]\n', ['skipped: nowhere.jpg does not exist']]);

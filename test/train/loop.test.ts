@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { TrainingError, UsageError } from '../../src/errors.js';
 import { VGG16 } from '../../src/model/vgg16.js';
+import { datasetOf } from '../../src/train/data/dataset.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
 import type { TrainEvent } from '../../src/train/events.js';
 import { findLearningRate } from '../../src/train/lr_find.js';
@@ -110,6 +111,22 @@ describe('trainHead', () => {
     expect(steps[2]!.loss).toBeGreaterThan(0);
     const features = events.filter((event) => event.type === 'features');
     expect(features.at(-1)).toMatchObject({ part: 'val', done: 9, total: 9, cached: 0 });
+  });
+
+  it('tells in one note per part of pictures of which hardly anything is seen', async () => {
+    const { train, val } = pictures();
+    const dot = (name: string) => ({
+      name,
+      picture: { width: 1, height: 1, data: new Uint8Array(3) },
+      label: 0,
+    });
+    const dataset = datasetOf([...CLASSES], { train: [...train, dot('a'), dot('b')], val });
+    const notes: string[] = [];
+    const onEvent = (event: TrainEvent) => event.type === 'note' && notes.push(event.text);
+    await trainHead(model(), dataset, { ...QUICK, epochs: 1, onEvent });
+    expect(notes.filter((note) => note.includes('1 x 1'))).toEqual([
+      "a: it has only 1 x 1 px, much smaller than the network's input, and is enlarged; 1 more picture is very small or very long",
+    ]);
   });
 
   it('ends early when the validation loss falls no more', async () => {

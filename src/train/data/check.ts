@@ -1,12 +1,12 @@
 // Everything that is wrong with a data set: in its structure, in each file, and between pictures.
 
+import { oddityOf } from '../../model/oddity.js';
 import { CHECKED_IN_USE, callback, checkOptions, type OptionRules, signal, whole } from '../../options.js';
 import { ahead } from '../features/ahead.js';
 import { type Dataset, PARTS } from '../samples.js';
 import { examine, examineOther } from './examine.js';
 import { structureFaults } from './faults.js';
 import { checkShare, datasetFrom, VAL_SHARE } from './find.js';
-import { oddityOf } from './oddities.js';
 import { type PlacedFile, type Problem, SEVERITIES } from './problems.js';
 import { refusalsOf } from './refusals.js';
 import { pathsIn } from './samples_of.js';
@@ -69,8 +69,8 @@ export async function* checkDataset(
   for await (const { file, problem, digest, size } of ahead(filesOf(survey), AHEAD, look)) {
     if (problem) yield problem;
     if (problem && SEVERITIES[problem.kind] === 'broken') broken.add(placeOf(file.path));
-    const oddity = size && oddityOf(file.path, size);
-    if (oddity) yield oddity;
+    const oddity = size && oddityOf(size);
+    if (oddity) yield { ...oddity, path: file.path };
     const twin = digest && twins.problemOf(file, digest);
     if (twin) yield twin;
     onProgress?.(++done, total);

@@ -118,7 +118,7 @@ async function* rowsOf(
   model: VGG16,
   pictures: readonly PictureInput[],
   spec: FeatureSpec,
-  { batch, onError, onProgress, signal }: Options,
+  { batch, onError, onOdd, onProgress, signal }: Options,
   { cacheFolder, onNote }: Reuse,
 ): AsyncGenerator<{ readonly index: number; readonly row: Float32Array }> {
   const { layer } = spec;
@@ -139,6 +139,7 @@ async function* rowsOf(
       onError(error, index);
       ready.set(index, 'broken');
     },
+    onOdd: ({ label: index }, note) => onOdd?.(note, index),
     onReady: (index) => {
       if (!ready.has(index)) ready.set(index, 'row');
       wake();

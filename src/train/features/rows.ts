@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { PictureError } from '../../errors.js';
 import { frame, framingForSize } from '../../image/framing.js';
 import type { Picture } from '../../image/picture.js';
+import { oddityOf } from '../../model/oddity.js';
 import { randomStream } from '../random.js';
 import type { Sample } from '../samples.js';
 import { atMost } from './ahead.js';
@@ -24,6 +25,8 @@ export interface OpenRequest {
   readonly lookUp: boolean;
   /** Told of each row that is computed. */
   readonly onRow: (row: Float32Array) => void;
+  /** Told in a line of a picture that is decoded, and of which hardly anything is seen. */
+  readonly onOdd?: (note: string) => void;
 }
 
 /** A picture that has been read. */
@@ -76,13 +79,16 @@ export class Rows {
    *
    * @throws PictureError for one that cannot be read, or is another than it was when it was read before
    */
-  open(index: number, { views, lookUp, onRow }: OpenRequest): Promise<Opened> {
+  open(index: number, { views, lookUp, onRow, onOdd }: OpenRequest): Promise<Opened> {
     const work = async (contents: Contents) => {
       this.#remember(index, contents.hash);
       const missing = lookUp ? await this.#missing(index, views) : views;
       const found = views.length - missing.length;
       if (missing.length === 0) return { found, jobs: [] };
-      const pictureOf = this.#framed(index, await contents.decode(), missing);
+      const picture = await contents.decode();
+      const oddity = oddityOf(picture, framingForSize(this.spec.size));
+      if (oddity) onOdd?.(`${this.samples[index]!.name}: ${oddity.reason}`);
+      const pictureOf = this.#framed(index, picture, missing);
       const jobs = missing.map((view) => ({
         picture: pictureOf(view),
         take: async (row: Float32Array) => {

@@ -49,6 +49,8 @@ export interface ExtractOptions {
   readonly onReady?: ((index: number) => void) | undefined;
   /** Told of each picture that cannot be read, which is then left out. */
   readonly onBroken?: ((sample: Sample, error: PictureError) => void) | undefined;
+  /** Told in a line of each picture that is decoded here, and of which hardly anything is seen. */
+  readonly onOdd?: ((sample: Sample, note: string) => void) | undefined;
   /** Told in one line what the owner should know, for instance that the cache cannot be written. */
   readonly onNote?: ((note: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -89,7 +89,8 @@ export class CachedFeatures implements FeatureTable {
         if (--remaining === 0) finish(index);
       };
       try {
-        const opened = await rows.open(index, { views, lookUp: true, onRow });
+        const onOdd = (note: string) => options.onOdd?.(all[index]!, note);
+        const opened = await rows.open(index, { views, lookUp: true, onRow, onOdd });
         remaining = opened.jobs.length;
         return opened;
       } catch (error) {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
+import { UsageError } from '../../../src/errors.js';
 import { framingForSize } from '../../../src/image/framing.js';
 import type { Prediction } from '../../../src/model/predictions.js';
 import { VGG16 } from '../../../src/model/vgg16.js';
@@ -128,6 +129,28 @@ describe('classifyReusing', () => {
     expect(await answersOf(classifyReusing(model, some, { size: 32 }, { cacheFolder }))).toEqual(small);
   });
 
+  it('tells of pictures of which hardly anything is seen, by either way', async () => {
+    const model = await headOn({ features: 'block2_pool', pool: 'avg', units: [5, 2] });
+    const inputs = [noise(1, 1, 1), noise(3, 300, 2), noise(32, 32, 3)];
+    const oddOnes = async (how: (onOdd: (note: string, index: number) => void) => AsyncGenerator) => {
+      const odd: [number, string][] = [];
+      for await (const _ of how((note, index) => odd.push([index, note])));
+      return odd;
+    };
+    const expected = [
+      [0, expect.stringContaining('it has only 1 x 1 px')],
+      [1, expect.stringContaining('it has an extreme shape, 3 x 300 px')],
+    ];
+    expect(await oddOnes((onOdd) => model.classifyEach(inputs, { onOdd }))).toEqual(expected);
+    const reuse = { cacheFolder: undefined };
+    expect(await oddOnes((onOdd) => classifyReusing(model, inputs, { onOdd }, reuse))).toEqual(expected);
+    // Whoever keeps pictures as they are knows their sizes.
+    const whole = { framing: { resize: 'none', crop: 'none' } } as const;
+    const features = (onOdd: (note: string, index: number) => void) =>
+      model.featuresEach([noise(32, 320, 4)], 'block1_conv1', { ...whole, onOdd });
+    expect(await oddOnes(features)).toEqual([]);
+  });
+
   it('leaves out what is broken, tells how far it is, and stops when it is told to', async () => {
     const model = await headOn({ features: 'block2_pool', pool: 'avg', units: [5, 2] });
     const broken = join(folder, 'broken.png');
@@ -148,6 +171,22 @@ describe('classifyReusing', () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(answersOf(classifyReusing(model, inputs, { signal }, { cacheFolder }))).rejects.toThrow(
       'enough',
+    );
+  });
+});
+
+describe('VGG16.classifyRows', () => {
+  it('refuses rows that do not fit, and options that it does not have', async () => {
+    const model = await headOn({ features: 'block3_pool', pool: 'avg', units: [6, 3] });
+    const ask = (numbers: number, options: object = {}) =>
+      model.classifyRows(new Float32Array(numbers), { count: 2, batch: 2, size: SIZE, ...options });
+    expect(await ask(12)).toHaveLength(6);
+    await expect(ask(11)).rejects.toThrow(new UsageError('11 numbers are not 2 rows of 6'));
+    await expect(ask(12, { sise: 64 })).rejects.toThrow(
+      'classifyRows() has no option "sise"; did you mean size?',
+    );
+    await expect(ask(12, { count: 0 })).rejects.toThrow(
+      'count is 0; it must be a whole number of at least 1',
     );
   });
 });
