@@ -36,12 +36,12 @@ Examples:
   $ vgg16 classify photos/ --weights runs/train-3
   $ vgg16 classify 'photos/**/*.png' --weights keras --json > labels.json
 
-A folder stands for the pictures in it and in its subfolders. Of a trained head's
-pictures, what \`vgg16 train\` computed with the same base and size comes from the
-cache, and what is new is added to it; the answers are the same. Without --weights
-these are ImageNet's 1000 classes, and the weights those that \`vgg16 weights
-list\` shows in the cache, or else torchvision's, which are downloaded once, 553
-MB. --json prints
+A folder stands for the pictures in it and in its subfolders. With a trained
+head, what \`vgg16 train\` computed of the pictures with the same base and size
+comes from the cache, and what is new is added to it; the answers are the same.
+Without --weights, the classes are ImageNet's 1000, and the weights those that
+\`vgg16 weights list\` shows in the cache, or else torchvision's, which are
+downloaded once (553 MB). --json prints
 [{"file", "activation", "predictions": [{"index", "wnid", "label", "score"}]}].
 Scores of all classes add up to 1; with the activation sigmoid each stands by
 itself, for pictures that show several things.`;

@@ -33,8 +33,8 @@ Examples:
 
 DIR is laid out as for \`vgg16 train\`, its class folders named as the classes
 that the head knows. Broken pictures are left out, and the exit code is 3.
-Of the pictures that a run was trained on it does better than of others. What was
-computed of them for training comes from the cache. A classifier of independent
+A run does better on the pictures that it was trained on than on others. What
+training computed of them comes from the cache. A classifier of independent
 classes (sigmoid) is refused: accuracy counts one class per picture.
 
 --json prints {"accuracy", "interval", "majority", "loss", "macroAccuracy",

@@ -26,9 +26,10 @@ Layers:
 ${layerLines()}
 
 Examples:
-  $ vgg16 features photos/ --until block4_pool --pool avg --out f.npy > names.txt
+  $ vgg16 features photos/ --until block4_pool --pool avg --out f.npy > names
   $ vgg16 features a.jpg b.jpg --until block5_pool --size 448 --out f.npy
-  $ vgg16 features tiles/*.png --until block1_conv2 --resize none --crop none --out f.npy
+  $ vgg16 features tiles/*.png --until block1_conv2 --resize none --crop none \\
+      --out f.npy
   $ vgg16 features photos/ --until fc2 --weights vgg16.safetensors --out f.npy
 
 The array is f32, as NumPy reads it: (pictures, H, W, C), or (pictures, C) with
@@ -36,8 +37,8 @@ The array is f32, as NumPy reads it: (pictures, H, W, C), or (pictures, C) with
 a line, in the order of its rows.
 
 With --pool avg, what \`vgg16 train\` computed of the same pictures with the same
-base, layer and --size comes from the cache, and what is new is added to it: 2 kB
-for each picture.`;
+base, layer and --size comes from the cache, and what is new is added to it:
+2 kB for each picture.`;
 
 export function addFeatures(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = program

@@ -5,7 +5,7 @@
 // noise. The loss says more than the accuracy: it changes with every picture's probability, where the accuracy of 8
 // pictures moves in steps of 12.5 %, and its highest value is often luck. But a head may grow too sure of itself: the
 // loss rises by a few bad mistakes while more and more pictures are right. So accuracy decides where it differs by
-// more than its noise.
+// more than its noise. Each epoch is judged as it ends: one that was not the best then is not kept, and cannot become it later.
 //
 // Source   "one standard error rule": Breiman, Friedman, Olshen and Stone, Classification and Regression Trees, 1984,
 //          section 3.4.3; here it is two, for the highest of many accuracies is higher than it would be again

@@ -150,6 +150,17 @@ describe('help', () => {
     }
   });
 
+  it('keeps within 80 columns, of every command', async () => {
+    const commands: string[][] = [[]];
+    for (const command of commands) {
+      const { stdout } = await vgg16([...command, '--help']);
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+      const [, list = ''] = /\nCommands:\n((?: {2}.*\n)+)/.exec(stdout) ?? [];
+      for (const [, name] of list.matchAll(/^ {2}(\S+)/gm)) commands.push([...command, name!]);
+    }
+    expect(commands.length).toBeGreaterThan(25);
+  });
+
   it('is shown on stderr where there is no command', async () => {
     const { code, stdout, stderr } = await vgg16([]);
     expect([code, stdout, stderr[0]]).toEqual([2, '', 'Usage: vgg16 [options] [command]']);

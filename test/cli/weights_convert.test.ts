@@ -163,11 +163,6 @@ describe('what the user knows', () => {
   });
 });
 
-it('the help keeps within 80 columns', async () => {
-  const { stdout } = await convert('--help');
-  expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
-});
-
 describe('the output', () => {
   it('is replaced only with --force', async () => {
     await writeFile(at('kept.safetensors'), 'precious');

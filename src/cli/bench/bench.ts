@@ -24,8 +24,8 @@ measured where they are installed, and those on WebGPU on the same device:
     @tensorflow/tfjs-backend-wasm        (train-step: esbuild as well)
   npm install onnxruntime-node           (then --peers onnxruntime-cpu,...)
 
-The exit code is 6 where something of ours is wrong or could not run. Ctrl-C ends
-a benchmark without a result.`;
+The exit code is 6 where something of ours is wrong or could not run. Ctrl-C
+ends a benchmark without a result.`;
 
 export function addBench(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const bench = program

@@ -33,12 +33,12 @@ Examples:
   $ vgg16 bench e2e --batch 1,8,32 --scope convs --max-seconds 200
   $ vgg16 bench e2e --side 64 --peers none --rungs 03_register_blocked
 
-convs is pixels to block5_pool, dense is fc1 to softmax, all is all of it. A pass
-is timed from its input on the host (that of TensorFlow.js is on the device
-before) to its results on the host. --cold starts a process for each engine, with
-f32 weights from a file: 1.1 GB of temporary files. Caches of files and shaders
-are full by then, as they are from the second start on. Of ONNX Runtime,
-where onnxruntime-node is installed, its webgpu chooses the adapter itself.`;
+convs is pixels to block5_pool, dense is fc1 to softmax, all is all of it. A
+pass is timed from its input on the host (that of TensorFlow.js is on the device
+before) to its results on the host. --cold starts a process for each engine,
+with f32 weights from a file: 1.1 GB of temporary files. Caches of files and
+shaders are full by then, as they are from the second start on. Where
+onnxruntime-node is installed, its webgpu chooses the adapter itself.`;
 
 export function addE2e(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const dtypes = Object.keys(BYTES_PER_VALUE) as TensorDtype[];

@@ -28,10 +28,10 @@ Examples:
   $ vgg16 bench ladder conv3x3 --side 64 --rungs 03_register_blocked,04_vec4
   $ vgg16 bench ladder linear --batch 32
 
-Times all of VGG16's layers of the kind, each alone: thirteen convolutions, or fc1
-to fc3. The share of the peak is of what the adapter was seen to do in registers;
-GFLOP/s are of the formula, so that Winograd, which multiplies less, may have more
-than all of it.`;
+Times all of VGG16's layers of the kind, each alone: thirteen convolutions, or
+fc1 to fc3. The share of the peak is of what the adapter was seen to do in
+registers; GFLOP/s are of the formula, so that Winograd, which multiplies less,
+may have more than all of it.`;
 
 export function addLadder(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = bench

@@ -29,9 +29,9 @@ Examples:
   $ vgg16 bench layers --svg layers.svg --roofline roofline.svg
 
 Each layer is computed alone, from a buffer on the device to another; short ones
-are repeated, so that starting them does not count. Pooling is timed as a layer of
-its own, which in the whole network it is not. GFLOP/s are of the formula: what
-Winograd saves is not taken off.`;
+are repeated, so that starting them does not count. Pooling is timed as a layer
+of its own, which in the whole network it is not. GFLOP/s are of the formula:
+what Winograd saves is not taken off.`;
 
 export function addLayers(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = bench
