@@ -64,8 +64,8 @@ export function inOurSpelling(args: readonly string[]): string[] {
 }
 
 /**
- * What to add to a message of commander's about a command or an option that there is not; undefined where nothing is
- * known, or commander itself has found something similar.
+ * What to add to a message of commander's about a command or an option that there is not: what was meant, or else where
+ * all are listed. Undefined for other messages, and where commander itself has found something similar.
  */
 export function suggestionFor(
   message: string,
@@ -76,7 +76,7 @@ export function suggestionFor(
   const [, kind, word = ''] = /unknown (command|option) '([^']+)'/.exec(message) ?? [];
   if (kind === 'command') {
     const ours = Object.hasOwn(COMMANDS, word.toLowerCase()) ? COMMANDS[word.toLowerCase()] : undefined;
-    return ours && `Did you mean vgg16 ${ours}?`;
+    return ours ? `Did you mean vgg16 ${ours}?` : helpOf(commandOf(program, args));
   }
   if (kind !== 'option') return undefined;
   const said = word.split('=')[0]!;
@@ -84,7 +84,13 @@ export function suggestionFor(
   const known = [...command.options, ...program.options].map(({ long }) => long);
   const dashed = said.replaceAll('_', '-');
   const ours = known.includes(dashed) ? dashed : Object.hasOwn(OPTIONS, said) ? OPTIONS[said] : undefined;
-  return ours && known.includes(ours) ? `Did you mean ${ours}?` : undefined;
+  return ours && known.includes(ours) ? `Did you mean ${ours}?` : helpOf(command);
+}
+
+function helpOf(command: Command): string {
+  let words = command.name();
+  for (let { parent } = command; parent; { parent } = parent) words = `${parent.name()} ${words}`;
+  return `\`${words} --help\` lists them`;
 }
 
 /** The command that arguments name, or the innermost one of it that there is. */

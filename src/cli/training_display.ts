@@ -45,6 +45,12 @@ export function createTrainingDisplay(
     table.end();
   };
 
+  /** Below the epoch that it is about. */
+  const note = (text: string) => {
+    table.end();
+    terminal.note(text);
+  };
+
   const onEvent = (event: TrainEvent) => {
     switch (event.type) {
       case 'features': {
@@ -64,12 +70,12 @@ export function createTrainingDisplay(
       case 'epoch':
         return table.epoch(event.row, event.epochs, event.isBest);
       case 'note':
-        return terminal.note(event.text);
+        return note(event.text);
       case 'stopped':
         end(false);
         return terminal.note(event.text);
       case 'finished':
-        if (event.early) terminal.note(`ended early: no epoch after ${event.best.epoch} was better`);
+        if (event.early) note(`ended early: no epoch after ${event.best.epoch} was better`);
     }
   };
   return { onEvent, end };

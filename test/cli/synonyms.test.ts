@@ -28,8 +28,16 @@ describe('words of other tools', () => {
     ],
     [['train', 'photos', '--device', 'cpu'], "error: unknown option '--device' (Did you mean --adapter?)"],
     [['classify', 'x.jpg', '--topk', '3'], /^error: unknown option '--topk' \(.*did you mean --top\?\)$/i],
-    [['classify', 'x.jpg', '--learning-rate', '1'], "error: unknown option '--learning-rate'"],
-    [['nonsense'], "error: unknown command 'nonsense'"],
+    [
+      ['classify', 'x.jpg', '--learning-rate', '1'],
+      "error: unknown option '--learning-rate' (`vgg16 classify --help` lists them)",
+    ],
+    [
+      ['weights', 'convert', 'x.h5', '--csv'],
+      "error: unknown option '--csv' (`vgg16 weights convert --help` lists them)",
+    ],
+    [['nonsense'], "error: unknown command 'nonsense' (`vgg16 --help` lists them)"],
+    [['weights', 'nonsense'], "error: unknown command 'nonsense' (`vgg16 weights --help` lists them)"],
   ])('%j', async (args, line) => {
     const { code, stderr } = await program(args as string[]);
     expect(code).toBe(2);

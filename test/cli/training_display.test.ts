@@ -47,6 +47,19 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllEnvs());
 
 describe('without a terminal', () => {
+  it('a note stands below the epoch that it is about, shown or not', () => {
+    const { onEvent, end, text } = desk();
+    for (let epoch = 1; epoch <= 107; epoch++) {
+      const row = { ...ROW, epoch };
+      onEvent({ type: 'epoch', row, epochs: 250, isBest: false });
+    }
+    onEvent({ type: 'note', text: 'the loss rose' });
+    end(true);
+    const lines = text().trimEnd().split('\n');
+    expect(lines.at(-2)).toMatch(/^ *107\/250 /);
+    expect(lines.at(-1)).toBe('note: the loss rose');
+  });
+
   it('whole lines tell of features, epochs, and long epochs', () => {
     const { onEvent, end, pass, written } = desk();
     for (const done of [0, 1, 2]) {

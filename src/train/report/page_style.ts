@@ -28,6 +28,8 @@ section { margin-top: 2.75rem; padding-top: 1.5rem; border-top: 1px solid var(--
   letter-spacing: -.045em; font-variant-numeric: tabular-nums;
 }
 .judgement { flex: 1 1 18rem; max-width: 30rem; color: var(--soft); overflow-wrap: anywhere; text-wrap: pretty }
+.headline + .note { margin-top: 1.5rem }
+.note { max-width: 44rem; margin-top: .4rem; overflow-wrap: anywhere; text-wrap: pretty }
 .figures {
   display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1rem 1.5rem; margin-top: 2rem;
 }
@@ -73,6 +75,7 @@ pre {
   border-radius: .35rem;
 }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: .75rem 2rem }
+pre + .facts { margin-top: 1.25rem }
 .facts dd { overflow-wrap: anywhere }
 :focus-visible { outline: 2px solid var(--main); outline-offset: 3px }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .85rem }
