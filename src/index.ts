@@ -15,7 +15,8 @@ export {
   WeightsError,
 } from './errors.js';
 export type { AdapterOptions } from './gpu/adapter.js';
-export { Gpu, type GpuInfo } from './gpu/gpu.js';
+export type { GpuInfo } from './gpu/device.js';
+export { Gpu } from './gpu/gpu.js';
 export type { TensorDtype } from './gpu/tensor.js';
 export { decode, PICTURE_EXTENSIONS } from './image/decode.js';
 export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/framing.js';

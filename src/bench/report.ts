@@ -2,7 +2,8 @@
 
 import { availableParallelism, cpus } from 'node:os';
 import { UsageError, VggError } from '../errors.js';
-import type { Gpu, GpuInfo } from '../gpu/gpu.js';
+import type { GpuInfo } from '../gpu/device.js';
+import type { Gpu } from '../gpu/gpu.js';
 import { requireFrom } from './peers/installed.js';
 import type { Timing } from './turns.js';
 

@@ -1,7 +1,9 @@
 // What an adapter's features and limits mean for VGG16, and what would make things better.
 
 import { installAdvice } from '../gpu/adapter.js';
-import { type Gpu, type GpuInfo, mebibytes } from '../gpu/gpu.js';
+import type { GpuInfo } from '../gpu/device.js';
+import type { Gpu } from '../gpu/gpu.js';
+import { mebibytes } from '../gpu/messages.js';
 import { SUBGROUP_MATRIX } from '../gpu/subgroups.js';
 import { PAPER_WIDTHS, planLayers } from '../model/architecture.js';
 import { largestActivation, largestBatch, MAX_BATCH } from '../model/batches.js';

@@ -1,7 +1,7 @@
 // Weights known and a model opened, as the flags say.
 
 import { type Command, Option } from 'commander';
-import type { GpuInfo } from '../gpu/gpu.js';
+import type { GpuInfo } from '../gpu/device.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { VGG16 } from '../model/vgg16.js';
 import type { OpenOptions } from '../weights/open.js';

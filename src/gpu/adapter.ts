@@ -3,6 +3,7 @@
 import { NoAdapterError } from '../errors.js';
 import { type Quietly, withoutChatter } from './chatter.js';
 import { settle } from './dawn_promises.js';
+import { messageOf } from './messages.js';
 import { SWIFTSHADER_PACKAGE, useSwiftShader, usesSwiftShader } from './swiftshader.js';
 
 /** Where an adapter came from. `null` is Dawn's backend that compiles and validates but executes nothing. */
@@ -43,7 +44,7 @@ async function instanceWith(flags: readonly string[], quietly: Quietly): Promise
   } catch (error) {
     throw new NoAdapterError(
       `Dawn does not load on ${process.platform} ${process.arch} with Node ${process.version}: ` +
-        `${firstLine(error)}; reinstall the npm package webgpu, or use a platform that it supports`,
+        `${messageOf(error)}; reinstall the npm package webgpu, or use a platform that it supports`,
       { cause: error },
     );
   }
@@ -127,8 +128,4 @@ export function installAdvice({ isSoftwareThere = false } = {}): string {
       ? `, or npm install ${SWIFTSHADER_PACKAGE} (slow, but needs no driver)`
       : '';
   return `install a Vulkan driver: the GPU vendor's, or Mesa 23 or newer (Debian: mesa-vulkan-drivers)${software}`;
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
 }

@@ -1,7 +1,8 @@
 // One kernel made ready to run: its pipeline, its bindings, its number of workgroups. Recording it costs nothing more.
 
 import { GpuError } from '../errors.js';
-import { type Gpu, mebibytes } from './gpu.js';
+import type { Gpu } from './gpu.js';
+import { mebibytes } from './messages.js';
 import type { Kernel } from './pipelines.js';
 import type { Tensor } from './tensor.js';
 

@@ -1,45 +1,11 @@
-// A device and what every part of this project needs of it: limits, pipelines, buffers counted, errors as exceptions.
+// A device and what every part of this project needs of it: pipelines, buffers counted, errors as exceptions.
 
 import { DeviceLostError, GpuError } from '../errors.js';
-import { checkOptions, group, listOf, type OptionRules, text, whole } from '../options.js';
-import { type AdapterOptions, type AdapterSource, findAdapter, isSoftwareAdapter } from './adapter.js';
+import { checkOptions } from '../options.js';
 import { mapForReading, settle, submittedWorkDone } from './dawn_promises.js';
+import { GPU_OPTIONS, type GpuInfo, type GpuOptions, openDevice, type WantedLimit } from './device.js';
+import { explain, mebibytes, messageOf } from './messages.js';
 import { PipelineCache } from './pipelines.js';
-import { SUBGROUP_MATRIX, type SubgroupInfo, subgroupsOf } from './subgroups.js';
-
-/** What can be told of an adapter. */
-export interface GpuInfo extends SubgroupInfo {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  /** The driver's own words, for instance `llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)`. */
-  readonly description: string;
-  readonly source: AdapterSource;
-  /** True where a CPU computes. */
-  readonly isSoftware: boolean;
-}
-
-/** Asked for wherever the adapter has them. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = [
-  'timestamp-query',
-  'shader-f16',
-  'subgroups',
-  SUBGROUP_MATRIX as GPUFeatureName,
-];
-
-/** WebGPU grants the spec's minimum unless asked for more; these are asked for as large as the adapter allows. */
-const WANTED_LIMITS = [
-  'maxStorageBufferBindingSize',
-  'maxBufferSize',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX',
-  'maxComputeWorkgroupSizeY',
-  'maxComputeWorkgroupSizeZ',
-  'maxComputeWorkgroupsPerDimension',
-] as const;
-
-export type WantedLimit = (typeof WANTED_LIMITS)[number];
 
 export interface BufferRequest {
   readonly label: string;
@@ -47,23 +13,6 @@ export interface BufferRequest {
   readonly size: number;
   readonly usage: GPUBufferUsageFlags;
 }
-
-export interface GpuOptions extends AdapterOptions {
-  /** Use no larger limits than these, though the adapter has them: how a lesser adapter would fare. */
-  readonly atMost?: Partial<Record<WantedLimit, number>> | undefined;
-  /** Do without these features, though the adapter has them: likewise. */
-  readonly without?: readonly string[] | undefined;
-}
-
-const GPU_OPTIONS: OptionRules<GpuOptions> = {
-  adapter: text,
-  atMost: group(
-    Object.fromEntries(WANTED_LIMITS.map((name) => [name, whole(0)])) as OptionRules<
-      NonNullable<GpuOptions['atMost']>
-    >,
-  ),
-  without: listOf(text),
-};
 
 /**
  * An open device. Dispose of it, or the process does not end.
@@ -115,30 +64,8 @@ export class Gpu {
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
     checkOptions('Gpu.open()', options, GPU_OPTIONS);
-    const { adapter, source } = await findAdapter(options);
-    const features = wantedOf(adapter, options.without);
-    const limits = Object.fromEntries(
-      WANTED_LIMITS.map((name) => [name, Number(adapter.limits[name])]),
-    ) as Record<WantedLimit, number>;
-    let device: GPUDevice;
-    try {
-      device = await settle(() =>
-        adapter.requestDevice({
-          label: 'vgg16-webgpu',
-          requiredFeatures: features,
-          requiredLimits: limits,
-        }),
-      );
-    } catch (error) {
-      throw new GpuError(`the adapter gives no device: ${messageOf(error)}`, { cause: error });
-    }
-    const { vendor, architecture, device: name, description } = adapter.info;
-    const isSoftware = isSoftwareAdapter(adapter.info, source);
-    const info = {
-      ...{ vendor, architecture, device: name, description, source, isSoftware },
-      ...subgroupsOf(adapter, source, features),
-    };
-    return new Gpu(device, info, new Set<string>(features), atMost(limits, options.atMost));
+    const { device, info, features, limits } = await openDevice(options);
+    return new Gpu(device, info, features, limits);
   }
 
   /** Buffers made and not yet destroyed. Flat over a loop, or something leaks. */
@@ -281,42 +208,4 @@ export class Gpu {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-function wantedOf({ features }: GPUAdapter, without: readonly string[] = []): GPUFeatureName[] {
-  const wanted = WANTED_FEATURES.filter((name) => features.has(name) && !without.includes(name));
-  // The one is refused without the other.
-  return wanted.filter(
-    (name) => name !== (SUBGROUP_MATRIX as GPUFeatureName) || wanted.includes('subgroups'),
-  );
-}
-
-function atMost(
-  limits: Record<WantedLimit, number>,
-  wanted: GpuOptions['atMost'] = {},
-): Record<WantedLimit, number> {
-  const lowered = WANTED_LIMITS.map((name) => [name, Math.min(limits[name], wanted[name] ?? limits[name])]);
-  return Object.fromEntries(lowered) as Record<WantedLimit, number>;
-}
-
-function explain(error: GPUError): string {
-  const text = messageOf(error);
-  if (typeof GPUOutOfMemoryError !== 'undefined' && error instanceof GPUOutOfMemoryError) {
-    return `the GPU is out of memory (${text}); try a smaller --batch`;
-  }
-  return text;
-}
-
-function messageOf(error: unknown): string {
-  const text =
-    error instanceof Error || (typeof error === 'object' && error !== null && 'message' in error)
-      ? String(error.message)
-      : String(error);
-  // Dawn adds one line for each level of its call stack; the first says what is wrong.
-  return text.split('\n')[0] ?? text;
-}
-
-/** Bytes as MiB, for messages. */
-export function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MiB`;
 }

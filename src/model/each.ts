@@ -1,12 +1,13 @@
 // One layer's result for each of many pictures: while the GPU is at one batch, the next is read and submitted, so that it
 // never waits for those who look at results.
 
+import type { Gpu } from '../gpu/gpu.js';
 import { nameOf } from '../image/decode.js';
 import type { PictureInput } from '../image/picture.js';
 import { type ReadPicture, readPictures } from '../image/read.js';
 import { type LayerName, planLayers, type Widths } from './architecture.js';
-import { type BatchLimits, concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
-import type { Features } from './features.js';
+import { concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
+import { checkFinite, type Features } from './features.js';
 import { oddityOf } from './oddity.js';
 import type { EachOptions, RunOptions } from './options.js';
 import { checkRequest, checkSize, framingOf } from './requests.js';
@@ -18,8 +19,13 @@ const DEFAULT_BATCH = 8;
 export interface Asked {
   readonly runner: Runner;
   readonly widths: Widths;
-  readonly limits: BatchLimits;
+  readonly gpu: Pick<Gpu, 'info' | 'limits'>;
   readonly output: LayerName;
+}
+
+/** A picture alone as one of several. */
+export function many(input: PictureInput | readonly PictureInput[]): readonly PictureInput[] {
+  return Array.isArray(input) ? input : [input as PictureInput];
 }
 
 /** A result with the place of its picture among the inputs. */
@@ -37,7 +43,6 @@ interface Batch extends Pass {
 /**
  * Gives the results in order. Whoever stops early waits for what has been submitted.
  *
- * @param check  throws for results that cannot be
  * @throws PictureError for a picture that cannot be used, unless `onError` takes it; UsageError for an impossible size;
  *         GpuError; DeviceLostError; the signal's reason
  */
@@ -45,7 +50,6 @@ export async function* eachResult(
   inputs: readonly PictureInput[],
   asked: Asked,
   options: RunOptions & EachOptions,
-  check: (results: Float32Array) => void,
 ): AsyncGenerator<Answer> {
   const { onProgress, signal } = options;
   const batches = submitted(inputs, asked, options);
@@ -60,7 +64,7 @@ export async function* eachResult(
       next.catch(() => {});
       const { pictures, size, shape } = value;
       const results = (await value.results).get(asked.output)!;
-      check(results);
+      checkFinite(asked.gpu, asked.output, results);
       onProgress?.(pictures.at(-1)!.index + 1, inputs.length);
       const length = results.length / size;
       for (const [i, { index }] of pictures.entries()) {
@@ -77,7 +81,7 @@ export async function* eachResult(
 /** The batches in order, each submitted when it is asked for. */
 async function* submitted(
   inputs: readonly PictureInput[],
-  { runner, widths, limits, output }: Asked,
+  { runner, widths, gpu: { limits }, output }: Asked,
   options: RunOptions & EachOptions,
 ): AsyncGenerator<Batch, undefined> {
   const { batch = DEFAULT_BATCH, onError, onOdd, signal } = options;

@@ -108,7 +108,7 @@ const DTYPES = Object.keys(BYTES_PER_VALUE) as TensorDtype[];
 
 export const GPU: Rule<Gpu> = value('a Gpu, as Gpu.open() gives it', (gpu) => gpu instanceof Gpu);
 
-export const VGG16_OPTIONS: OptionRules<Vgg16Options> = {
+const LOAD: OptionRules<Vgg16Options> = {
   weights: path,
   base: path,
   preprocess: PREPROCESS,
@@ -135,14 +135,21 @@ export const RUN_OPTIONS: OptionRules<RunOptions> = {
   signal,
 };
 
-export const EACH_OPTIONS: OptionRules<EachOptions> = { onError: callback(), onOdd: callback() };
+const EACH: OptionRules<EachOptions> = { onError: callback(), onOdd: callback() };
+const CLASSIFY: OptionRules<ClassifyOptions> = { ...RUN_OPTIONS, topK: whole(1) };
+const FEATURES: OptionRules<FeaturesOptions> = { ...RUN_OPTIONS, pool: oneOf('avg') };
+const FORWARD: OptionRules<ForwardOptions> = { choicesFor: whole(1) };
+const ROWS: OptionRules<RowsOptions> = { count: whole(1), batch: whole(1), size: whole(1) };
+const PROFILE: OptionRules<ProfileOptions> = { passes: whole(1), warmUp: flag };
 
-export const CLASSIFY_OPTIONS: OptionRules<ClassifyOptions> = { ...RUN_OPTIONS, topK: whole(1) };
-
-export const FEATURES_OPTIONS: OptionRules<FeaturesOptions> = { ...RUN_OPTIONS, pool: oneOf('avg') };
-
-export const FORWARD_OPTIONS: OptionRules<ForwardOptions> = { choicesFor: whole(1) };
-
-export const ROWS_OPTIONS: OptionRules<RowsOptions> = { count: whole(1), batch: whole(1), size: whole(1) };
-
-export const PROFILE_OPTIONS: OptionRules<ProfileOptions> = { passes: whole(1), warmUp: flag };
+/** What each of VGG16's calls may be told, for `checkOptions`. */
+export const CALLS = {
+  load: LOAD,
+  classify: CLASSIFY,
+  classifyEach: { ...CLASSIFY, ...EACH },
+  features: FEATURES,
+  featuresEach: { ...FEATURES, ...EACH },
+  forward: FORWARD,
+  classifyRows: ROWS,
+  profile: PROFILE,
+};

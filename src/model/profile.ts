@@ -2,6 +2,7 @@
 
 import { median } from '../median.js';
 import type { LayerName } from './architecture.js';
+import type { ProfileOptions } from './options.js';
 import type { ForwardPlan } from './plan.js';
 
 /** A layer's time. */
@@ -15,7 +16,10 @@ export interface LayerTiming {
 }
 
 /** The median of some passes of a timed plan over grey pictures, after one that is not counted if `warmUp`. */
-export async function profile(plan: ForwardPlan, passes: number, warmUp: boolean): Promise<LayerTiming[]> {
+export async function profile(
+  plan: ForwardPlan,
+  { passes = 3, warmUp = true }: ProfileOptions,
+): Promise<LayerTiming[]> {
   const { batch, height, width } = plan.request;
   const pixels = new Uint8Array(batch * height * width * 3).fill(128);
   if (warmUp) await plan.run(pixels);

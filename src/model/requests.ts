@@ -1,14 +1,14 @@
 // Whether what is asked for can be had, found out before anything is decoded or computed.
 
 import { PictureError, UsageError } from '../errors.js';
-import { mebibytes } from '../gpu/gpu.js';
+import { mebibytes } from '../gpu/messages.js';
 import { checkFraming, type Framing, framingForSize, IMAGENET_FRAMING } from '../image/framing.js';
 import { checkPicture, type Picture, sizeText } from '../image/picture.js';
 import type { Size } from '../image/resize.js';
 import { MIN_INPUT_SIDE } from '../weights/head_input.js';
 import { inputSideOf, type LayerName, planLayers, type Widths } from './architecture.js';
 import { type BatchLimits, bindable, largestActivation } from './batches.js';
-import type { RunOptions } from './options.js';
+import type { RowsOptions, RunOptions } from './options.js';
 
 /** The part of a picture that ImageNet's evaluation sees, at the classifier's own size, or at 224 px if it has none. */
 export function defaultFraming(widths: Widths): Framing {
@@ -39,6 +39,19 @@ export function checkClassifier({ dense }: Widths): void {
     'these weights have no classifier, only the thirteen convolutions; load a VGG16 with its top (weights: ' +
       '"vgg16.safetensors"), or take features()',
   );
+}
+
+/** @throws UsageError for rows that are not `count` of what `from` makes of pictures of `size` px */
+export function checkRows(
+  widths: Widths,
+  from: LayerName,
+  rows: Float32Array,
+  { count, size }: RowsOptions,
+): void {
+  const { shape } = planLayers(widths, size, size, from).at(-1)!;
+  const width = shape.reduce((product, side) => product * side);
+  if (rows.length !== count * width)
+    throw new UsageError(`${rows.length} numbers are not ${count} rows of ${width}`);
 }
 
 /** For pictures that no crop brought to size. @throws PictureError, with `name`, when the layer cannot be had of it */

@@ -22,31 +22,25 @@ import {
 import { checkCount, concatenated } from './batches.js';
 import type { Choices } from './choices.js';
 import { choicesFor, type FoundChoices } from './choices_file.js';
-import { type Answer, eachResult } from './each.js';
+import { type Answer, eachResult, many } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
 import { kernelsText, type Rungs } from './launches.js';
 import { Network } from './network.js';
 import {
-  CLASSIFY_OPTIONS,
+  CALLS,
   type ClassifyOptions,
-  EACH_OPTIONS,
   type EachOptions,
-  FEATURES_OPTIONS,
   type FeaturesOptions,
-  FORWARD_OPTIONS,
   type ForwardOptions,
-  PROFILE_OPTIONS,
   type ProfileOptions,
-  ROWS_OPTIONS,
   type RowsOptions,
   type RunOptions,
-  VGG16_OPTIONS,
   type Vgg16Options,
 } from './options.js';
 import { type Prediction, probabilitiesOf, topPredictions } from './predictions.js';
 import { type LayerTiming, profile } from './profile.js';
-import { checkClassifier, commonSize } from './requests.js';
+import { checkClassifier, checkRows, commonSize } from './requests.js';
 import { Runner } from './runner.js';
 
 /** VGG16 on a GPU. Dispose of it, or the process does not end. */
@@ -59,10 +53,7 @@ export class VGG16 {
   readonly dtype: TensorDtype;
   /** What the weights' makers did to pixels. */
   readonly preprocess: Preprocess;
-  /**
-   * What makes probabilities of the classifier's outputs. With `sigmoid`, classes do not exclude each other: each has a
-   * probability of its own, and there is no layer `softmax`.
-   */
+  /** What makes probabilities of the classifier's outputs. With `sigmoid` there is no layer `softmax`. */
   readonly activation: Activation;
   /** One for each class; empty without a classifier. */
   readonly labels: readonly Label[];
@@ -106,7 +97,7 @@ export class VGG16 {
    *                      signal's reason
    */
   static async load(options: Vgg16Options = {}): Promise<VGG16> {
-    checkOptions('VGG16.load()', options, VGG16_OPTIONS);
+    checkOptions('VGG16.load()', options, CALLS.load);
     const { weights: file = embeddedBasePath(), base, preprocess, activation } = options;
     const source = await openWeights(file, { base, preprocess, activation });
     let gpu: Gpu | undefined;
@@ -153,7 +144,7 @@ export class VGG16 {
     input: PictureInput | readonly PictureInput[],
     options: ClassifyOptions = {},
   ): Promise<Prediction[] | Prediction[][]> {
-    checkOptions('classify()', options, CLASSIFY_OPTIONS);
+    checkOptions('classify()', options, CALLS.classify);
     const results: Prediction[][] = [];
     for await (const { predictions } of this.classifyEach(many(input), options)) results.push(predictions);
     return Array.isArray(input) ? results : results[0]!;
@@ -169,7 +160,7 @@ export class VGG16 {
     pictures: readonly PictureInput[],
     options: ClassifyOptions & EachOptions = {},
   ): AsyncGenerator<{ readonly index: number; readonly predictions: Prediction[] }> {
-    checkOptions('classifyEach()', options, { ...CLASSIFY_OPTIONS, ...EACH_OPTIONS });
+    checkOptions('classifyEach()', options, CALLS.classifyEach);
     const { topK = 5 } = options;
     checkClassifier(this.widths);
     const layer = classifierLayerOf(this.widths);
@@ -194,7 +185,7 @@ export class VGG16 {
     layer: LayerName,
     options: FeaturesOptions = {},
   ): Promise<Features | Features[]> {
-    checkOptions('features()', options, FEATURES_OPTIONS);
+    checkOptions('features()', options, CALLS.features);
     const results: Features[] = [];
     for await (const { features } of this.featuresEach(many(input), layer, options)) results.push(features);
     return Array.isArray(input) ? results : results[0]!;
@@ -206,7 +197,7 @@ export class VGG16 {
     layer: LayerName,
     options: FeaturesOptions & EachOptions = {},
   ): AsyncGenerator<{ readonly index: number; readonly features: Features }> {
-    checkOptions('featuresEach()', options, { ...FEATURES_OPTIONS, ...EACH_OPTIONS });
+    checkOptions('featuresEach()', options, CALLS.featuresEach);
     const output = layerNamed(layer, this.widths);
     for await (const { index, data, shape } of this.#each(pictures, output, options)) {
       const features = { data, shape };
@@ -237,16 +228,13 @@ export class VGG16 {
     outputs: readonly LayerName[],
     options: ForwardOptions = {},
   ): Promise<Map<LayerName, Float32Array>> {
-    checkOptions('forward()', options, FORWARD_OPTIONS);
-    const { choicesFor = pictures.length } = options;
-    if (pictures.length === 0 || outputs.length === 0)
-      throw new UsageError('forward() needs a picture and a layer');
-    const { height, width } = commonSize(pictures);
+    checkOptions('forward()', options, CALLS.forward);
+    const batch = pictures.length;
+    const { choicesFor = batch } = options;
+    if (batch === 0 || outputs.length === 0) throw new UsageError('forward() needs a picture and a layer');
     const named = outputs.map((name) => layerNamed(name, this.widths));
-    return this.#runner.run(
-      { batch: pictures.length, height, width, outputs: named, choicesFor },
-      concatenated(pictures),
-    );
+    const request = { batch, ...commonSize(pictures), outputs: named, choicesFor };
+    return this.#runner.run(request, concatenated(pictures));
   }
 
   /**
@@ -256,19 +244,15 @@ export class VGG16 {
    * @throws UsageError without a classifier, and for rows that are not `count` of this size; GpuError; DeviceLostError
    */
   async classifyRows(rows: Float32Array<ArrayBuffer>, options: RowsOptions): Promise<Float32Array> {
-    checkOptions('classifyRows()', options, ROWS_OPTIONS, ['count', 'batch', 'size']);
+    checkOptions('classifyRows()', options, CALLS.classifyRows, ['count', 'batch', 'size']);
     checkClassifier(this.widths);
     const { count, batch, size } = options;
     const from = this.widths.pool === 'avg' ? 'avgpool' : this.widths.features;
-    const width = this.layers(size, size, from)
-      .at(-1)!
-      .shape.reduce((product, side) => product * side);
-    if (rows.length !== count * width)
-      throw new UsageError(`${rows.length} numbers are not ${count} rows of ${width}`);
+    checkRows(this.widths, from, rows, options);
     const layer = classifierLayerOf(this.widths);
     const request = { batch, height: size, width: size, from, outputs: [layer] } as const;
     const scores = (await this.#runner.run(request, rows)).get(layer)!;
-    this.#check(layer, scores);
+    checkFinite(this.gpu, layer, scores);
     return probabilitiesOf(this.activation, scores.subarray(0, count * this.labels.length));
   }
 
@@ -285,13 +269,10 @@ export class VGG16 {
     options: ProfileOptions = {},
   ): Promise<LayerTiming[] | undefined> {
     checkCount('batch', batch);
-    checkOptions('profile()', options, PROFILE_OPTIONS);
-    const { passes = 3, warmUp = true } = options;
+    checkOptions('profile()', options, CALLS.profile);
     if (!this.gpu.features.has('timestamp-query')) return undefined;
-    const outputs = [layerNamed(until, this.widths)];
-    return this.#runner.use({ batch, height, width, outputs, timed: true }, (plan) =>
-      profile(plan, passes, warmUp),
-    );
+    const request = { batch, height, width, outputs: [layerNamed(until, this.widths)], timed: true };
+    return this.#runner.use(request, (plan) => profile(plan, options));
   }
 
   /**
@@ -313,16 +294,6 @@ export class VGG16 {
     options: RunOptions & EachOptions,
   ): AsyncGenerator<Answer> {
     const { gpu, widths } = this;
-    const asked = { runner: this.#runner, widths, limits: gpu.limits, output };
-    return eachResult(inputs, asked, options, (results) => this.#check(output, results));
+    return eachResult(inputs, { runner: this.#runner, gpu, widths, output }, options);
   }
-
-  #check(layer: LayerName, results: Float32Array): void {
-    // The null backend leaves in memory whatever was there.
-    if (this.gpu.info.source !== 'null') checkFinite(layer, results);
-  }
-}
-
-function many(input: PictureInput | readonly PictureInput[]): readonly PictureInput[] {
-  return Array.isArray(input) ? input : [input as PictureInput];
 }

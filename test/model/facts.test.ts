@@ -1,6 +1,7 @@
 // What can be looked up: VGG16's size, ImageNet's labels; and the small functions around a forward pass.
 
 import { describe, expect, it } from 'vitest';
+import type { GpuInfo } from '../../src/gpu/device.js';
 import { PAPER_WIDTHS, planLayers } from '../../src/model/architecture.js';
 import { evenBatch, largestBatch } from '../../src/model/batches.js';
 import { averageOverSpace, checkFinite } from '../../src/model/features.js';
@@ -98,8 +99,11 @@ describe('features', () => {
   });
 
   it('that are no numbers are refused by name', () => {
-    checkFinite('fc3', new Float32Array([1, -2]));
-    expect(() => checkFinite('fc3', new Float32Array([1, Number.NaN]))).toThrow(/^fc3: .*NaN/);
-    expect(() => checkFinite('fc3', new Float32Array([1, Number.POSITIVE_INFINITY]))).toThrow('infinity');
+    const gpu = { info: { source: 'system' } as GpuInfo };
+    checkFinite(gpu, 'fc3', new Float32Array([1, -2]));
+    expect(() => checkFinite(gpu, 'fc3', new Float32Array([1, Number.NaN]))).toThrow(/^fc3: .*NaN/);
+    expect(() => checkFinite(gpu, 'fc3', new Float32Array([1, Number.POSITIVE_INFINITY]))).toThrow(
+      'infinity',
+    );
   });
 });

@@ -1,7 +1,8 @@
 // One device per process and kind: what a test has compiled, the next test need not compile again.
 
 import { afterAll, beforeAll } from 'vitest';
-import { Gpu, type GpuOptions } from '../../src/gpu/gpu.js';
+import type { GpuOptions } from '../../src/gpu/device.js';
+import { Gpu } from '../../src/gpu/gpu.js';
 
 const open = Gpu.open.bind(Gpu);
 const shared = new Map<string, Promise<SharedGpu>>();

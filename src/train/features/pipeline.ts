@@ -106,8 +106,7 @@ export class FeaturePipeline {
       const pictures = await this.#pictures(jobs);
       return (await model.forward(pictures, [layer], { choicesFor: this.batch })).get(layer)!;
     });
-    // The null backend leaves in memory whatever was there.
-    if (model.gpu.info.source !== 'null') checkFinite(layer, rows);
+    checkFinite(model.gpu, layer, rows);
     const length = rows.length / jobs.length;
     const taken = jobs.map(({ take }, i) => {
       const data = rows.subarray(i * length, (i + 1) * length);
