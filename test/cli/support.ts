@@ -92,7 +92,8 @@ export function spawned(args: readonly string[], options: ProcessOptions = {}): 
 let turn: Promise<unknown> = Promise.resolve();
 
 /**
- * Runs the command within this process, on its shared device, so that nothing starts or compiles twice.
+ * Runs the command within this process, on its shared device, so that nothing starts or compiles twice. When it has ended, all
+ * buffers of that device are destroyed: a test must not load a model of its own meanwhile.
  *
  * @param onSaid  told of what is written to stderr
  */
