@@ -67,7 +67,8 @@ async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Prom
       if (classes.length === 0)
         throw new WeightsError(`${weights} has no classifier; name a run of \`vgg16 train\``);
       checkExclusive(model);
-      const samples = await findSamples(dir, classes, { part, signal: terminal.signal });
+      const onNote = (note: string) => terminal.note(note);
+      const samples = await findSamples(dir, classes, { part, signal: terminal.signal, onNote });
       const known = await countTrainedOn(weights, classes, samples);
       if (known > 0)
         terminal.note(

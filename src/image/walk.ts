@@ -36,7 +36,7 @@ export interface FolderEntries {
 
 /**
  * What lies in a folder, sorted, without what `isLeftBehind`. Links count as what they lead to. A link that leads nowhere
- * counts as a file, so that the code that reads it reports it. Pipes and devices are left out: reading one may never end.
+ * counts as a file, as pipes and devices do, so that the code that reads it reports it.
  *
  * @throws UsageError where the folder may not be read
  */
@@ -56,7 +56,7 @@ export async function listFolder(path: string): Promise<FolderEntries> {
     if (target?.isDirectory()) {
       folders.push(name);
       if (entry.isSymbolicLink()) links.add(name);
-    } else if (!target || target.isFile()) files.push(name);
+    } else files.push(name);
   }
   return { folders: folders.sort(byCodePoints), files: files.sort(), links };
 }

@@ -7,13 +7,11 @@ import { gather } from './gather.js';
 import { sizeOf, wholeTensor } from './strided.js';
 
 const WAYS: Readonly<Record<Preprocess, string>> = {
-  torchvision: 'torchvision does (RGB, scaled by mean and deviation)',
-  caffe: 'caffe does (BGR, minus the mean)',
-  unit: 'numbers from 0 to 1 (RGB / 255)',
-  signed: 'numbers from -1 to 1 (RGB / 127.5 - 1)',
+  torchvision: 'torchvision (RGB, scaled by mean and deviation)',
+  caffe: 'caffe (BGR, minus the mean)',
+  unit: 'unit (RGB / 255)',
+  signed: 'signed (RGB / 127.5 - 1)',
 };
-
-const CORRECTION = '`--preprocess unit` (or signed, torchvision, caffe) corrects it';
 
 const ANCESTORS: Readonly<Record<Ancestor['preprocess'], string>> = {
   torchvision: "torchvision's",
@@ -56,14 +54,21 @@ function turnedNote(preprocess: Preprocess): string {
 
 /** Nothing has to be said of a network that is, head and all, what its names promise. */
 function noteOf(found: FoundVgg16, ancestor: Ancestor | undefined): string | undefined {
-  if (!ancestor) return preprocessNote(found.preprocess, `going by ${found.guessedBy}`);
+  if (!ancestor) return preprocessNote(found.preprocess, `going by ${found.guessedBy},`);
   if (found.isPublished && ancestor.preprocess === found.preprocess) return undefined;
-  return preprocessNote(ancestor.preprocess, `its first convolution is ${ANCESTORS[ancestor.preprocess]}`);
+  return preprocessNote(
+    ancestor.preprocess,
+    `its first convolution is ${ANCESTORS[ancestor.preprocess]}, so`,
+  );
 }
 
-/** @param evidence  what the preprocessing was told by: `going by its names` */
+/** @param evidence  what it was told by: `going by its names,` */
 function preprocessNote(preprocess: Preprocess, evidence: string): string {
-  return `${evidence}, pixels are taken to be prepared as ${WAYS[preprocess]}, which the file does not say; ${CORRECTION}`;
+  const others = (Object.keys(WAYS) as Preprocess[]).filter((way) => way !== preprocess);
+  return (
+    `the file does not say how pixels are prepared; ${evidence} ${WAYS[preprocess]} is assumed; ` +
+    `if that is wrong: --preprocess ${others.slice(0, -1).join(', ')} or ${others.at(-1)}`
+  );
 }
 
 /** A layer whose kernel (O,I,3,3) has other input channels first, or its places in the opposite order. */

@@ -50,11 +50,11 @@ describe('e2e', () => {
     const { results } = await benchE2e(gpu(), {
       ...asked,
       dtypes: ['f32', 'f16'],
-      rungs: ['03_register_blocked'],
+      rungs: ['01_naive'],
     });
     const errors = new Map(results.map(({ engine, nmse }) => [engine, nmse]));
     expect(errors.get('vgg16-webgpu')).toBeLessThan(MAX_NMSE);
-    expect(errors.get('vgg16-webgpu/03_register_blocked')).toBeLessThan(MAX_NMSE);
+    expect(errors.get('vgg16-webgpu/01_naive')).toBeLessThan(MAX_NMSE);
     // Weights rounded to 11 bits.
     expect(errors.get('vgg16-webgpu-f16')).toBeLessThan(1e-5);
     expect(errors.get('vgg16-webgpu-f16')).toBeGreaterThan(1e-9);
@@ -94,12 +94,14 @@ describe('e2e', () => {
 
 describe('growth', () => {
   const gpu = useGpu();
+  // At 224 px, tfjs takes SwiftShader a minute.
+  const peers = process.env.FULL ? (['tfjs-webgpu'] as const) : [];
   it('tells time and memory for batches and for sizes, of a fresh engine each', async () => {
     const { results, leftOut } = await benchGrowth(gpu(), {
       sizes: SIZES,
       batches: [1, 2],
       sides: [32, 64],
-      peers: ['tfjs-webgpu'],
+      peers,
       rounds: 1,
       maxSeconds: 30,
     });
@@ -111,7 +113,7 @@ describe('growth', () => {
       [1, 32],
       [1, 64],
     ]);
-    expect(results.length).toBe(2 * ours.length);
+    expect(results.length).toBe((1 + peers.length) * ours.length);
     expect(leftOut).toEqual([]);
     const [one, two, small] = ours.map(({ deviceBytes }) => deviceBytes!);
     expect(two!).toBeGreaterThan(one!);

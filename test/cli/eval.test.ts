@@ -56,11 +56,15 @@ describe('vgg16 eval', () => {
   it('leaves broken pictures out, and fails where all are', async () => {
     await cp(at('photos'), at('broken'), { recursive: true });
     for (const name of CLASSES) for (const i of [0, 1]) await writeFile(at('broken', name, `${i}.png`), '');
+    await writeFile(at('broken', CLASSES[0], 'phone.heic'), '');
     const some = await run(['eval', 'broken', ...HEAD, '--json']);
     expect(some.code).toBe(3);
     expect((JSON.parse(some.stdout) as Evaluation).count).toBe(3);
     expect(some.stderr.filter((line) => line.startsWith('skipped: '))).toHaveLength(5);
     expect(some.stderr.at(-1)).toBe('note: 6 of 9 pictures left out, unreadable');
+    expect(some.stderr[0]).toMatch(
+      /^note: left out: 1 picture in a format that cannot be read \(.*phone\.heic\)/,
+    );
     for (const name of CLASSES) await writeFile(at('broken', name, '2.png'), '');
     const all = await run(['eval', 'broken', ...HEAD, '--json']);
     expect([all.code, all.stdout, all.stderr.at(-1)]).toEqual([

@@ -30,8 +30,8 @@ describe('a .pth', () => {
         expect.stringContaining(
           'note: the file does not say what makes probabilities of its outputs: softmax',
         ),
-        'note: going by its names, pixels are taken to be prepared as torchvision does (RGB, scaled by mean and ' +
-          'deviation), which the file does not say; `--preprocess unit` (or signed, torchvision, caffe) corrects it',
+        'note: the file does not say how pixels are prepared; going by its names, torchvision (RGB, scaled by mean and ' +
+          'deviation) is assumed; if that is wrong: --preprocess caffe, unit or signed',
       ],
     ]);
     expect(stdout).toMatch(

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -52,6 +53,13 @@ const ALL = [
 describe('listPictures', () => {
   it('takes a folder with its subfolders, sorted, nothing twice, nothing that begins with a dot', async () => {
     expect(await list('.')).toEqual({ found: ALL, errors: [] });
+  });
+
+  it.skipIf(process.platform === 'win32')('takes a pipe, so that reading it is refused aloud', async () => {
+    await mkdir(join(folder, 'pipes'));
+    execFileSync('mkfifo', [join(folder, 'pipes', 'pipe.png')]);
+    expect((await list('pipes')).found).toEqual([join('pipes', 'pipe.png')]);
+    await rm(join(folder, 'pipes'), { recursive: true });
   });
 
   it('takes named files whatever they are called, in the order in which they are named', async () => {

@@ -1,7 +1,7 @@
 // Pictures to put a trained head to the test with: its own classes, in a folder of any of the layouts.
 
 import { UsageError } from '../../errors.js';
-import { checkOptions, type OptionRules, oneOf, signal } from '../../options.js';
+import { callback, checkOptions, type OptionRules, oneOf, signal } from '../../options.js';
 import { PARTS, type Part, type Sample } from '../samples.js';
 import { samplesOf } from './samples_of.js';
 import { countFiles, surveyDataset } from './survey.js';
@@ -11,9 +11,15 @@ export interface FindSamplesOptions {
   /** Of a data set that says what is for what; `val` by default. */
   readonly part?: Part | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told what was left out, for instance pictures of formats that cannot be decoded. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
-const FIND_SAMPLES_OPTIONS: OptionRules<FindSamplesOptions> = { part: oneOf(...PARTS), signal };
+const FIND_SAMPLES_OPTIONS: OptionRules<FindSamplesOptions> = {
+  part: oneOf(...PARTS),
+  signal,
+  onNote: callback(),
+};
 
 /**
  * The pictures of a part of a data set; all of them where it has no parts.
@@ -28,8 +34,9 @@ export async function findSamples(
   options: FindSamplesOptions = {},
 ): Promise<Sample[]> {
   checkOptions('findSamples()', options, FIND_SAMPLES_OPTIONS);
-  const { part, signal } = options;
-  const { name, folder, isDivided, parts } = await surveyDataset(path, signal);
+  const { part, signal, onNote = () => {} } = options;
+  const { name, folder, isDivided, parts, notes } = await surveyDataset(path, signal);
+  for (const note of notes) onNote(note);
   if (part && !isDivided)
     throw new UsageError(`${name} has no parts, so no ${part} either; leave the part out`);
   const chosen = isDivided ? (part ?? 'val') : 'train';

@@ -58,7 +58,8 @@ function dense(name: string, outputs: number, inputs: number): Shapes {
   return { [`classifier.${name}.weight`]: [outputs, inputs], [`classifier.${name}.bias`]: [outputs] };
 }
 
-const NOTE = /^going by its names, pixels are taken to be prepared as torchvision does .*`--preprocess unit`/;
+const NOTE =
+  /how pixels are prepared; going by its names, torchvision .* is assumed; .*--preprocess caffe, unit or signed$/;
 
 describe('dense layers with names, in safetensors', () => {
   const namesOf = async (shapes: Shapes, prefix?: string) => {

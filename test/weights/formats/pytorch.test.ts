@@ -23,8 +23,8 @@ const TOLERANCE = 1e-5;
 
 const SOFTMAX_NOTE = expect.stringContaining('softmax is assumed');
 const PREPROCESS_NOTE =
-  'going by its names, pixels are taken to be prepared as torchvision does (RGB, scaled by mean and deviation), which ' +
-  'the file does not say; `--preprocess unit` (or signed, torchvision, caffe) corrects it';
+  'the file does not say how pixels are prepared; going by its names, torchvision (RGB, scaled by mean and deviation) ' +
+  'is assumed; if that is wrong: --preprocess caffe, unit or signed';
 
 const gpu = useGpu();
 
