@@ -4,7 +4,10 @@ import { Interrupted, ReaderGone, report, stdoutFailure } from '../../src/cli/fa
 import { Terminal } from '../../src/cli/terminal.js';
 import { DeviceLostError, OutputError, UsageError } from '../../src/errors.js';
 
-beforeEach(() => vi.stubEnv('NO_COLOR', '1'));
+beforeEach(() => {
+  vi.stubEnv('NO_COLOR', '1');
+  vi.stubEnv('VGG16_DEBUG', undefined);
+});
 afterEach(() => vi.unstubAllEnvs());
 
 /** What is said of an error, and the exit code. */

@@ -23,7 +23,7 @@ export interface Ran {
   /** Null where a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
-  /** Lines, without the note that no GPU computes. */
+  /** Lines, without those that only some machines see: `messages`. */
   readonly stderr: readonly string[];
 }
 
@@ -141,12 +141,16 @@ async function within<T>({ cwd, env }: Surroundings, work: () => Promise<T>): Pr
   }
 }
 
-/** What the command itself says on stderr on every adapter. */
+/** What the command itself says on stderr on every adapter, however slow the machine. */
 function messages(stderr: string): string[] {
-  return stderr
-    .split('\n')
-    .filter((line) => line !== '')
-    .filter((line) => !/^note: (NO GPU|the null backend)/.test(line));
+  return (
+    stderr
+      .split('\n')
+      .filter((line) => line !== '')
+      .filter((line) => !/^note: (NO GPU|the null backend)/.test(line))
+      // Progress of classify, which only what takes longer than two seconds shows.
+      .filter((line) => !/^classify \d+ pictures? in /.test(line))
+  );
 }
 
 /** A temporary folder that is gone after the tests of the calling file. */
