@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../src/train/checks.js';
 import type { RunOptions } from '../../src/train/options.js';
 import { resultsHeader } from '../../src/train/report/results.js';
-import { useFolder } from './support.js';
+import { useFolder, vgg16 } from './support.js';
 import { program, useWorkingFolder } from './training.js';
 
 const at = useFolder();
@@ -111,5 +111,21 @@ describe('vgg16 runs', () => {
     expect(other.stderr).toEqual([
       expect.stringMatching(/^error: no runs.*args\.json.*is its folder that of a run\?$/),
     ]);
+  });
+});
+
+describe("a run of one's own", () => {
+  const classify = async (cwd: string) => {
+    await mkdir(at('pictures'), { recursive: true });
+    await writeFile(at('pictures', 'x.jpg'), 'x');
+    const env = { VGG16_CACHE: at('no cache') };
+    const { code, stderr } = await vgg16(['classify', at('pictures', 'x.jpg')], { cwd, env });
+    expect(code).toBe(4);
+    return stderr.at(-1);
+  };
+
+  it("is offered where ImageNet's classes are not there, and only where there is one", async () => {
+    expect(await classify(at())).toMatch(/or take a run of your own: --weights runs\/train-10$/);
+    expect(await classify(at('pictures'))).not.toContain('of your own');
   });
 });

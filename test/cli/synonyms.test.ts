@@ -1,6 +1,5 @@
 // Words of other tools: what is said of them, and American spellings, which are taken.
 
-import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { useFolder } from './support.js';
 import { program, useWorkingFolder } from './training.js';
@@ -71,20 +70,5 @@ describe('weights that are not there', () => {
         ),
       ],
     ]);
-  });
-
-  it("and were not named: a run of one's own is offered", async () => {
-    await mkdir(at('photos'));
-    await writeFile(at('photos', 'x.jpg'), 'x');
-    const before = { ...process.env };
-    process.env.VGG16_OFFLINE = '1';
-    process.env.VGG16_CACHE = at('cache');
-    try {
-      const none = await program(['classify', 'photos/x.jpg']);
-      expect(none.code).toBe(4);
-      expect(none.stderr.at(-1)).not.toContain('run of your own');
-    } finally {
-      process.env = before;
-    }
   });
 });

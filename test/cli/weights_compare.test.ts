@@ -170,7 +170,7 @@ describe('inspect', () => {
     const taken = await weights('inspect', pth);
     expect(taken.stdout.split('\n')[0]).toBe(pth);
     expect(taken.stdout).toMatch(/^ {2}preprocess +torchvision \(taken for granted\)$/m);
-    expect(taken.stdout).toMatch(/^ {2}note +.* which the file does not say/m);
+    expect(taken.stdout).toMatch(/^ {2}note +the file does not say how pixels are prepared/m);
     expect(taken.stdout).not.toMatch(/^ {2}"/m);
     const json = await weights('inspect', pth, '--json');
     expect(JSON.parse(json.stdout)).toMatchObject({ file: pth, preprocessAssumed: true, metadata: null });
