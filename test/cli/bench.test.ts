@@ -42,7 +42,8 @@ describe('vgg16 bench', () => {
     expect(stdout).toMatch(/Peak {5}\S+ GFLOP\/s in registers, \S+ GB\/s from memory/);
     expect(stdout).toMatch(/04_vec4 +\S+ +\S+ +\S+ % +\d\.\de-1\d/);
     expect(stdout).toMatch(/05_winograd_4x4 +\S+ +\S+ +\S+ % +[\d.]+x +\d\.\de-1\d/);
-    expect(await readFile(at('roofline.svg'), 'utf8')).toContain('05_winograd_4x4');
+    // The faster of the two, whichever that is on pictures so small.
+    expect(await readFile(at('roofline.svg'), 'utf8')).toMatch(/04_vec4|05_winograd_4x4/);
   });
 
   it('layers times those that it is told', async () => {
