@@ -39,10 +39,10 @@ DIR is a folder with one folder of pictures a class; or one with such folders in
 train/ and val/ (and test/); or a CSV. \`vgg16 data check DIR\` looks into it.
 
 The head learns by steps of --batch pictures each. A small data set has few
-steps in an epoch, and gets more epochs. The best epoch is kept: the one with
-the lowest validation loss, of those whose accuracy is as high as any, but for
-noise (two standard errors); with --class-weights balanced by the loss alone.
-Training ends early when that many epochs as --patience says were no better.
+steps per epoch, and gets more epochs. The best epoch is kept: the one with the
+lowest validation loss among those whose accuracy is within two standard errors
+of the highest; with --class-weights balanced, the loss alone decides. Training
+ends early after as many epochs without a better one as --patience says.
 
 The thirteen convolutions stay as they are. What they make of each picture is
 computed once and kept; a head is trained on that. Broken pictures are left out;

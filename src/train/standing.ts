@@ -1,8 +1,8 @@
 // How a run stands: which epoch is the best, and whether to go on. Told by its rows alone, so that nothing else is
 // to be saved.
 //
-// The best epoch is the one with the lowest validation loss, among those whose accuracy is as high as any, but for
-// noise. The loss says more than the accuracy: it changes with every picture's probability, where the accuracy of 8
+// The best epoch is the one with the lowest validation loss among those whose accuracy is within two standard errors of
+// the highest. The loss says more than the accuracy: it changes with every picture's probability, where the accuracy of 8
 // pictures moves in steps of 12.5 %, and its highest value is often luck. But a head may grow too sure of itself: the
 // loss rises by a few bad mistakes while more and more pictures are right. So accuracy decides where it differs by
 // more than its noise. Each epoch is judged as it ends: one that was not the best then is not kept, and cannot become it later.

@@ -57,8 +57,8 @@ export interface TrainResult {
 /**
  * Trains a head. The same model, pictures and options give the same bytes on the same adapter and driver.
  *
- * The best epoch is the one with the lowest validation loss, of those whose accuracy is as high as any, but for noise:
- * see `Standing`. With `out`, every epoch is on disk as it ends; an abort of the signal, which is noticed between steps, loses
+ * The best epoch is the one with the lowest validation loss among those whose accuracy is within two standard errors of the
+ * highest: see `Standing`. With `out`, every epoch is on disk as it ends; an abort of the signal, which is noticed between steps, loses
  * the epoch under way, and `resumeRun` goes on from the one before as if nothing had happened.
  *
  * @throws UsageError for options or a data set that make no sense; PictureError for too many broken pictures;
