@@ -5,10 +5,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../src/atomic_file.js';
 import type { BenchReport } from '../src/bench/report.js';
 import { ladderBars } from '../src/bench/svg/bars.js';
 import { rooflineSvg } from '../src/bench/svg/roofline.js';
+import { writeAtomically } from '../src/node/atomic_file.js';
 import { TABLES } from './support/markdown_tables.js';
 
 const FILES = ['README.md', 'docs/benchmarks.md', 'src/kernels/conv3x3/README.md'];

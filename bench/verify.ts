@@ -8,7 +8,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeAtomically } from '../src/atomic_file.js';
 import { readPeerNetwork } from '../src/bench/peers/read_network.js';
 import { createTfjsPeer, type TfjsPeer } from '../src/bench/peers/tfjs.js';
 import { seededRandom } from '../src/bench/random.js';
@@ -27,6 +26,7 @@ import {
   VGG16,
 } from '../src/index.js';
 import { topPredictions } from '../src/model/predictions.js';
+import { writeAtomically } from '../src/node/atomic_file.js';
 import { maxAbsError, nmse } from '../src/reference/compare.js';
 import { normalise } from '../src/reference/normalise.js';
 import { openWeights } from '../src/weights/open.js';

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { writeAtomically } from '../src/atomic_file.js';
-import { cacheFolder } from '../src/cache.js';
 import { framingForSize } from '../src/image/framing.js';
+import { writeAtomically } from '../src/node/atomic_file.js';
+import { cacheFolder } from '../src/node/cache.js';
 import type { Drawing } from './drawings.js';
 
 /** Where renderings are kept, below the user's cache folder. */

@@ -7,8 +7,8 @@
 
 import { statSync } from 'node:fs';
 import { UsageError, VggError, WeightsError } from '../src/errors.js';
+import { hashFile } from '../src/node/fetch/hash.js';
 import { diffWeights } from '../src/weights/diff.js';
-import { hashFile } from '../src/weights/fetch/hash.js';
 import { openWeights } from '../src/weights/open.js';
 import { statisticsOf } from '../src/weights/statistics.js';
 import { sizeOf } from '../src/weights/strided.js';

@@ -14,11 +14,9 @@ export {
   VggError,
   WeightsError,
 } from './errors.js';
-export type { AdapterOptions } from './gpu/adapter.js';
 export type { GpuInfo } from './gpu/device.js';
 export { Gpu } from './gpu/gpu.js';
 export type { TensorDtype } from './gpu/tensor.js';
-export { decode, PICTURE_EXTENSIONS } from './image/decode.js';
 export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/framing.js';
 export type { Picture, PictureInput } from './image/picture.js';
 export {
@@ -29,7 +27,6 @@ export {
   type PlannedLayer,
   type Widths,
 } from './model/architecture.js';
-export type { ChoicesRecord } from './model/choices_file.js';
 export type { Features } from './model/features.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { Rungs } from './model/launches.js';
@@ -46,20 +43,25 @@ export type {
 export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
 export { VGG16 } from './model/vgg16.js';
-export { type CheckOptions, checkDataset } from './train/data/check.js';
-export { type DatasetParts, datasetOf } from './train/data/dataset.js';
-export { type FindOptions, findDataset } from './train/data/find.js';
-export { type FindSamplesOptions, findSamples } from './train/data/find_samples.js';
-export type { Problem, ProblemKind } from './train/data/problems.js';
+export type { ChoicesRecord } from './node/choices_file.js';
+export { type CheckOptions, checkDataset } from './node/datasets/check.js';
+export { type DatasetParts, datasetOf } from './node/datasets/dataset.js';
+export { type FindOptions, findDataset } from './node/datasets/find.js';
+export { type FindSamplesOptions, findSamples } from './node/datasets/find_samples.js';
+export type { Problem, ProblemKind } from './node/datasets/problems.js';
+export type { AdapterOptions } from './node/dawn/adapter.js';
+export { embeddedBasePath } from './node/embedded.js';
+export { type FetchedWeights, type FetchOptions, fetchWeights } from './node/fetch/fetch.js';
+export { decode, PICTURE_EXTENSIONS } from './node/image/decode.js';
+export type { EpochRow } from './node/report/results.js';
+export { createNumberedRun } from './node/runs/folder.js';
 export type { ResolvedOptions } from './train/defaults.js';
 export { type EvaluateOptions, evaluateModel } from './train/evaluate.js';
 export type { OnEvent, TrainEvent } from './train/events.js';
 export type { CurvePoint } from './train/loop/sweep.js';
 export { type FoundRate, findLearningRate } from './train/lr_find.js';
 export type { ClassScores, Confusion, Evaluation, Mistake } from './train/metrics.js';
-export type { EpochRow } from './train/report/results.js';
 export { type ResumeOptions, resumeRun } from './train/resume.js';
-export { createNumberedRun } from './train/run/folder.js';
 export type { Dataset, Sample } from './train/samples.js';
 export { type TrainOptions, type TrainResult, trainHead } from './train/train.js';
 export type { TrainedHead } from './train/trained_head.js';
@@ -72,6 +74,4 @@ export {
   type ConvertOptions,
   convertWeights,
 } from './weights/convert.js';
-export { embeddedBasePath } from './weights/embedded.js';
-export { type FetchedWeights, type FetchOptions, fetchWeights } from './weights/fetch/fetch.js';
 export { type OpenedWeights, type OpenOptions, type Origin, openWeights } from './weights/open.js';

@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { createContext, runInContext } from 'node:vm';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decode } from '../src/image/decode.js';
 import { frame, IMAGENET_FRAMING } from '../src/image/framing.js';
+import { decode } from '../src/node/image/decode.js';
 import { isUint8Array, isUrl } from '../src/realm.js';
 import { patterned } from './image/golden.js';
 

@@ -2,8 +2,8 @@
 
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeAtomically } from '../../src/atomic_file.js';
 import type { GpuInfo } from '../../src/gpu/device.js';
+import { writeAtomically } from '../../src/node/atomic_file.js';
 
 export async function writeResults(path: string, adapter: GpuInfo, results: object): Promise<void> {
   const versions = { 'vgg16-webgpu': __VERSION__, node: process.version };

@@ -1,7 +1,7 @@
 // What the commands that compute features have in common: whether training's cache is used, and how much is done at once.
 
 import type { Command } from 'commander';
-import { cacheFolder } from '../cache.js';
+import { cacheFolder } from '../node/cache.js';
 import type { Reuse } from '../train/features/reuse.js';
 import { count } from './arguments.js';
 import type { Terminal } from './terminal.js';

@@ -2,10 +2,10 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
-import { checkDataset, type Division, notesOn } from '../train/data/check.js';
-import { VAL_SHARE } from '../train/data/find.js';
-import { type Problem, type ProblemKind, SEVERITIES } from '../train/data/problems.js';
-import { type Survey, surveyDataset } from '../train/data/survey.js';
+import { checkDataset, type Division, notesOn } from '../node/datasets/check.js';
+import { VAL_SHARE } from '../node/datasets/find.js';
+import { type Problem, type ProblemKind, SEVERITIES } from '../node/datasets/problems.js';
+import { type Survey, surveyDataset } from '../node/datasets/survey.js';
 import { PARTS } from '../train/samples.js';
 import { number, wholeNumber } from './arguments.js';
 import { createProgress } from './progress.js';

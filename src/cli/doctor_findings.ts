@@ -3,13 +3,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { cacheFolder } from '../cache.js';
 import { EXIT_CODES, type ExitCode, VggError } from '../errors.js';
 import type { GpuInfo } from '../gpu/device.js';
 import { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
-import { readChoices } from '../model/choices_file.js';
-import { isWithoutWeights, verifyEmbeddedBase } from '../weights/embedded.js';
+import { cacheFolder } from '../node/cache.js';
+import { readChoices } from '../node/choices_file.js';
+import { isWithoutWeights, verifyEmbeddedBase } from '../node/embedded.js';
 import {
   adviceFor,
   describeFeatures,

@@ -1,6 +1,5 @@
 // What an adapter's features and limits mean for VGG16, and what would make things better.
 
-import { installAdvice } from '../gpu/adapter.js';
 import type { GpuInfo } from '../gpu/device.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { mebibytes } from '../gpu/messages.js';
@@ -8,6 +7,7 @@ import { SUBGROUP_MATRIX } from '../gpu/subgroups.js';
 import { PAPER_WIDTHS, planLayers } from '../model/architecture.js';
 import { largestActivation, largestBatch, MAX_BATCH } from '../model/batches.js';
 import { columnsPerPiece } from '../model/network.js';
+import { installAdvice } from '../node/dawn/adapter.js';
 import { byteText, grouped } from './units.js';
 
 export interface Feature {

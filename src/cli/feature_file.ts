@@ -1,8 +1,8 @@
 // Features of many pictures as one array in a file, which grows row by row: memory does not grow with their number.
 
-import { writeAtomically } from '../atomic_file.js';
 import { PictureError, UsageError } from '../errors.js';
 import type { Features } from '../model/features.js';
+import { writeAtomically } from '../node/atomic_file.js';
 import { npyHeader } from './npy.js';
 
 export interface FeatureRow {

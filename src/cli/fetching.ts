@@ -1,7 +1,7 @@
 // Weights that come over the network: a bar while they come, and whether they may.
 
-import { isHashKnown } from '../weights/fetch/claims.js';
-import type { FetchedWeights, FetchOptions } from '../weights/fetch/fetch.js';
+import { isHashKnown } from '../node/fetch/claims.js';
+import type { FetchedWeights, FetchOptions } from '../node/fetch/fetch.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 

@@ -1,12 +1,12 @@
 // vgg16 lr-find: which learning rate suits a head and its pictures.
 
 import type { Command } from 'commander';
-import { writeAtomically } from '../atomic_file.js';
 import { EXIT_CODES, type ExitCode, TrainingError } from '../errors.js';
+import { writeAtomically } from '../node/atomic_file.js';
+import { findDataset } from '../node/datasets/find.js';
+import { lrFindSvg } from '../node/report/lr_find.js';
 import { resolveOptions } from '../train/checks.js';
-import { findDataset } from '../train/data/find.js';
 import { type FoundRate, findLearningRate } from '../train/lr_find.js';
-import { lrFindSvg } from '../train/report/lr_find.js';
 import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
 import { openNamedModel } from './named_model.js';
 import { heedingInterrupts } from './stopping.js';

@@ -1,10 +1,10 @@
 // What classify and features have in common: pictures found, shown to a model one batch after another, some left out.
 
 import { EXIT_CODES, type ExitCode, type PictureError } from '../errors.js';
-import { listPictures } from '../image/list.js';
 import { Oddities } from '../model/oddity.js';
 import type { EachOptions, RunOptions } from '../model/options.js';
 import type { VGG16 } from '../model/vgg16.js';
+import { listPictures } from '../node/image/list.js';
 import { Interrupted } from './failure.js';
 import { type ModelFlags, openModel } from './model_options.js';
 import { createProgress, type ProgressOptions } from './progress.js';

@@ -3,9 +3,9 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
+import type { RunArguments } from '../node/runs/args.js';
+import { listRuns, type Run, readRun } from '../node/runs/list.js';
 import { flagOf } from '../train/checks.js';
-import type { RunArguments } from '../train/run/args.js';
-import { listRuns, type Run, readRun } from '../train/run/list.js';
 import { alignedRows } from './table.js';
 import { printable, type Terminal } from './terminal.js';
 import { percent } from './training_text.js';

@@ -2,11 +2,11 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode, UsageError } from '../errors.js';
-import { shellWord } from '../shell_word.js';
+import { findDataset } from '../node/datasets/find.js';
+import { createNumberedRun, createRun } from '../node/runs/folder.js';
+import { shellWord } from '../node/shell_word.js';
 import { resolveOptions } from '../train/checks.js';
-import { findDataset } from '../train/data/find.js';
 import type { OnEvent } from '../train/events.js';
-import { createNumberedRun, createRun } from '../train/run/folder.js';
 import type { Dataset } from '../train/samples.js';
 import { type TrainResult, trainHead } from '../train/train.js';
 import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';

@@ -6,7 +6,7 @@ import type { Conv3x3Choice } from '../kernels/conv3x3/candidates.js';
 import type { LinearChoice } from '../kernels/linear/candidates.js';
 import type { LayerName } from '../model/architecture.js';
 import type { Choices, ConvShape, DenseShape } from '../model/choices.js';
-import { choicesKeyOf } from '../model/choices_file.js';
+import { choicesKeyOf } from '../node/choices_file.js';
 import type { TunedNetwork } from '../tune/network.js';
 import type { TunedShape } from '../tune/tune.js';
 import { alignedRows } from './table.js';

@@ -1,9 +1,14 @@
 // Opens a device that can as much as its adapter: WebGPU grants the spec's minimum unless asked for more.
 
 import { GpuError } from '../errors.js';
+import {
+  type AdapterOptions,
+  type AdapterSource,
+  findAdapter,
+  isSoftwareAdapter,
+} from '../node/dawn/adapter.js';
+import { settle } from '../node/dawn/promises.js';
 import { group, listOf, type OptionRules, text, whole } from '../options.js';
-import { type AdapterOptions, type AdapterSource, findAdapter, isSoftwareAdapter } from './adapter.js';
-import { settle } from './dawn_promises.js';
 import { messageOf } from './messages.js';
 import { SUBGROUP_MATRIX, type SubgroupInfo, subgroupsOf } from './subgroups.js';
 

@@ -1,8 +1,8 @@
 // A device and what every part of this project needs of it: pipelines, buffers counted, errors as exceptions.
 
 import { DeviceLostError, GpuError } from '../errors.js';
+import { mapForReading, settle, submittedWorkDone } from '../node/dawn/promises.js';
 import { checkOptions } from '../options.js';
-import { mapForReading, settle, submittedWorkDone } from './dawn_promises.js';
 import { GPU_OPTIONS, type GpuInfo, type GpuOptions, openDevice, type WantedLimit } from './device.js';
 import { explain, mebibytes, messageOf } from './messages.js';
 import { PipelineCache } from './pipelines.js';

@@ -1,7 +1,7 @@
 // Kernels' text into pipelines: specialised, compiled asynchronously and in parallel, each only once.
 
 import { GpuError } from '../errors.js';
-import { begin, MAY_LEAVE_PENDING, settle } from './dawn_promises.js';
+import { begin, MAY_LEAVE_PENDING, settle } from '../node/dawn/promises.js';
 
 /**
  * How a kernel finds its weights in memory. `f16` is WGSL's own type and needs the feature shader-f16; `packed-f16`

@@ -1,6 +1,6 @@
 // Threads that work together: how many, and which products of matrices they compute in hardware.
 
-import type { AdapterSource } from './adapter.js';
+import type { AdapterSource } from '../node/dawn/adapter.js';
 
 export interface SubgroupInfo {
   /** Threads of the smallest subgroup that a kernel may run in; 0 where subgroups cannot be used. */

@@ -1,7 +1,7 @@
 // Many pictures, decoded and framed a few at a time, the next few while the caller works on these.
 
 import { PictureError } from '../errors.js';
-import { decode, nameOf } from './decode.js';
+import { decode, nameOf } from '../node/image/decode.js';
 import { type Framing, frame } from './framing.js';
 import type { Picture, PictureInput } from './picture.js';
 import type { Size } from './resize.js';

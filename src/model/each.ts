@@ -2,9 +2,9 @@
 // never waits for those who look at results.
 
 import type { Gpu } from '../gpu/gpu.js';
-import { nameOf } from '../image/decode.js';
 import type { PictureInput } from '../image/picture.js';
 import { type ReadPicture, readPictures } from '../image/read.js';
+import { nameOf } from '../node/image/decode.js';
 import { type LayerName, planLayers, type Widths } from './architecture.js';
 import { concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
 import { checkFinite, type Features } from './features.js';

@@ -6,6 +6,7 @@ import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { FRAMING, type Framing } from '../image/framing.js';
 import { CONV3X3_RUNGS } from '../kernels/conv3x3/conv3x3.js';
 import { LINEAR_RUNGS, type LinearRung } from '../kernels/linear/linear.js';
+import type { ChoicesRecord } from '../node/choices_file.js';
 import {
   callback,
   flag,
@@ -22,7 +23,6 @@ import {
 import { ACTIVATION } from '../weights/activation.js';
 import type { Activation, Preprocess } from '../weights/archive.js';
 import { PREPROCESS } from '../weights/preprocess.js';
-import type { ChoicesRecord } from './choices_file.js';
 import type { Rungs } from './launches.js';
 import type { LoadOptions } from './network.js';
 

@@ -1,11 +1,11 @@
 // How a run would be asked for on the command line: for its report, and for whoever wants to repeat it.
 
-import { shellWord } from '../shell_word.js';
-import { EMBEDDED } from '../weights/embedded.js';
+import { EMBEDDED } from '../node/embedded.js';
+import type { RunArguments } from '../node/runs/args.js';
+import { shellWord } from '../node/shell_word.js';
 import { flagOf } from './checks.js';
 import { type ResolvedOptions, withDefaults } from './defaults.js';
 import type { RunOptions } from './options.js';
-import type { RunArguments } from './run/args.js';
 
 /** Options on which the defaults of others depend, and then all others. */
 const FIRST = ['head', 'optimiser', 'augment', 'cache', 'pool', 'momentum', 'batch', 'epochs'] as const;

@@ -3,8 +3,8 @@
 import { UsageError } from '../errors.js';
 import { RUN_OPTIONS, type RunOptions } from '../model/options.js';
 import type { VGG16 } from '../model/vgg16.js';
+import { listed } from '../node/datasets/words.js';
 import { callback, checkOptions, group, listOf, type OptionRules, text, whole } from '../options.js';
-import { listed } from './data/words.js';
 import { classifyReusing, REUSE_OPTIONS, type Reuse } from './features/reuse.js';
 import { createEvaluation, type Evaluation } from './metrics.js';
 import type { Sample } from './samples.js';

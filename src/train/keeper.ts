@@ -1,12 +1,12 @@
 // What is kept of a head while it is trained: the best so far, and with a run folder whatever a resumed run needs.
 
+import type { EpochRow } from '../node/report/results.js';
+import { hashOfOptions } from '../node/runs/args.js';
+import { writeCheckpoint } from '../node/runs/checkpoint.js';
+import { runFile } from '../node/runs/folder.js';
+import { appendResult } from '../node/runs/results.js';
 import { writeHead } from '../weights/head_file.js';
 import type { HeadTrainer } from './head/head_trainer.js';
-import type { EpochRow } from './report/results.js';
-import { hashOfOptions } from './run/args.js';
-import { writeCheckpoint } from './run/checkpoint.js';
-import { runFile } from './run/folder.js';
-import { appendResult } from './run/results.js';
 import { describeHead, loadHead, scoreOf, tensorsOf, unitsOf } from './saved_head.js';
 import type { Session } from './session.js';
 

@@ -1,6 +1,7 @@
 // A head on its way to a file and back.
 
 import { UsageError } from '../errors.js';
+import type { EpochRow } from '../node/report/results.js';
 import { baseRefOf } from '../weights/base.js';
 import { fingerprintOf } from '../weights/fingerprint.js';
 import { type HeadTensor, type HeadToWrite, openHeadFile } from '../weights/head_file.js';
@@ -9,7 +10,6 @@ import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { headTensors } from './head/head_tensors.js';
 import type { HeadTrainer } from './head/head_trainer.js';
 import { initialiseFrom } from './head/initialise_from.js';
-import type { EpochRow } from './report/results.js';
 import { featureMapOf, type Session } from './session.js';
 
 /** What a file says of a head, besides its numbers. */

@@ -1,11 +1,11 @@
 // What all parts of a training work with: the model, the pictures, what was chosen, and who is told.
 
-import { cacheFolder as ownCacheFolder } from '../cache.js';
 import { type LayerName, layerNamed } from '../model/architecture.js';
 import type { VGG16 } from '../model/vgg16.js';
+import { cacheFolder as ownCacheFolder } from '../node/cache.js';
+import { datasetOf } from '../node/datasets/dataset.js';
 import { callback, type OptionRules, signal, text } from '../options.js';
 import { fingerprintOf } from '../weights/fingerprint.js';
-import { datasetOf } from './data/dataset.js';
 import type { ResolvedOptions } from './defaults.js';
 import type { OnEvent } from './events.js';
 import { RULES, type RunRules } from './rules.js';

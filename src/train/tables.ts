@@ -2,8 +2,8 @@
 
 import { PictureError } from '../errors.js';
 import { Oddities } from '../model/oddity.js';
-import { classesWithout, lostPartText, lostText } from './data/refusals.js';
-import { pictures } from './data/words.js';
+import { classesWithout, lostPartText, lostText } from '../node/datasets/refusals.js';
+import { pictures } from '../node/datasets/words.js';
 import type { BrokenCount } from './features/broken.js';
 import { extractFeatures } from './features/extract.js';
 import type { FeatureTable } from './features/spec.js';

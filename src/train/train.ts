@@ -1,6 +1,8 @@
 // Trains a head on what a VGG16 makes of pictures.
 
 import type { VGG16 } from '../model/vgg16.js';
+import type { EpochRow } from '../node/report/results.js';
+import { createRun, removeIfEmpty } from '../node/runs/folder.js';
 import { checkOptions, type OptionRules, text } from '../options.js';
 import { resolveOptions } from './checks.js';
 import type { ResolvedOptions } from './defaults.js';
@@ -8,8 +10,6 @@ import { argumentsOf, conduct, type Undertaking } from './loop/conduct.js';
 import type { Remark } from './loop/remarks.js';
 import type { Evaluation } from './metrics.js';
 import { RUN_OPTIONS, type RunOptions } from './options.js';
-import type { EpochRow } from './report/results.js';
-import { createRun, removeIfEmpty } from './run/folder.js';
 import type { Dataset } from './samples.js';
 import { openSession, SESSION_OPTIONS, type Session, type SessionOptions } from './session.js';
 import type { TrainedHead } from './trained_head.js';

@@ -1,10 +1,10 @@
 // A trained head as its owner has it in hand.
 
 import { createReadStream } from 'node:fs';
-import { writeAtomically } from '../atomic_file.js';
+import { writeAtomically } from '../node/atomic_file.js';
+import type { EpochRow } from '../node/report/results.js';
 import { type HeadTensor, writeHead } from '../weights/head_file.js';
 import type { HeadTrainer } from './head/head_trainer.js';
-import type { EpochRow } from './report/results.js';
 import { describeHead, scoreOf, tensorsOf, unitsOf } from './saved_head.js';
 import type { Session } from './session.js';
 

@@ -5,7 +5,7 @@ import type { Gpu } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { type LayerName, planLayers, type Widths } from '../model/architecture.js';
 import { checkCount, largestBatch } from '../model/batches.js';
-import { choicesKeyOf, choicesPath } from '../model/choices_file.js';
+import { choicesKeyOf, choicesPath } from '../node/choices_file.js';
 import {
   CHECKED_IN_USE,
   callback,

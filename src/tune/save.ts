@@ -2,12 +2,12 @@
 
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeAtomically } from '../atomic_file.js';
-import { makeFolders, refusing } from '../disk.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import type { Choices } from '../model/choices.js';
-import { choicesKeyOf, readChoices, recordOf } from '../model/choices_file.js';
+import { writeAtomically } from '../node/atomic_file.js';
+import { choicesKeyOf, readChoices, recordOf } from '../node/choices_file.js';
+import { makeFolders, refusing } from '../node/disk.js';
 
 /**
  * Adds choices to a file. One that is damaged, or of another driver or version, is replaced. Another process may do the same: what

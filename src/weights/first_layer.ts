@@ -1,8 +1,8 @@
 // Whose network a VGG16 began as, told by its first convolution: 1,728 numbers that training hardly changes and that no two
 // trainings have in common. Names and formats prove less: weights wander from one tool to another.
 
+import { embeddedBasePath, isWithoutWeights } from '../node/embedded.js';
 import type { FoundLayer, Preprocess } from './archive.js';
-import { embeddedBasePath, isWithoutWeights } from './embedded.js';
 import { readFloats } from './floats.js';
 import { gather } from './gather.js';
 import { openSafetensors } from './safetensors.js';

@@ -119,12 +119,12 @@ const OPENERS: Readonly<Record<Format, (path: string, options: OpenOptions) => P
     return translated(await openPytorchLegacy(path), (archive) => findTorch(archive), options);
   },
   'keras-h5': async (path, options) => {
-    const { openKerasH5 } = await import('./formats/keras_h5.js');
+    const { openKerasH5 } = await import('../node/hdf5/keras_h5.js');
     const { findKeras } = await import('./dialects/keras.js');
     return translated(await openKerasH5(path), findKeras, options);
   },
   'keras-zip': async (path, options) => {
-    const { openKerasZip } = await import('./formats/keras_zip.js');
+    const { openKerasZip } = await import('../node/hdf5/keras_zip.js');
     const { findKeras } = await import('./dialects/keras.js');
     return translated(await openKerasZip(path), findKeras, options);
   },

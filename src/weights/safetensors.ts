@@ -1,6 +1,6 @@
 // Reads and writes safetensors files, a tensor at a time: neither side ever holds the file in memory.
 
-import { type Append, writeAtomically } from '../atomic_file.js';
+import { type Append, writeAtomically } from '../node/atomic_file.js';
 import { asWeightsError, FileFault, openFile, type RandomAccessFile } from './file.js';
 import {
   checkHeaderLength,

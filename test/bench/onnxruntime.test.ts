@@ -9,7 +9,7 @@ import type { PeerNetwork } from '../../src/bench/peers/tfjs_weights.js';
 import { seededRandom } from '../../src/bench/random.js';
 import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { GpuError, UsageError } from '../../src/errors.js';
-import { findAdapter } from '../../src/gpu/adapter.js';
+import { findAdapter } from '../../src/node/dawn/adapter.js';
 import { nmse } from '../../src/reference/compare.js';
 import { openOnnx } from '../../src/weights/formats/onnx.js';
 import { openWeights } from '../../src/weights/open.js';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Findings } from '../../src/cli/doctor_findings.js';
 import { describeSubgroups } from '../../src/cli/doctor_meaning.js';
 import type { GpuInfo } from '../../src/gpu/device.js';
-import { embeddedBasePath } from '../../src/weights/embedded.js';
+import { embeddedBasePath } from '../../src/node/embedded.js';
 import { NULL, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();

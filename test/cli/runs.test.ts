@@ -2,9 +2,9 @@
 
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { resultsHeader } from '../../src/node/report/results.js';
 import { resolveOptions } from '../../src/train/checks.js';
 import type { RunOptions } from '../../src/train/options.js';
-import { resultsHeader } from '../../src/train/report/results.js';
 import { useFolder, vgg16 } from './support.js';
 import { program, useWorkingFolder } from './training.js';
 

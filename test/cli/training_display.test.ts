@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Terminal } from '../../src/cli/terminal.js';
 import { createTrainingDisplay } from '../../src/cli/training_display.js';
 import { evaluationText } from '../../src/cli/training_text.js';
+import type { EpochRow } from '../../src/node/report/results.js';
 import type { StepEvent, TrainEvent } from '../../src/train/events.js';
 import { createEvaluation } from '../../src/train/metrics.js';
-import type { EpochRow } from '../../src/train/report/results.js';
 
 /** A display on a stream of its own, with a clock that a test moves by hand. */
 function desk({ isTTY = false, columns = 80 } = {}) {

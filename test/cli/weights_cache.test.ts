@@ -4,7 +4,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { sends, status, useServer } from '../weights/fetch/server.js';
+import { sends, status, useServer } from '../node/fetch/server.js';
 import { blocks, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();

@@ -3,7 +3,7 @@
 import { open, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { embeddedBasePath } from '../../src/weights/embedded.js';
+import { embeddedBasePath } from '../../src/node/embedded.js';
 import { changedCopy } from '../weights/files.js';
 import { useFolder, vgg16, writeNarrow } from './support.js';
 

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PictureError, UsageError } from '../../src/errors.js';
-import { decode } from '../../src/image/decode.js';
 import { type Framing, frame, framingForSize, IMAGENET_FRAMING } from '../../src/image/framing.js';
+import { decode } from '../../src/node/image/decode.js';
 import { type Cases, goldenJson, goldenPicture, goldenUrl, largestDifference, patterned } from './golden.js';
 
 describe('frame', () => {

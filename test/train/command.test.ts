@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { EMBEDDED } from '../../src/node/embedded.js';
+import type { RunArguments } from '../../src/node/runs/args.js';
 import { resolveOptions } from '../../src/train/checks.js';
 import { allTyped, commandOf } from '../../src/train/command.js';
 import type { RunOptions } from '../../src/train/options.js';
 import { RULES } from '../../src/train/rules.js';
-import type { RunArguments } from '../../src/train/run/args.js';
-import { EMBEDDED } from '../../src/weights/embedded.js';
 
 const PICTURES = 244;
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
-import { datasetOf } from '../../src/train/data/dataset.js';
+import { datasetOf } from '../../src/node/datasets/dataset.js';
 import { LENGTH, PATIENCE, withDefaults } from '../../src/train/defaults.js';
 import type { Dataset, Sample } from '../../src/train/samples.js';
 import { type TrainOptions, trainHead } from '../../src/train/train.js';

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { TrainingError, UsageError } from '../../src/errors.js';
 import { VGG16 } from '../../src/model/vgg16.js';
-import { datasetOf } from '../../src/train/data/dataset.js';
+import { datasetOf } from '../../src/node/datasets/dataset.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
 import type { TrainEvent } from '../../src/train/events.js';
 import { findLearningRate } from '../../src/train/lr_find.js';

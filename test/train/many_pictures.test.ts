@@ -3,7 +3,7 @@
 import { memoryUsage } from 'node:process';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { datasetOf } from '../../src/train/data/dataset.js';
+import { datasetOf } from '../../src/node/datasets/dataset.js';
 import type { Sample } from '../../src/train/samples.js';
 import { trainHead } from '../../src/train/train.js';
 import { noise } from '../support/expected.js';

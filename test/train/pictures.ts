@@ -1,7 +1,7 @@
 // Small pictures to train on: red, green and blue ones, with noise.
 
 import { seededRandom } from '../../src/bench/random.js';
-import { datasetOf } from '../../src/train/data/dataset.js';
+import { datasetOf } from '../../src/node/datasets/dataset.js';
 import type { Dataset, Sample } from '../../src/train/samples.js';
 import type { TrainOptions } from '../../src/train/train.js';
 

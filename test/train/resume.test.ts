@@ -9,9 +9,9 @@ import { DeviceLostError, PictureError, TrainingError, UsageError } from '../../
 import { Gpu } from '../../src/gpu/gpu.js';
 import type { Picture } from '../../src/image/picture.js';
 import { Choices } from '../../src/model/choices.js';
-import { type ChoicesRecord, choicesKeyOf, choicesPath, recordOf } from '../../src/model/choices_file.js';
 import { convShapeOf } from '../../src/model/launches.js';
 import { VGG16 } from '../../src/model/vgg16.js';
+import { type ChoicesRecord, choicesKeyOf, choicesPath, recordOf } from '../../src/node/choices_file.js';
 import type { TrainEvent } from '../../src/train/events.js';
 import { type ResumeOptions, resumeRun } from '../../src/train/resume.js';
 import type { Dataset, Sample } from '../../src/train/samples.js';

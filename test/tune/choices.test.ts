@@ -9,7 +9,7 @@ import { conv3x3Candidates, conv3x3Variants } from '../../src/kernels/conv3x3/ca
 import type { Conv3x3Rung, Conv3x3Sizes } from '../../src/kernels/conv3x3/conv3x3.js';
 import { linearCandidates } from '../../src/kernels/linear/candidates.js';
 import { Choices, type ConvEntry, type ConvShape } from '../../src/model/choices.js';
-import { choicesKeyOf, choicesPath, readChoices } from '../../src/model/choices_file.js';
+import { choicesKeyOf, choicesPath, readChoices } from '../../src/node/choices_file.js';
 import { addChoices, removeChoices } from '../../src/tune/save.js';
 import { useGpu } from '../support/gpu.js';
 

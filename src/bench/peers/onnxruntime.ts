@@ -1,7 +1,7 @@
 // ONNX Runtime running VGG16, on the processor with all its cores or on WebGPU by a Dawn of its own.
 
 import { GpuError, UsageError } from '../../errors.js';
-import { findAdapter } from '../../gpu/adapter.js';
+import { findAdapter } from '../../node/dawn/adapter.js';
 import type { Engine, PassInput, ReadyPass, Scope } from '../engine.js';
 import { INPUT, type InputShape, inputShape, OUTPUT, onnxModel } from './onnx_model.js';
 import {

@@ -1,6 +1,6 @@
 // Horizontal bars in groups, each with its name before it and its value behind it.
 
-import { type Figure, label, px } from '../../train/report/svg.js';
+import { type Figure, label, px } from '../../plot/svg.js';
 
 export interface Bar {
   readonly name: string;

@@ -1,6 +1,6 @@
 // Results as bars: engines of the whole network, layers, rungs.
 
-import { standaloneSvg } from '../../train/report/svg.js';
+import { standaloneSvg } from '../../plot/svg.js';
 import { isOurs } from '../engine.js';
 import { ladderRows } from '../ladder.js';
 import type { BenchReport, BenchResult } from '../report.js';

@@ -3,8 +3,8 @@
 // Source   Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance Model for Multicore
 //          Architectures", 2009
 
-import { logScale, type Scale } from '../../train/report/scales.js';
-import { label, px, standaloneSvg } from '../../train/report/svg.js';
+import { logScale, type Scale } from '../../plot/scales.js';
+import { label, px, standaloneSvg } from '../../plot/svg.js';
 import { isOurs } from '../engine.js';
 import { ladderRows } from '../ladder.js';
 import type { BenchReport } from '../report.js';

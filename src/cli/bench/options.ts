@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { checkWritable, writeAtomically } from '../../atomic_file.js';
 import { PEERS_BY_DEFAULT, type PeerEngineName } from '../../bench/peers/engines.js';
 import { type BenchReport, reportJson } from '../../bench/report.js';
 import { UsageError } from '../../errors.js';
+import { checkWritable, writeAtomically } from '../../node/atomic_file.js';
 import { count, counts } from '../arguments.js';
 import { printable, type Terminal } from '../terminal.js';
 

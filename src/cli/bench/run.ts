@@ -7,7 +7,7 @@ import type { ExitCode } from '../../errors.js';
 import { Gpu } from '../../gpu/gpu.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
 import type { Choices } from '../../model/choices.js';
-import { areChoicesWanted, readChoices } from '../../model/choices_file.js';
+import { areChoicesWanted, readChoices } from '../../node/choices_file.js';
 import { heedingInterrupts } from '../stopping.js';
 import type { Terminal } from '../terminal.js';
 import { type BenchFlags, checkFiles, deliver } from './options.js';

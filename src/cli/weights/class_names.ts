@@ -5,8 +5,8 @@
 //   {"0": "ant", "1": "bee"}            a JSON object, by the output's number
 //   {"0": ["n02219486", "ant"], ...}    the same with WordNet's numbers: Keras' imagenet_class_index.json
 
-import { readRegular } from '../../disk.js';
 import { UsageError } from '../../errors.js';
+import { readRegular } from '../../node/disk.js';
 import { checkNames } from '../../weights/checks.js';
 import { duplicateKey } from '../../weights/json_keys.js';
 

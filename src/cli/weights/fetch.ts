@@ -2,8 +2,8 @@
 
 import { Argument, type Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
-import { fetchWeights } from '../../weights/fetch/fetch.js';
-import { SOURCE_NAMES } from '../../weights/fetch/manifest.js';
+import { fetchWeights } from '../../node/fetch/fetch.js';
+import { SOURCE_NAMES } from '../../node/fetch/manifest.js';
 import { checkedText, type FetchFlags, fetchWithBar, OFFLINE_OPTION } from '../fetching.js';
 import type { Terminal } from '../terminal.js';
 

@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
-import { EMBEDDED, embeddedBasePath } from '../../weights/embedded.js';
-import { cachedPath } from '../../weights/fetch/cached.js';
-import { SOURCE_NAMES } from '../../weights/fetch/manifest.js';
+import { EMBEDDED, embeddedBasePath } from '../../node/embedded.js';
+import { cachedPath } from '../../node/fetch/cached.js';
+import { SOURCE_NAMES } from '../../node/fetch/manifest.js';
 import type { Terminal } from '../terminal.js';
 
 const EXAMPLES = `

@@ -1,7 +1,7 @@
 // Pictures that cannot be read, counted until they are too many to go on without them.
 
 import { PictureError } from '../../errors.js';
-import { brokenText, isTooManyBroken } from '../data/refusals.js';
+import { brokenText, isTooManyBroken } from '../../node/datasets/refusals.js';
 
 /** Messages of pictures that the error repeats. */
 const NAMED = 3;

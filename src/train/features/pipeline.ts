@@ -5,8 +5,8 @@ import type { Picture } from '../../image/picture.js';
 import { bindable, evenBatch, largestBatch } from '../../model/batches.js';
 import { averageOverSpace, checkFinite } from '../../model/features.js';
 import type { VGG16 } from '../../model/vgg16.js';
+import { largestSource } from '../../node/features/contents.js';
 import { Busy } from './busy.js';
-import { largestSource } from './contents.js';
 import type { FeatureSpec } from './spec.js';
 import { type VariedPicture, Warper } from './warper.js';
 

@@ -2,7 +2,6 @@
 // trained or validated on is not computed again.
 
 import type { PictureError } from '../../errors.js';
-import { nameOf } from '../../image/decode.js';
 import { type Framing, framingForSize } from '../../image/framing.js';
 import type { PictureInput } from '../../image/picture.js';
 import { classifierLayerOf, type LayerName } from '../../model/architecture.js';
@@ -12,6 +11,7 @@ import type { ClassifyOptions, EachOptions, FeaturesOptions } from '../../model/
 import { type Prediction, topPredictions } from '../../model/predictions.js';
 import { checkRequest, framingOf } from '../../model/requests.js';
 import type { VGG16 } from '../../model/vgg16.js';
+import { nameOf } from '../../node/image/decode.js';
 import { callback, type OptionRules, text } from '../../options.js';
 import { fingerprintOf } from '../../weights/fingerprint.js';
 import { FEATURE_LAYERS } from '../../weights/head_input.js';

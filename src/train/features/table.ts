@@ -2,14 +2,14 @@
 
 import { PictureError, UsageError } from '../../errors.js';
 import type { VGG16 } from '../../model/vgg16.js';
+import { type Opened, Rows } from '../../node/features/rows.js';
+import { FeatureStore, folderOf } from '../../node/features/store.js';
 import type { Sample } from '../samples.js';
 import { ahead } from './ahead.js';
 import { BrokenCount } from './broken.js';
 import { RowMemory } from './memory.js';
 import { FeaturePipeline } from './pipeline.js';
-import { type Opened, Rows } from './rows.js';
 import type { ExtractOptions, FeatureRow, FeatureSpec, FeatureStats, FeatureTable } from './spec.js';
-import { FeatureStore, folderOf } from './store.js';
 
 const DEFAULT_MEMORY = 256e6;
 

@@ -5,7 +5,7 @@ import type { Gpu } from '../../gpu/gpu.js';
 import { Tensor } from '../../gpu/tensor.js';
 import type { Picture } from '../../image/picture.js';
 import { VIEW_WORDS, viewWords, warp } from '../../kernels/warp/warp.js';
-import { largestSource } from './contents.js';
+import { largestSource } from '../../node/features/contents.js';
 import type { ViewMaps } from './draw.js';
 
 export interface VariedPicture {

@@ -1,15 +1,15 @@
 // The end of a run: its best head is looked at closely, and with a run folder the report is written.
 
 import { join } from 'node:path';
+import { counted, duration, whole } from '../../node/report/numbers.js';
+import { REPORT_FILES, writeReport } from '../../node/report/report.js';
+import type { RunArguments } from '../../node/runs/args.js';
 import { plainReading, readBatches } from '../batches.js';
 import { allTyped, commandOf } from '../command.js';
 import type { FeatureStats, FeatureTable } from '../features/spec.js';
 import type { HeadTrainer } from '../head/head_trainer.js';
 import { createEvaluation, type Evaluation } from '../metrics.js';
 import type { Prepared } from '../prepare.js';
-import { counted, duration, whole } from '../report/numbers.js';
-import { REPORT_FILES, writeReport } from '../report/report.js';
-import type { RunArguments } from '../run/args.js';
 import type { Session } from '../session.js';
 import type { Judgement } from '../standing.js';
 import { choiceText, type Ended, type Remark } from './remarks.js';

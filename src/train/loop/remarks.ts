@@ -1,10 +1,10 @@
 // What the owner of a run should know of how it went: that it is no better than a guess, that it was too short, or that
 // it learnt its pictures by heart. A pure function of rows and evaluation, so that a resumed run says the same.
 
+import { percent, short } from '../../node/report/numbers.js';
+import type { EpochRow } from '../../node/report/results.js';
 import type { ResolvedOptions } from '../defaults.js';
 import type { Evaluation } from '../metrics.js';
-import { percent, short } from '../report/numbers.js';
-import type { EpochRow } from '../report/results.js';
 import { type Judgement, noiseOf } from '../standing.js';
 
 export interface Remark {

@@ -1,8 +1,8 @@
 // Epoch after epoch, until all are done or nothing is gained any more.
 
 import { performance } from 'node:perf_hooks';
+import { asWritten, type EpochRow } from '../../node/report/results.js';
 import type { Keeper } from '../keeper.js';
-import { asWritten, type EpochRow } from '../report/results.js';
 import type { Standing } from '../standing.js';
 import { type Course, trainEpoch, validate } from './epoch.js';
 

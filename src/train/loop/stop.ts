@@ -1,7 +1,7 @@
 // What is told when a run ends before it is finished: what is kept, and how to go on.
 
 import { DeviceLostError, PictureError, TrainingError, UsageError, WeightsError } from '../../errors.js';
-import { shellWord } from '../../shell_word.js';
+import { shellWord } from '../../node/shell_word.js';
 import type { Keeper } from '../keeper.js';
 import type { Session } from '../session.js';
 

@@ -11,8 +11,8 @@ import { useNetwork } from '../support.js';
 const decoding = { ms: 0, done: 0 };
 const oneByOne = atMost(1);
 
-vi.mock('../../../src/train/features/contents.js', async (original) => {
-  const real = await original<typeof import('../../../src/train/features/contents.js')>();
+vi.mock('../../../src/node/features/contents.js', async (original) => {
+  const real = await original<typeof import('../../../src/node/features/contents.js')>();
   const withContents: typeof real.withContents = (sample, use) =>
     real.withContents(sample, (contents) => {
       const decode = async () => {

@@ -1,10 +1,10 @@
 // What is made of Keras' descriptions of models, and of files that have none: real ones, changed in one place.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openKerasH5 } from '../../../src/node/hdf5/keras_h5.js';
 import { decideActivation } from '../../../src/weights/activation.js';
 import type { FoundLayer } from '../../../src/weights/archive.js';
 import { findKeras } from '../../../src/weights/dialects/keras.js';
-import { openKerasH5 } from '../../../src/weights/formats/keras_h5.js';
 import type { KerasArchive, KerasLayer } from '../../../src/weights/formats/keras_layers.js';
 
 interface LayerConfig {
