@@ -7,7 +7,7 @@
 
 import { statSync } from 'node:fs';
 import { UsageError, VggError, WeightsError } from '../src/errors.js';
-import { hashFile } from '../src/node/fetch/hash.js';
+import { hashFile } from '../src/node/fetch/claims.js';
 import { diffWeights } from '../src/weights/diff.js';
 import { openWeights } from '../src/weights/open.js';
 import { statisticsOf } from '../src/weights/statistics.js';

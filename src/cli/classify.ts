@@ -5,7 +5,7 @@ import { type ExitCode, WeightsError } from '../errors.js';
 import { classifierLayerOf, widthsOf } from '../model/architecture.js';
 import type { Prediction } from '../model/predictions.js';
 import { checkRequest } from '../model/requests.js';
-import { findWeights } from '../node/fetch/first_use.js';
+import { findWeights } from '../node/fetch/fetch.js';
 import { listRuns } from '../node/runs/list.js';
 import { shellWord } from '../node/shell_word.js';
 import { classifyReusing } from '../train/features/reuse.js';

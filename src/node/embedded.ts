@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WeightsError } from '../errors.js';
-import { hashFile } from './fetch/hash.js';
+import { hashFile } from './fetch/claims.js';
 
 const PACKAGE = 'vgg16-webgpu';
 const FILE = join('weights', 'vgg16-imagenet-base.safetensors');

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { EMBEDDED } from '../../node/embedded.js';
-import { type CacheEntry, type CacheState, listCached } from '../../node/fetch/cached.js';
+import { type CacheEntry, type CacheState, listCached } from '../../node/fetch/weights_cache.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { byteText } from '../units.js';

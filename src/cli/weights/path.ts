@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { EMBEDDED, embeddedBasePath } from '../../node/embedded.js';
-import { cachedPath } from '../../node/fetch/cached.js';
 import { SOURCE_NAMES } from '../../node/fetch/manifest.js';
+import { cachedPath } from '../../node/fetch/weights_cache.js';
 import type { Terminal } from '../terminal.js';
 
 const EXAMPLES = `

@@ -2,8 +2,8 @@
 
 import { Argument, type Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
-import { removeCached } from '../../node/fetch/cached.js';
 import { SOURCE_NAMES } from '../../node/fetch/manifest.js';
+import { removeCached } from '../../node/fetch/weights_cache.js';
 import { printable, type Terminal } from '../terminal.js';
 
 const EXAMPLES = `

@@ -3,8 +3,8 @@
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode, WeightsError } from '../../errors.js';
 import { EMBEDDED, EMBEDDED_BASE_SHA256, verifyEmbeddedBase } from '../../node/embedded.js';
-import { listCached, verifyCached } from '../../node/fetch/cached.js';
 import { isHashKnown } from '../../node/fetch/claims.js';
+import { listCached, verifyCached } from '../../node/fetch/weights_cache.js';
 import { chunkOptions } from '../../weights/chunks.js';
 import { readFinite } from '../../weights/finite.js';
 import { describeVgg16 } from '../../weights/vgg16.js';

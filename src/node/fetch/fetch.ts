@@ -12,18 +12,24 @@ import { rename } from 'node:fs/promises';
 import { WeightsError } from '../../errors.js';
 import { callback, checkOptions, flag, group, type OptionRules, signal, text, whole } from '../../options.js';
 import { refusing, syncFolder } from '../disk.js';
-import { contradiction, describeClaim, pinnedClaims, SIZE, STRUCTURE } from './claims.js';
+import { contradiction, describeClaim, hashFile, pinnedClaims, SIZE, STRUCTURE } from './claims.js';
 import { download, PATIENCE, type Patience } from './download.js';
-import { DownloadFault } from './fault.js';
-import { hashFile } from './hash.js';
+import { DownloadFault } from './http.js';
 import { withLock } from './lock.js';
-import { downloadUrl, type KnownSource, knownSource, publicUrl } from './manifest.js';
+import { downloadUrl, type KnownSource, knownSource, publicUrl, type SourceName } from './manifest.js';
 import { discardPart, type Part } from './part.js';
-import { makeFolder, type Places, placesOf, sweep } from './places.js';
 import { openWays } from './proxy.js';
-import { writeSidecar } from './sidecar.js';
-import { misfit } from './structure.js';
-import { type CachedWeights, statFile, usableFile } from './verify.js';
+import {
+  type CachedWeights,
+  makeFolder,
+  misfit,
+  type Places,
+  placesOf,
+  statFile,
+  sweep,
+  usableFile,
+  writeSidecar,
+} from './weights_cache.js';
 
 export interface FetchOptions {
   /** Downloads from this URL of the file itself. Default: a mirror in VGG16_WEIGHTS_URL, else its publisher. */
@@ -182,4 +188,34 @@ function byHand({ url }: KnownSource, { file }: Places): string {
 /** VGG16_OFFLINE says for every call what `offline` says for one. */
 function isOffline(): boolean {
   return !['', '0', undefined].includes(process.env.VGG16_OFFLINE);
+}
+
+/** Weights with ImageNet's 1000 classes, in the order in which the cache is searched; the first is downloaded. */
+const PREFERRED: readonly [SourceName, ...SourceName[]] = ['torchvision', 'timm', 'keras'];
+
+/**
+ * Finds or fetches weights with a classifier; files of the cache that are not what they should be are noted and passed
+ * over. `preprocess` and `format` of the file: `knownSource(result.name)`.
+ *
+ * @throws as `fetchWeights`
+ */
+export async function findWeights(options: FetchOptions = {}): Promise<FetchedWeights> {
+  const { folder, signal, onNote = () => {} } = options;
+  const faults = new Map<SourceName, WeightsError>();
+  for (const name of PREFERRED) {
+    const source = knownSource(name);
+    const usable = await usableFile(source, placesOf(source, folder), signal).catch((error: unknown) => {
+      if (!(error instanceof WeightsError)) throw error;
+      faults.set(name, error);
+      return undefined;
+    });
+    if (!usable) continue;
+    for (const { message } of faults.values()) onNote(message);
+    return { ...usable, fetched: false };
+  }
+  // What is in its place keeps it from being fetched.
+  const inTheWay = faults.get(PREFERRED[0]);
+  if (inTheWay) throw inTheWay;
+  for (const { message } of faults.values()) onNote(message);
+  return fetchWeights(PREFERRED[0], options);
 }

@@ -20,7 +20,7 @@ const RENEW_MS = 2_000;
 /** How often those who wait look again. */
 const LOOK_MS = 250;
 
-export interface LockOptions {
+interface LockOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called once if another process has the lock. */
   readonly onWait: () => void;

@@ -3,12 +3,13 @@
 // What is noted about it is on the disk before its first byte is, and it is removed before that changes: so a part
 // that has a note beside it holds bytes of that version of the file and no other.
 
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat, statfs } from 'node:fs/promises';
+import { OutputError } from '../../errors.js';
 import { writeAtomically } from '../atomic_file.js';
 import { refusing } from '../disk.js';
 import { type Claim, isClaim } from './claims.js';
-import type { Places } from './places.js';
-import { isValidator } from './statements.js';
+import { isValidator } from './http.js';
+import type { Places } from './weights_cache.js';
 
 export interface PartState {
   /** Without password and query. */
@@ -92,4 +93,13 @@ function parseState(text: string): PartState | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** @throws OutputError where the disk of `path`'s folder is known to have less than `bytes` left */
+export async function refuseUnlessFits(path: string, folder: string, bytes: number): Promise<void> {
+  const { bavail, blocks, bsize } = await refusing(path, () => statfs(folder));
+  // Some network file systems say that they have no blocks at all.
+  if (blocks === 0 || bavail * bsize >= bytes) return;
+  const [needed, free] = [bytes, bavail * bsize].map((count) => (count / 1e6).toFixed(1));
+  throw new OutputError(`cannot write ${path}: ${needed} MB are needed, and ${free} MB are free on the disk`);
 }

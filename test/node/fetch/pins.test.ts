@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { fetchWeights } from '../../../src/node/fetch/fetch.js';
 import { knownSource } from '../../../src/node/fetch/manifest.js';
-import { placesOf } from '../../../src/node/fetch/places.js';
+import { placesOf } from '../../../src/node/fetch/weights_cache.js';
 import { HASTE } from './haste.js';
 import { FILE, SHA256, STATED, sends, sha256, useServer } from './server.js';
 import { noise } from './small_vgg16.js';

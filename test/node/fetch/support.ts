@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, vi } from 'vitest';
 import { VggError } from '../../../src/errors.js';
 import { type FetchedWeights, type FetchOptions, fetchWeights } from '../../../src/node/fetch/fetch.js';
 import { knownSource } from '../../../src/node/fetch/manifest.js';
-import { type Places, placesOf } from '../../../src/node/fetch/places.js';
+import { type Places, placesOf } from '../../../src/node/fetch/weights_cache.js';
 import { HASTE, NAME } from './haste.js';
 import { FILE } from './server.js';
 
