@@ -15,7 +15,6 @@ export {
   WeightsError,
 } from './errors.js';
 export type { GpuInfo } from './gpu/device.js';
-export { Gpu } from './gpu/gpu.js';
 export type { TensorDtype } from './gpu/tensor.js';
 export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/framing.js';
 export type { Picture, PictureInput } from './image/picture.js';
@@ -52,6 +51,7 @@ export type { Problem, ProblemKind } from './node/datasets/problems.js';
 export type { AdapterOptions } from './node/dawn/adapter.js';
 export { embeddedBasePath } from './node/embedded.js';
 export { type FetchedWeights, type FetchOptions, fetchWeights } from './node/fetch/fetch.js';
+export { Gpu } from './node/gpu.js';
 export { decode, PICTURE_EXTENSIONS } from './node/image/decode.js';
 export type { EpochRow } from './node/report/results.js';
 export { createNumberedRun } from './node/runs/folder.js';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 /** What each folder of src/ may import, besides itself and the files that lie in src/ itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  gpu: ['node'],
+  gpu: [],
   kernels: ['gpu'],
   reference: [],
   weights: ['node'],
@@ -46,6 +46,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** The folders that import neither Node nor a package that needs it. */
+const CORE = ['gpu', 'kernels', 'reference', 'plot'];
+
+/** The packages that run anywhere. */
+const ANYWHERE = ['pure-rand', 'wgpu-matrix'];
+
 const FILES = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts') && path.includes('/'))
   .sort();
@@ -74,5 +80,19 @@ describe('imports', () => {
     const allowed = [folder, ...MAY_IMPORT[folder]!];
     expect(folders.filter((to) => !allowed.includes(to))).toEqual([]);
     expect(imports.filter((to) => to.startsWith('..'))).toEqual([]);
+  });
+
+  // Folders that run in a browser, too: what they import by name must not be Node's. tsconfig.core.json guards their globals.
+  it.each(FILES.filter((path) => CORE.includes(path.split('/')[0]!)))('of src/%s need no Node', (path) => {
+    const text = readFileSync(join('src', path), 'utf8');
+    const packages = [...text.matchAll(/\b(?:from|import)\s*\(?\s*['"]([^.'"][^'"]*)['"]/g)].map(
+      ([, to]) => to!,
+    );
+    expect(packages.filter((name) => !ANYWHERE.includes(name))).toEqual([]);
+  });
+
+  it('of the core are guarded by tsconfig.core.json as well', () => {
+    const { include } = JSON.parse(readFileSync('tsconfig.core.json', 'utf8')) as { include: string[] };
+    expect(include).toEqual(expect.arrayContaining(CORE.map((folder) => `src/${folder}`)));
   });
 });

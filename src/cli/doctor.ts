@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { ExitCode } from '../errors.js';
-import type { AdapterSource } from '../node/dawn/adapter.js';
+import type { AdapterSource } from '../gpu/device.js';
 import { type AdapterFindings, examine, type Findings } from './doctor_findings.js';
 import { describeSubgroups } from './doctor_meaning.js';
 import { duration } from './progress.js';

@@ -5,11 +5,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { EXIT_CODES, type ExitCode, VggError } from '../errors.js';
 import type { GpuInfo } from '../gpu/device.js';
-import { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import { cacheFolder } from '../node/cache.js';
 import { readChoices } from '../node/choices_file.js';
 import { isWithoutWeights, verifyEmbeddedBase } from '../node/embedded.js';
+import { Gpu } from '../node/gpu.js';
 import {
   adviceFor,
   describeFeatures,

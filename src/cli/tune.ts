@@ -2,11 +2,11 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode, UsageError } from '../errors.js';
-import { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import { inputSideOf, layersOf, PAPER_WIDTHS, type Widths, widthsOf } from '../model/architecture.js';
 import { choicesKeyOf, choicesPath, readChoices, recordOf } from '../node/choices_file.js';
 import { isWithoutWeights } from '../node/embedded.js';
+import { Gpu } from '../node/gpu.js';
 import { type TunedNetwork, tuneNetwork } from '../tune/network.js';
 import { removeChoices } from '../tune/save.js';
 import { featureSideOf } from '../weights/head_input.js';

@@ -1,16 +1,12 @@
-// Opens a device that can as much as its adapter: WebGPU grants the spec's minimum unless asked for more.
+// A device that can do as much as its adapter: WebGPU grants the spec's minimum unless asked for more.
 
 import { GpuError } from '../errors.js';
-import {
-  type AdapterOptions,
-  type AdapterSource,
-  findAdapter,
-  isSoftwareAdapter,
-} from '../node/dawn/adapter.js';
-import { settle } from '../node/dawn/promises.js';
-import { group, listOf, type OptionRules, text, whole } from '../options.js';
 import { messageOf } from './messages.js';
+import type { GpuPromises } from './promises.js';
 import { SUBGROUP_MATRIX, type SubgroupInfo, subgroupsOf } from './subgroups.js';
+
+/** Where an adapter came from. `null` is Dawn's backend that compiles and validates but executes nothing. */
+export type AdapterSource = 'system' | 'swiftshader' | 'null';
 
 /** What can be told of an adapter. */
 export interface GpuInfo extends SubgroupInfo {
@@ -33,7 +29,7 @@ const WANTED_FEATURES: readonly GPUFeatureName[] = [
 ];
 
 /** Asked for as large as the adapter allows. */
-const WANTED_LIMITS = [
+export const WANTED_LIMITS = [
   'maxStorageBufferBindingSize',
   'maxBufferSize',
   'maxComputeWorkgroupStorageSize',
@@ -46,60 +42,73 @@ const WANTED_LIMITS = [
 
 export type WantedLimit = (typeof WANTED_LIMITS)[number];
 
-export interface GpuOptions extends AdapterOptions {
+export type Limits = Readonly<Record<WantedLimit, number>>;
+
+/** What of an adapter is not to be used. */
+export interface DeviceOptions {
   /** Use no larger limits than these, though the adapter has them: how a lesser adapter would fare. */
   readonly atMost?: Partial<Record<WantedLimit, number>> | undefined;
   /** Do without these features, though the adapter has them: likewise. */
   readonly without?: readonly string[] | undefined;
 }
 
-/** For `checkOptions`. */
-export const GPU_OPTIONS: OptionRules<GpuOptions> = {
-  adapter: text,
-  atMost: group(
-    Object.fromEntries(WANTED_LIMITS.map((name) => [name, whole(0)])) as OptionRules<
-      NonNullable<GpuOptions['atMost']>
-    >,
-  ),
-  without: listOf(text),
-};
-
-export interface OpenDevice {
-  readonly device: GPUDevice;
+/** What is known of an open device. */
+export interface KnownDevice {
   readonly info: GpuInfo;
   readonly features: ReadonlySet<string>;
-  readonly limits: Readonly<Record<WantedLimit, number>>;
+  readonly limits: Limits;
 }
 
-/** @throws NoAdapterError when there is no adapter, GpuError when it gives no device */
-export async function openDevice(options: GpuOptions): Promise<OpenDevice> {
-  const { adapter, source } = await findAdapter(options);
-  const features = wantedOf(adapter, options.without);
-  const limits = Object.fromEntries(
-    WANTED_LIMITS.map((name) => [name, Number(adapter.limits[name])]),
-  ) as Record<WantedLimit, number>;
-  let device: GPUDevice;
+/** @throws GpuError where the adapter gives no device */
+export async function requestDevice(
+  adapter: GPUAdapter,
+  promises: Pick<GpuPromises, 'settle'>,
+  options: DeviceOptions = {},
+): Promise<GPUDevice> {
   try {
-    device = await settle(() =>
+    return await promises.settle(() =>
       adapter.requestDevice({
         label: 'vgg16-webgpu',
-        requiredFeatures: features,
-        requiredLimits: limits,
+        requiredFeatures: wantedOf(adapter.features, options),
+        requiredLimits: limitsOf(adapter.limits),
       }),
     );
   } catch (error) {
     throw new GpuError(`the adapter gives no device: ${messageOf(error)}`, { cause: error });
   }
-  const { vendor, architecture, device: name, description } = adapter.info;
-  const isSoftware = isSoftwareAdapter(adapter.info, source);
-  const info = {
-    ...{ vendor, architecture, device: name, description, source, isSoftware },
-    ...subgroupsOf(adapter, source, features),
-  };
-  return { device, info, features: new Set(features), limits: atMost(limits, options.atMost) };
 }
 
-function wantedOf({ features }: GPUAdapter, without: readonly string[] = []): GPUFeatureName[] {
+/** @param source  of the adapter that `adapterInfo` tells of, and that gave the device */
+export function knownOf(
+  { features, limits }: Pick<GPUDevice, 'features' | 'limits'>,
+  adapterInfo: Partial<GPUAdapterInfo>,
+  source: AdapterSource,
+  options: DeviceOptions = {},
+): KnownDevice {
+  const { vendor = '', architecture = '', device = '', description = '' } = adapterInfo;
+  const had = wantedOf(features, options);
+  const isSoftware = isSoftwareAdapter(adapterInfo, source);
+  const info = {
+    ...{ vendor, architecture, device, description, source, isSoftware },
+    ...subgroupsOf(adapterInfo, source, had),
+  };
+  return { info, features: new Set(had), limits: atMost(limitsOf(limits), options.atMost) };
+}
+
+/** How drivers call themselves that compute on the CPU: Mesa's, Google's, Microsoft's. */
+const SOFTWARE_DRIVERS = /llvmpipe|lavapipe|softpipe|swiftshader|microsoft basic render|\bwarp\b/i;
+
+/**
+ * Whether a CPU computes. Dawn says so of Vulkan's and Direct3D's software drivers (`isFallbackAdapter`); for an implementation of
+ * WebGPU that does not, the driver's names tell. The null backend counts as software, too: it is no card.
+ */
+export function isSoftwareAdapter(info: Partial<GPUAdapterInfo>, source: AdapterSource): boolean {
+  const { vendor, architecture, device, description, isFallbackAdapter } = info;
+  const names = [vendor, architecture, device, description].join(' ');
+  return source !== 'system' || isFallbackAdapter === true || SOFTWARE_DRIVERS.test(names);
+}
+
+function wantedOf(features: GPUSupportedFeatures, { without = [] }: DeviceOptions): GPUFeatureName[] {
   const wanted = WANTED_FEATURES.filter((name) => features.has(name) && !without.includes(name));
   // The one is refused without the other.
   return wanted.filter(
@@ -107,10 +116,14 @@ function wantedOf({ features }: GPUAdapter, without: readonly string[] = []): GP
   );
 }
 
-function atMost(
-  limits: Record<WantedLimit, number>,
-  wanted: GpuOptions['atMost'] = {},
-): Record<WantedLimit, number> {
+function limitsOf(limits: GPUSupportedLimits): Record<WantedLimit, number> {
+  return Object.fromEntries(WANTED_LIMITS.map((name) => [name, Number(limits[name])])) as Record<
+    WantedLimit,
+    number
+  >;
+}
+
+function atMost(limits: Limits, wanted: DeviceOptions['atMost'] = {}): Limits {
   const lowered = WANTED_LIMITS.map((name) => [name, Math.min(limits[name], wanted[name] ?? limits[name])]);
   return Object.fromEntries(lowered) as Record<WantedLimit, number>;
 }

@@ -1,17 +1,34 @@
 // A device and what every part of this project needs of it: pipelines, buffers counted, errors as exceptions.
 
 import { DeviceLostError, GpuError } from '../errors.js';
-import { mapForReading, settle, submittedWorkDone } from '../node/dawn/promises.js';
-import { checkOptions } from '../options.js';
-import { GPU_OPTIONS, type GpuInfo, type GpuOptions, openDevice, type WantedLimit } from './device.js';
+import { type AdapterSource, type DeviceOptions, type GpuInfo, knownOf, type Limits } from './device.js';
 import { explain, mebibytes, messageOf } from './messages.js';
 import { PipelineCache } from './pipelines.js';
+import { type GpuPromises, PLAIN_PROMISES } from './promises.js';
 
 export interface BufferRequest {
   readonly label: string;
   /** Bytes; rounded up to a multiple of 4. */
   readonly size: number;
   readonly usage: GPUBufferUsageFlags;
+}
+
+/** What is known of a device besides itself. */
+export interface DeviceFacts extends DeviceOptions {
+  /** @internal Of its adapter; by default what the device says of it. */
+  readonly info?: Partial<GPUAdapterInfo> | undefined;
+  /** Where its adapter came from; `system` by default. */
+  readonly source?: AdapterSource | undefined;
+  /** @internal How its promises are waited for; by default as in a browser. */
+  readonly promises?: GpuPromises | undefined;
+}
+
+/** What a Gpu is made of. */
+export interface GpuParts {
+  /** @internal */
+  readonly device: GPUDevice;
+  /** @internal */
+  readonly facts: DeviceFacts;
 }
 
 /**
@@ -35,14 +52,22 @@ export class Gpu {
   };
   #disposed = false;
 
-  private constructor(
-    /** @internal */
-    readonly device: GPUDevice,
-    readonly info: GpuInfo,
-    readonly features: ReadonlySet<string>,
-    readonly limits: Readonly<Record<WantedLimit, number>>,
-  ) {
-    this.pipelines = new PipelineCache(device);
+  /** @internal */
+  readonly device: GPUDevice;
+  readonly info: GpuInfo;
+  readonly features: ReadonlySet<string>;
+  readonly limits: Limits;
+  readonly #promises: GpuPromises;
+
+  protected constructor({ device, facts }: GpuParts) {
+    const { info = device.adapterInfo ?? {}, source = 'system', promises = PLAIN_PROMISES } = facts;
+    const known = knownOf(device, info, source, facts);
+    this.device = device;
+    this.info = known.info;
+    this.features = known.features;
+    this.limits = known.limits;
+    this.#promises = promises;
+    this.pipelines = new PipelineCache(device, promises);
     device.addEventListener('uncapturederror', this.#onUncaptured);
     device.lost.then((lost) => {
       const error = new DeviceLostError(
@@ -58,14 +83,12 @@ export class Gpu {
   }
 
   /**
-   * Opens the best adapter there is.
+   * Makes a Gpu of a device, and takes it over.
    *
-   * @throws NoAdapterError when there is none, GpuError when it gives no device.
+   * @internal
    */
-  static async open(options: GpuOptions = {}): Promise<Gpu> {
-    checkOptions('Gpu.open()', options, GPU_OPTIONS);
-    const { device, info, features, limits } = await openDevice(options);
-    return new Gpu(device, info, features, limits);
+  static from(device: GPUDevice, facts: DeviceFacts = {}): Gpu {
+    return new this({ device, facts });
   }
 
   /** Buffers made and not yet destroyed. Flat over a loop, or something leaks. */
@@ -120,7 +143,7 @@ export class Gpu {
     try {
       result = work();
     } finally {
-      scopes = settle(() => Promise.all(filters.map(() => this.device.popErrorScope())));
+      scopes = this.#promises.settle(() => Promise.all(filters.map(() => this.device.popErrorScope())));
     }
     const errors = await this.untilLost(scopes);
     const error = errors.find((found) => found !== null);
@@ -137,7 +160,7 @@ export class Gpu {
 
   /** Waits until the GPU has finished all that was submitted. @internal @throws DeviceLostError */
   async workDone(): Promise<void> {
-    await this.untilLost(submittedWorkDone(this.device, () => this.#lost !== undefined));
+    await this.untilLost(this.#promises.submittedWorkDone(this.device, () => this.#lost !== undefined));
   }
 
   /** Copies bytes into a buffer, in order with what is submitted. @internal @throws as `checked`. */
@@ -153,7 +176,7 @@ export class Gpu {
    */
   async readMapped<T>(label: string, buffer: GPUBuffer, copy: (mapped: ArrayBuffer) => T): Promise<T> {
     try {
-      await this.untilLost(mapForReading(buffer, () => this.#lost !== undefined));
+      await this.untilLost(this.#promises.mapForReading(buffer, () => this.#lost !== undefined));
     } catch (error) {
       if (error instanceof DeviceLostError) throw error;
       throw new GpuError(`${label}: cannot be read back: ${messageOf(error) || 'the buffer went away'}`, {

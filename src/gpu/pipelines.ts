@@ -1,7 +1,7 @@
 // Kernels' text into pipelines: specialised, compiled asynchronously and in parallel, each only once.
 
 import { GpuError } from '../errors.js';
-import { begin, MAY_LEAVE_PENDING, settle } from '../node/dawn/promises.js';
+import { type GpuPromises, PLAIN_PROMISES } from './promises.js';
 
 /**
  * How a kernel finds its weights in memory. `f16` is WGSL's own type and needs the feature shader-f16; `packed-f16`
@@ -92,10 +92,12 @@ const MAX_PIPELINES = 128;
 /** The pipelines of one device, the most recently used of them. */
 export class PipelineCache {
   readonly #device: GPUDevice;
+  readonly #promises: GpuPromises;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, promises: GpuPromises = PLAIN_PROMISES) {
     this.#device = device;
+    this.#promises = promises;
   }
 
   /** How many are kept. */
@@ -126,6 +128,7 @@ export class PipelineCache {
     constants: Readonly<Record<string, number>>,
   ): Promise<GPUComputePipeline> {
     const device = this.#device;
+    const { settle } = this.#promises;
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ label: name, code });
     const invalid = settle(() => device.popErrorScope());
@@ -145,10 +148,11 @@ export class PipelineCache {
     }
   }
 
-  /** In parallel with others, but in a worker thread one after another: see dawn_promises.ts. */
+  /** In parallel with others, but in a worker thread of Node's one after another: see src/node/dawn/promises.ts. */
   async #link(descriptor: GPUComputePipelineDescriptor): Promise<GPUComputePipeline> {
     const device = this.#device;
-    if (MAY_LEAVE_PENDING) return begin(() => device.createComputePipelineAsync(descriptor));
+    const { mayLeavePending, begin, settle } = this.#promises;
+    if (mayLeavePending) return begin(() => device.createComputePipelineAsync(descriptor));
     device.pushErrorScope('validation');
     const pipeline = device.createComputePipeline(descriptor);
     const error = await settle(() => device.popErrorScope());

@@ -1,7 +1,5 @@
 // Threads that work together: how many, and which products of matrices they compute in hardware.
 
-import type { AdapterSource } from '../node/dawn/adapter.js';
-
 export interface SubgroupInfo {
   /** Threads of the smallest subgroup that a kernel may run in; 0 where subgroups cannot be used. */
   readonly minSubgroup: number;
@@ -28,10 +26,14 @@ const NULL_PRODUCTS: readonly SubgroupMatrixConfig[] = [
   { componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 },
 ];
 
-/** What those features that the device has come to. */
+/**
+ * What those features that the device has come to.
+ *
+ * @param source  of the adapter, as `AdapterSource` has it
+ */
 export function subgroupsOf(
-  { info }: GPUAdapter,
-  source: AdapterSource,
+  info: Partial<GPUAdapterInfo>,
+  source: string,
   features: readonly string[],
 ): SubgroupInfo {
   if (!features.includes('subgroups')) return { minSubgroup: 0, maxSubgroup: 0, subgroupMatrixConfigs: [] };

@@ -1,11 +1,11 @@
 // VGG16 as its users see it: load it, show it pictures, get labels or features.
 
 import { UsageError } from '../errors.js';
-import { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import type { Picture, PictureInput } from '../image/picture.js';
 import { choicesFor, type FoundChoices } from '../node/choices_file.js';
 import { embeddedBasePath } from '../node/embedded.js';
+import { Gpu } from '../node/gpu.js';
 import { checkOptions } from '../options.js';
 import type { Activation, Preprocess } from '../weights/archive.js';
 import { type OpenedWeights, openWeights } from '../weights/open.js';

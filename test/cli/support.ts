@@ -13,7 +13,7 @@ import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16
 import { report } from '../../src/cli/failure.js';
 import { runProgram } from '../../src/cli/program.js';
 import { Terminal } from '../../src/cli/terminal.js';
-import { Gpu } from '../../src/gpu/gpu.js';
+import { Gpu } from '../../src/node/gpu.js';
 import { freeSharedGpus, sharedGpu } from '../support/gpu.js';
 
 export const CLI = resolve('dist/cli.js');

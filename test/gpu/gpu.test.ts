@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceLostError, GpuError, NoAdapterError } from '../../src/errors.js';
+import { isSoftwareAdapter } from '../../src/gpu/device.js';
 import { prepare, record } from '../../src/gpu/dispatch.js';
-import { Gpu } from '../../src/gpu/gpu.js';
 import { specialise, tilingOf } from '../../src/gpu/pipelines.js';
 import { SUBGROUP_MATRIX } from '../../src/gpu/subgroups.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { Timer } from '../../src/gpu/timer.js';
-import { isSoftwareAdapter } from '../../src/node/dawn/adapter.js';
+import { Gpu } from '../../src/node/gpu.js';
 import { useGpu } from '../support/gpu.js';
 
 const DOUBLE = `

@@ -1,11 +1,11 @@
 // conv3x3/07_subgroup_matrix, which rounds what it reads: where the adapter multiplies no matrices, all but its refusals is skipped.
 
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Gpu } from '../../src/gpu/gpu.js';
 import { SUBGROUP_MATRIX } from '../../src/gpu/subgroups.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { canRun, conv3x3, whyNot } from '../../src/kernels/conv3x3/conv3x3.js';
 import { matrixOf, matrixTiling } from '../../src/kernels/conv3x3/subgroup_matrix.js';
+import { Gpu } from '../../src/node/gpu.js';
 import { conv3x3 as reference } from '../../src/reference/conv3x3.js';
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import { expectClose } from '../support/allclose.js';

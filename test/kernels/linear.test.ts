@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import {
   bestLinearRung,
@@ -8,6 +7,7 @@ import {
   type LinearRung,
   linear,
 } from '../../src/kernels/linear/linear.js';
+import { Gpu } from '../../src/node/gpu.js';
 import { linear as reference } from '../../src/reference/linear.js';
 import { decodeFloats } from '../../src/weights/floats.js';
 import { expectClose } from '../support/allclose.js';

@@ -1,8 +1,8 @@
 // One device per process and kind: what a test has compiled, the next test need not compile again.
 
 import { afterAll, beforeAll } from 'vitest';
-import type { GpuOptions } from '../../src/gpu/device.js';
-import { Gpu } from '../../src/gpu/gpu.js';
+
+import { Gpu, type GpuOptions } from '../../src/node/gpu.js';
 
 const open = Gpu.open.bind(Gpu);
 const shared = new Map<string, Promise<SharedGpu>>();

@@ -3,8 +3,8 @@
 // Begins a run, or goes on with it. Says {"epoch": 3} and {"saved": "last"} on stdout, and {"done": true} or
 // {"error": "..."}.
 
-import { Gpu } from '../../src/gpu/gpu.js';
 import { VGG16 } from '../../src/model/vgg16.js';
+import { Gpu } from '../../src/node/gpu.js';
 import type { TrainEvent } from '../../src/train/events.js';
 import { resumeRun } from '../../src/train/resume.js';
 import { type TrainOptions, trainHead } from '../../src/train/train.js';

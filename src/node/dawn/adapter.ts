@@ -1,13 +1,11 @@
 // Which adapter: the system's own, else SwiftShader out of npm, else a clear error.
 
 import { NoAdapterError } from '../../errors.js';
+import type { AdapterSource } from '../../gpu/device.js';
 import { messageOf } from '../../gpu/messages.js';
 import { type Quietly, withoutChatter } from './chatter.js';
 import { settle } from './promises.js';
 import { SWIFTSHADER_PACKAGE, useSwiftShader, usesSwiftShader } from './swiftshader.js';
-
-/** Where an adapter came from. `null` is Dawn's backend that compiles and validates but executes nothing. */
-export type AdapterSource = 'system' | 'swiftshader' | 'null';
 
 export interface FoundAdapter {
   readonly adapter: GPUAdapter;
@@ -104,19 +102,6 @@ export async function findAdapter(options: AdapterOptions = {}): Promise<FoundAd
     if (software) return { adapter: software, source: 'swiftshader' };
   }
   throw new NoAdapterError(`no WebGPU adapter found; ${installAdvice()}`);
-}
-
-/** How drivers call themselves that compute on the CPU: Mesa's, Google's, Microsoft's. */
-const SOFTWARE_DRIVERS = /llvmpipe|lavapipe|softpipe|swiftshader|microsoft basic render|\bwarp\b/i;
-
-/**
- * Whether a CPU computes. Dawn says so of Vulkan's and Direct3D's software drivers (`isFallbackAdapter`); for an implementation of
- * WebGPU that does not, the driver's names tell. The null backend counts as software, too: it is no card.
- */
-export function isSoftwareAdapter(info: Partial<GPUAdapterInfo>, source: AdapterSource): boolean {
-  const { vendor, architecture, device, description, isFallbackAdapter } = info;
-  const names = [vendor, architecture, device, description].join(' ');
-  return source !== 'system' || isFallbackAdapter === true || SOFTWARE_DRIVERS.test(names);
 }
 
 /** What gives this machine an adapter, or a faster one than SwiftShader. */

@@ -12,6 +12,7 @@
 
 import { setImmediate, setTimeout } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
+import type { GpuPromises } from '../../gpu/promises.js';
 
 /** Whether a promise of Dawn's may be pending while this thread waits. */
 export const MAY_LEAVE_PENDING = isMainThread;
@@ -98,3 +99,12 @@ function rest(waited: number): Promise<void> {
     setTimeout(resolve, Math.max(1, waited / 20));
   });
 }
+
+/** For `Gpu.from`. */
+export const DAWN_PROMISES: GpuPromises = {
+  mayLeavePending: MAY_LEAVE_PENDING,
+  begin,
+  settle,
+  mapForReading,
+  submittedWorkDone,
+};

@@ -7,8 +7,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { prepare, record } from '../../../src/gpu/dispatch.js';
-import { Gpu } from '../../../src/gpu/gpu.js';
 import { Tensor } from '../../../src/gpu/tensor.js';
+import { Gpu } from '../../../src/node/gpu.js';
 
 /** Milliseconds after the first result. */
 const MOMENTS = [40, 90];

@@ -5,9 +5,9 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { GpuError } from '../../../src/errors.js';
 import { prepare, record } from '../../../src/gpu/dispatch.js';
-import { Gpu } from '../../../src/gpu/gpu.js';
 import { Tensor } from '../../../src/gpu/tensor.js';
 import { VGG16 } from '../../../src/model/vgg16.js';
+import { Gpu } from '../../../src/node/gpu.js';
 import { useProgram } from '../../support/program.js';
 
 const run = promisify(execFile);

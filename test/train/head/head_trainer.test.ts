@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { GpuError, UsageError } from '../../../src/errors.js';
-import { Gpu } from '../../../src/gpu/gpu.js';
+import { Gpu } from '../../../src/node/gpu.js';
 import { expectClose } from '../../support/allclose.js';
 import { useGpu } from '../../support/gpu.js';
 import { ADAMW, BATCH, createHead, randomBatch, SGD, SHAPE, stateOf, takeSteps } from './heads.js';

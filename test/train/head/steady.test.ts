@@ -3,7 +3,7 @@
 import { memoryUsage } from 'node:process';
 import { expect, it } from 'vitest';
 import { DeviceLostError } from '../../../src/errors.js';
-import { Gpu } from '../../../src/gpu/gpu.js';
+import { Gpu } from '../../../src/node/gpu.js';
 import { useGpu } from '../../support/gpu.js';
 import { ADAMW, BATCH, createHead, randomBatch } from './heads.js';
 

@@ -1,0 +1,32 @@
+// The globals of the web that the core uses, no more of each than it uses. Browsers and Node have them all; to compile with
+// the whole DOM library would let `document` through, with Node's types `process`.
+
+declare class URL {
+  constructor(url: string, base?: string | URL);
+  readonly href: string;
+  readonly protocol: string;
+}
+
+declare class AbortSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+declare class TextDecoder {
+  constructor(label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean });
+  decode(bytes?: AllowSharedBufferSource, options?: { readonly stream?: boolean }): string;
+}
+
+declare class TextEncoder {
+  encode(text?: string): Uint8Array<ArrayBuffer>;
+}
+
+type AllowSharedBufferSource = ArrayBufferLike | ArrayBufferView;
+
+declare const performance: { now(): number };
+
+declare function setTimeout(call: () => void, milliseconds?: number): number;
+declare function clearTimeout(timer: number | undefined): void;
