@@ -7,10 +7,10 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { versio
 const ALONE = [
   'test/gpu/**/*.test.ts',
   'test/model/steady.test.ts',
-  'test/train/many_pictures.test.ts',
+  'test/node/training/many_pictures.test.ts',
   'test/node/datasets/many.test.ts',
   'test/train/head/steady.test.ts',
-  'test/train/features/overlap.test.ts',
+  'test/node/features/overlap.test.ts',
   'test/tune/wrong.test.ts',
   'test/node/fetch/pins.test.ts',
   'test/weights/{fuzz,hostile,random_vgg16,safetensors_fuzz}.test.ts',

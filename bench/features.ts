@@ -16,7 +16,7 @@ import { seededRandom } from '../src/bench/random.js';
 import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { VGG16 } from '../src/index.js';
-import { extractFeatures } from '../src/train/features/extract.js';
+import { extractFeatures } from '../src/node/features/extract.js';
 import type { FeatureSpec, FeatureStats } from '../src/train/features/spec.js';
 import type { Sample } from '../src/train/samples.js';
 import { fingerprintOf } from '../src/weights/fingerprint.js';

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { cacheFolder } from '../node/cache.js';
-import type { Reuse } from '../train/features/reuse.js';
+import type { Reuse } from '../node/features/reuse.js';
 import { count } from './arguments.js';
 import type { Terminal } from './terminal.js';
 

@@ -1,7 +1,7 @@
 // Training as a table on stderr: a row per epoch, or per so many where they are hundreds. Below it, on a terminal, a bar for
 // the epoch under way; plain lines elsewhere.
 
-import type { EpochRow } from '../node/report/results.js';
+import type { EpochRow } from '../train/epoch_row.js';
 import type { StepEvent } from '../train/events.js';
 import { coloursFor, duration, type ProgressStream } from './progress.js';
 import { percent } from './training_text.js';

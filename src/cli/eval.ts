@@ -6,7 +6,7 @@ import { Oddities } from '../model/oddity.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { findSamples } from '../node/datasets/find_samples.js';
 import { countTrainedOn } from '../node/runs/trained_on.js';
-import { checkExclusive, evaluateModel } from '../train/evaluate.js';
+import { checkExclusive, evaluateModel } from '../node/training/evaluate.js';
 import type { Evaluation } from '../train/metrics.js';
 import { PARTS, type Part, type Sample } from '../train/samples.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';

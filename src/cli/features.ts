@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { ExitCode } from '../errors.js';
 import { BASE_LAYERS, layerNamed, widthsOf } from '../model/architecture.js';
 import { checkRequest } from '../model/requests.js';
-import { featuresReusing } from '../train/features/reuse.js';
+import { featuresReusing } from '../node/features/reuse.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { shapeText, writeFeatures } from './feature_file.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';

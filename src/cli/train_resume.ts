@@ -1,9 +1,9 @@
 // vgg16 train --resume: a run is gone on with as it began, so that hardly anything else can be said.
 
 import { UsageError } from '../errors.js';
+import type { TrainResult } from '../node/training/new_run.js';
+import { resumeRun } from '../node/training/resumed_run.js';
 import type { OnEvent } from '../train/events.js';
-import { resumeRun } from '../train/resume.js';
-import type { TrainResult } from '../train/train.js';
 import { withBar } from './bytes_bar.js';
 import type { Terminal } from './terminal.js';
 import type { TrainFlags } from './train.js';

@@ -1,7 +1,7 @@
 // How well a classifier does: counted picture by picture, in memory that does not grow with their number.
 
 import { TrainingError, UsageError } from '../errors.js';
-import { Largest } from './metrics/largest.js';
+import { Largest } from './largest.js';
 
 /** What one class's pictures were taken for. A share whose denominator is 0 is 0, as in scikit-learn. */
 export interface ClassScores {

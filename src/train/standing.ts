@@ -11,7 +11,7 @@
 //          section 3.4.3; here it is two, for the highest of many accuracies is higher than it would be again
 //          standard error near 0 and 1: Agresti and Coull, The American Statistician 52, 1998
 
-import type { EpochRow } from '../node/report/results.js';
+import type { EpochRow } from './epoch_row.js';
 
 /** What an epoch is judged by. */
 export interface Judgement {

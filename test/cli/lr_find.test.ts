@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { CurvePoint } from '../../src/train/loop/sweep.js';
+import type { CurvePoint } from '../../src/train/sweep.js';
 import { useFolder } from './support.js';
 import { commandIn, SIDE, writeBase, writePhotos } from './training.js';
 

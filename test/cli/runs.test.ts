@@ -2,8 +2,8 @@
 
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { resultsHeader } from '../../src/node/report/results.js';
 import { resolveOptions } from '../../src/train/checks.js';
+import { resultsHeader } from '../../src/train/epoch_row.js';
 import type { RunOptions } from '../../src/train/options.js';
 import { useFolder, vgg16 } from './support.js';
 import { program, useWorkingFolder } from './training.js';

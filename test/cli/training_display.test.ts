@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Terminal } from '../../src/cli/terminal.js';
 import { createTrainingDisplay } from '../../src/cli/training_display.js';
 import { evaluationText } from '../../src/cli/training_text.js';
-import type { EpochRow } from '../../src/node/report/results.js';
+import type { EpochRow } from '../../src/train/epoch_row.js';
 import type { StepEvent, TrainEvent } from '../../src/train/events.js';
 import { createEvaluation } from '../../src/train/metrics.js';
 

@@ -2,12 +2,12 @@
 
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
-import { datasetOf } from '../../src/node/datasets/dataset.js';
+import { type TrainOptions, trainHead } from '../../src/node/training/new_run.js';
+import { datasetOf } from '../../src/train/dataset.js';
 import { LENGTH, PATIENCE, withDefaults } from '../../src/train/defaults.js';
 import type { Dataset, Sample } from '../../src/train/samples.js';
-import { type TrainOptions, trainHead } from '../../src/train/train.js';
-import { SIZE } from './pictures.js';
-import { useNetwork } from './support.js';
+import { SIZE } from '../node/training/pictures.js';
+import { useNetwork } from '../node/training/support.js';
 
 /** Its first block is wide enough to tell colours apart. */
 const { model } = useNetwork({ widths: [32, 4, 4, 4, 4] });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { EpochRow } from '../../src/node/report/results.js';
 import { resolveOptions } from '../../src/train/checks.js';
-import { choiceText, type Ended, remarksOn } from '../../src/train/loop/remarks.js';
+import type { EpochRow } from '../../src/train/epoch_row.js';
 import { createEvaluation } from '../../src/train/metrics.js';
 import type { RunOptions } from '../../src/train/options.js';
+import { choiceText, type Ended, remarksOn } from '../../src/train/remarks.js';
 import { rateAt } from '../../src/train/schedule.js';
 import { Standing } from '../../src/train/standing.js';
 

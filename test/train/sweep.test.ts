@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SWEEP, Sweep, suggestRate, sweepRate } from '../../src/train/loop/sweep.js';
+import { SWEEP, Sweep, suggestRate, sweepRate } from '../../src/train/sweep.js';
 
 /** What becomes of a loss that depends on the rate, as the sweep sees it. */
 function swept(lossAt: (lr: number) => number): Sweep {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
 import { VGG16 } from '../../src/model/vgg16.js';
-import { evaluateModel } from '../../src/train/evaluate.js';
+import { evaluateModel } from '../../src/node/training/evaluate.js';
 import { convertWeights } from '../../src/weights/convert.js';
 import { inspectWeights } from '../../src/weights/inspect.js';
 import { openWeights } from '../../src/weights/open.js';

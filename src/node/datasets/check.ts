@@ -1,8 +1,8 @@
 // Everything that is wrong with a data set: in its structure, in each file, and between pictures.
 
+import { ahead } from '../../ahead.js';
 import { oddityOf } from '../../model/oddity.js';
 import { CHECKED_IN_USE, callback, checkOptions, type OptionRules, signal, whole } from '../../options.js';
-import { ahead } from '../../train/features/ahead.js';
 import { type Dataset, PARTS } from '../../train/samples.js';
 import { examine, examineOther } from './examine.js';
 import { structureFaults } from './faults.js';

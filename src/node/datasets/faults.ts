@@ -1,10 +1,10 @@
 // What in a data set's structure leaves nothing to learn, or nothing right.
 
+import { listed, pictures } from '../../train/words.js';
 import { PICTURE_EXTENSIONS } from '../image/decode.js';
 import { foreignPictures, foreignText } from '../image/foreign.js';
 import { byCodePoints } from '../image/walk.js';
 import { countFiles, type Survey } from './survey.js';
-import { listed, pictures } from './words.js';
 
 /** The classes of the training part, in the order that torchvision's ImageFolder gives them. */
 export function classesOf({ parts }: Survey): string[] {

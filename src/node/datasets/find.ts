@@ -2,13 +2,13 @@
 
 import { UsageError } from '../../errors.js';
 import { CHECKED_IN_USE, checkOptions, type OptionRules, signal, whole } from '../../options.js';
+import { datasetOf } from '../../train/dataset.js';
 import type { Dataset } from '../../train/samples.js';
-import { datasetOf } from './dataset.js';
+import { listed } from '../../train/words.js';
 import { classesOf, structureFaults } from './faults.js';
 import { samplesOf } from './samples_of.js';
 import { divide } from './split.js';
 import { type ClassFiles, type Survey, surveyDataset } from './survey.js';
-import { listed } from './words.js';
 
 /** The share of each class that validates by default. */
 export const VAL_SHARE = 0.2;

@@ -2,7 +2,7 @@
 // `vgg16 data check`, which says so beforehand.
 
 import { type Dataset, PARTS, type Part, type Sample } from '../../train/samples.js';
-import { listed, pictures } from './words.js';
+import { listed, pictures } from '../../train/words.js';
 
 /** Of all pictures of a data set, whatever part they are for. */
 const MAX_BROKEN_SHARE = 0.05;

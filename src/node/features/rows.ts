@@ -2,18 +2,18 @@
 
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { atMost } from '../../ahead.js';
 import { PictureError } from '../../errors.js';
 import { frame, framingForSize } from '../../image/framing.js';
 import type { Picture } from '../../image/picture.js';
 import { oddityOf } from '../../model/oddity.js';
-import { atMost } from '../../train/features/ahead.js';
 import { DRAW_VERSION, drawView } from '../../train/features/draw.js';
-import type { RowMemory } from '../../train/features/memory.js';
 import type { Job } from '../../train/features/pipeline.js';
 import type { FeatureSpec } from '../../train/features/spec.js';
 import { randomStream } from '../../train/random.js';
 import type { Sample } from '../../train/samples.js';
 import { type Contents, HASH_BYTES, sourceOf, withContents } from './contents.js';
+import type { RowMemory } from './row_memory.js';
 import type { FeatureStore } from './store.js';
 
 /** Pictures that are read and decoded at a time, for all of whose pixels there must be memory. */

@@ -4,8 +4,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { atMost } from '../../ahead.js';
 import { OutputError } from '../../errors.js';
-import { atMost } from '../../train/features/ahead.js';
 import { makeFolders, refusing } from '../disk.js';
 import { decodeEntry, encodeEntry } from './entry.js';
 

@@ -2,6 +2,7 @@
 
 import { escapeText } from '../../plot/escape.js';
 import { inlineSvg } from '../../plot/svg.js';
+import type { EpochRow } from '../../train/epoch_row.js';
 import type { Evaluation } from '../../train/metrics.js';
 import { shellWord } from '../shell_word.js';
 import { confusionFigure } from './confusion.js';
@@ -9,7 +10,6 @@ import { curveFigures } from './curves.js';
 import { mistakeCards } from './mistakes.js';
 import { counted, duration, percent, short, whole } from './numbers.js';
 import { PAGE_STYLE } from './page_style.js';
-import type { EpochRow } from './results.js';
 import { classTable, pairTable } from './tables.js';
 
 export interface ReportPage {

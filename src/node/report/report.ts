@@ -2,12 +2,12 @@
 
 import { join } from 'node:path';
 import type { PictureInput } from '../../image/picture.js';
+import { asWritten, type EpochRow } from '../../train/epoch_row.js';
 import type { Evaluation, Mistake } from '../../train/metrics.js';
 import { writeAtomically } from '../atomic_file.js';
 import { confusionSvg } from './confusion.js';
 import { curvesSvg } from './curves.js';
 import { reportHtml } from './page.js';
-import { asWritten, type EpochRow } from './results.js';
 import { thumbnail } from './thumbnail.js';
 
 export interface ReportOptions {

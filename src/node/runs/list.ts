@@ -3,9 +3,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
+import { type EpochRow, parseResults } from '../../train/epoch_row.js';
 import { judgementOf } from '../../train/rules.js';
 import { Standing } from '../../train/standing.js';
-import { type EpochRow, parseResults } from '../report/results.js';
 import { type RunArguments, readArguments } from './args.js';
 import { runFile } from './folder.js';
 import { type RunState, stateOf } from './state.js';

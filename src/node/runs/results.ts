@@ -2,9 +2,9 @@
 
 import { appendFile, open, readFile } from 'node:fs/promises';
 import { UsageError } from '../../errors.js';
+import { type EpochRow, parseResults, resultsHeader, resultsLine } from '../../train/epoch_row.js';
 import { writeAtomically } from '../atomic_file.js';
 import { refusing } from '../disk.js';
-import { type EpochRow, parseResults, resultsHeader, resultsLine } from '../report/results.js';
 
 /** Writes the file anew. @throws OutputError */
 export async function writeResults(path: string, rows: readonly EpochRow[]): Promise<void> {

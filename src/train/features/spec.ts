@@ -2,10 +2,10 @@
 
 import type { PictureError } from '../../errors.js';
 import type { LayerName } from '../../model/architecture.js';
+import type { BrokenCount } from '../../node/datasets/broken.js';
 import type { Pool } from '../options.js';
 import type { Sample } from '../samples.js';
 import type { AugmentationName } from './augmentation.js';
-import type { BrokenCount } from './broken.js';
 
 /** Which numbers are computed of a picture. */
 export interface FeatureSpec {

@@ -4,10 +4,10 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PictureError } from '../../../src/errors.js';
+import { BrokenCount } from '../../../src/node/datasets/broken.js';
 import { checkDataset, notesOn } from '../../../src/node/datasets/check.js';
 import { findDataset } from '../../../src/node/datasets/find.js';
 import { surveyDataset } from '../../../src/node/datasets/survey.js';
-import { BrokenCount } from '../../../src/train/features/broken.js';
 import { blocks } from '../../cli/support.js';
 import { useTrees } from './support.js';
 

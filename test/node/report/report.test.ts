@@ -10,7 +10,7 @@ import { curvesSvg } from '../../../src/node/report/curves.js';
 import { lrFindSvg } from '../../../src/node/report/lr_find.js';
 import { reportHtml } from '../../../src/node/report/page.js';
 import { type ReportOptions, writeReport } from '../../../src/node/report/report.js';
-import type { EpochRow } from '../../../src/node/report/results.js';
+import type { EpochRow } from '../../../src/train/epoch_row.js';
 import { createEvaluation, type Evaluation } from '../../../src/train/metrics.js';
 import { randomStream } from '../../../src/train/random.js';
 

@@ -4,9 +4,9 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { datasetOf } from '../../../src/node/datasets/dataset.js';
 import { findDataset } from '../../../src/node/datasets/find.js';
 import { digestOf, readSplit, splitRecord, writeSplit } from '../../../src/node/runs/split.js';
+import { datasetOf } from '../../../src/train/dataset.js';
 import type { Dataset, Sample } from '../../../src/train/samples.js';
 import { faultOf, numbered, useTrees } from '../datasets/support.js';
 
