@@ -2,6 +2,7 @@
 
 // What `import ... from 'vgg16-webgpu'` gives.
 
+export type { Activation, LayerName } from './architecture.js';
 export {
   DeviceLostError,
   EXIT_CODES,
@@ -18,14 +19,6 @@ export type { GpuInfo } from './gpu/device.js';
 export type { TensorDtype } from './gpu/tensor.js';
 export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/framing.js';
 export type { Picture, PictureInput } from './image/picture.js';
-export {
-  type Layer,
-  type LayerName,
-  layersOf,
-  PAPER_WIDTHS,
-  type PlannedLayer,
-  type Widths,
-} from './model/architecture.js';
 export type { Features } from './model/features.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { Rungs } from './model/launches.js';
@@ -42,6 +35,7 @@ export type {
 export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
 export { VGG16 } from './model/vgg16.js';
+export { type Layer, layersOf, PAPER_WIDTHS, type PlannedLayer, type Widths } from './network/layers.js';
 export type { ChoicesRecord } from './node/choices_file.js';
 export { type CheckOptions, checkDataset } from './node/datasets/check.js';
 export { type FindOptions, findDataset } from './node/datasets/find.js';
@@ -67,7 +61,7 @@ export type { Dataset, Sample } from './train/samples.js';
 export type { CurvePoint } from './train/sweep.js';
 export { type TunedNetwork, type TuneNetworkOptions, tuneNetwork } from './tune/network.js';
 export type { TunedShape } from './tune/tune.js';
-export type { Activation, Preprocess } from './weights/archive.js';
+export type { Preprocess } from './weights/archive.js';
 export {
   type Conversion,
   type ConvertedTensor,

@@ -1,12 +1,7 @@
 // One layer of VGG16 to be computed alone: input, weights, and what must come out.
 
-import {
-  type LayerName,
-  type Operation,
-  PAPER_WIDTHS,
-  type PlannedLayer,
-  planLayers,
-} from '../model/architecture.js';
+import type { LayerName, Operation } from '../architecture.js';
+import { PAPER_WIDTHS, type PlannedLayer, planLayers } from '../network/layers.js';
 import { nmse } from '../reference/compare.js';
 import { linear } from '../reference/linear.js';
 import { maxPool2x2 } from '../reference/maxpool2x2.js';

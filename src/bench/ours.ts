@@ -1,5 +1,6 @@
 // vgg16-webgpu as an engine among others.
 
+import type { LayerName } from '../architecture.js';
 import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { Tensor, type TensorDtype } from '../gpu/tensor.js';
@@ -7,11 +8,11 @@ import { linear } from '../kernels/linear/linear.js';
 import type { Normalisation } from '../kernels/normalise/normalise.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
-import { type LayerName, planLayers } from '../model/architecture.js';
 import { evenBatch, largestBatch } from '../model/batches.js';
 import { type KernelWishes, linearChoice } from '../model/launches.js';
 import { Network } from '../model/network.js';
 import { ForwardPlan } from '../model/plan.js';
+import { planLayers } from '../network/layers.js';
 import { NORMALISATIONS } from '../weights/preprocess.js';
 import type { WeightsSource } from '../weights/source.js';
 import { describeVgg16 } from '../weights/vgg16.js';

@@ -1,8 +1,8 @@
 // A VGG16 with random weights in the host's memory: given to every engine alike, so that a benchmark needs no file.
 
+import { BLOCKS, CONVS, torchvisionDense } from '../architecture.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import { BYTES_PER_ELEMENT, entryToRead, type TensorEntry, type WeightsSource } from '../weights/source.js';
-import { CONV_NAMES } from '../weights/vgg16.js';
 import type { PeerConv, PeerDense, PeerNetwork } from './peers/tfjs_weights.js';
 import { type Random, seededRandom } from './random.js';
 
@@ -18,13 +18,11 @@ export interface NetworkSizes {
 
 /** The paper's: 138,357,544 parameters, 553 MB. */
 export const PAPER_SIZES: NetworkSizes = {
-  widths: [64, 128, 256, 512, 512],
+  widths: BLOCKS.map(([first]) => first!.channels),
   hidden: 4096,
   classes: 1000,
   featureSide: 7,
 };
-
-const DENSE_NAMES = ['classifier.0', 'classifier.3', 'classifier.6'];
 
 /**
  * Kernels are normal with He's deviation sqrt(2 / fan-in), so that activations keep their size through all layers; biases
@@ -38,8 +36,8 @@ export function randomNetwork(
 ): PeerNetwork {
   const random = seededRandom(seed);
   let C = 3;
-  const convs = CONV_NAMES.map(([layer]): PeerConv => {
-    const O = sizes.widths[Number(layer.charAt('block'.length)) - 1]!;
+  const convs = CONVS.map(({ name: layer, block }): PeerConv => {
+    const O = sizes.widths[block - 1]!;
     const kernel = normals(random, O * C * 9, Math.sqrt(2 / (9 * C)));
     const conv = { layer, kernel, bias: normals(random, O, 0.1), O, C };
     C = O;
@@ -85,14 +83,14 @@ export function sourceOf({ convs, dense }: PeerNetwork): WeightsSource {
     values.set(name, data);
     tensors.set(name, { name, dtype: 'F32', shape, byteLength: BYTES_PER_ELEMENT.F32 * data.length });
   };
-  const names = new Map<string, string>(CONV_NAMES);
+  const names = new Map<string, string>(CONVS.map(({ name, torchvision }) => [name, torchvision]));
   for (const { layer, kernel, bias, O, C } of convs) {
     add(`${names.get(layer)}.weight`, kernel, [O, C, 3, 3]);
     add(`${names.get(layer)}.bias`, bias, [O]);
   }
   for (const [i, { kernel, bias, outputs, inputs }] of dense.entries()) {
-    add(`${DENSE_NAMES[i]}.weight`, kernel, [outputs, inputs]);
-    add(`${DENSE_NAMES[i]}.bias`, bias, [outputs]);
+    add(`${torchvisionDense(i)}.weight`, kernel, [outputs, inputs]);
+    add(`${torchvisionDense(i)}.bias`, bias, [outputs]);
   }
   const path = 'random weights';
   return {

@@ -1,9 +1,9 @@
 // VGG16 files with random weights, narrow or full, for tests and benchmarks.
 
+import { CONVS } from '../architecture.js';
 import { encodeFloats } from '../weights/floats.js';
 import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.js';
 import type { Dtype } from '../weights/source.js';
-import { CONV_NAMES } from '../weights/vgg16.js';
 import { type Random, seededRandom } from './random.js';
 
 export interface RandomVgg16 {
@@ -65,8 +65,7 @@ function layers(options: RandomVgg16): Layer[] {
   const { widths, hidden, classes, featureSide: side = 7, naming = 'torchvision', top = true } = options;
   const { head = ['classifier.0', 'classifier.3', 'classifier.6'], pool } = options;
   let channels = 3;
-  const convs = CONV_NAMES.map(([layer, name]) => {
-    const block = Number(layer.charAt('block'.length));
+  const convs = CONVS.map(({ block, torchvision: name }) => {
     const shape = [widths[block - 1]!, channels, 3, 3];
     channels = widths[block - 1]!;
     return { name, shape };

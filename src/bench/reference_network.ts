@@ -1,11 +1,12 @@
 // The whole network in float64: what every engine's results are held against.
 
+import { BLOCKS } from '../architecture.js';
 import { conv3x3 } from '../reference/conv3x3.js';
 import { linear } from '../reference/linear.js';
 import { maxPool2x2 } from '../reference/maxpool2x2.js';
 import { softmax } from '../reference/softmax.js';
 import type { PassInput, Scope } from './engine.js';
-import { BLOCKS, outputsLast, type PeerNetwork } from './peers/tfjs_weights.js';
+import { outputsLast, type PeerNetwork } from './peers/tfjs_weights.js';
 
 /** What `scope` makes of the last picture, or feature map, of the input. */
 export function referencePass(
@@ -23,12 +24,12 @@ function convolve({ convs }: PeerNetwork, x: Float64Array, side: number): Float6
   let y = x;
   let S = side;
   for (const block of BLOCKS) {
-    for (const name of block) {
+    for (const { name } of block) {
       const { kernel, bias, O, C } = convs.find(({ layer }) => layer === name)!;
       const k = Float64Array.from(outputsLast(kernel, O, C, 9));
       y = conv3x3(y, k, bias, { N: 1, H: S, W: S, C, O }, true);
     }
-    y = maxPool2x2(y, { N: 1, H: S, W: S, C: convs.find(({ layer }) => layer === block[0])!.O });
+    y = maxPool2x2(y, { N: 1, H: S, W: S, C: convs.find(({ layer }) => layer === block[0]!.name)!.O });
     S = Math.floor(S / 2);
   }
   return y;

@@ -1,15 +1,15 @@
 // vgg16 classify: what is in a picture.
 
 import type { Command } from 'commander';
+import type { Activation } from '../architecture.js';
 import { type ExitCode, WeightsError } from '../errors.js';
-import { classifierLayerOf, widthsOf } from '../model/architecture.js';
 import type { Prediction } from '../model/predictions.js';
 import { checkRequest } from '../model/requests.js';
+import { classifierLayerOf, widthsOf } from '../network/layers.js';
 import { classifyReusing } from '../node/features/reuse.js';
 import { findWeights } from '../node/fetch/fetch.js';
 import { listRuns } from '../node/runs/list.js';
 import { shellWord } from '../node/shell_word.js';
-import type { Activation } from '../weights/archive.js';
 import { count } from './arguments.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { fetchWithBar } from './fetching.js';

@@ -4,9 +4,9 @@ import type { GpuInfo } from '../gpu/device.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { mebibytes } from '../gpu/messages.js';
 import { SUBGROUP_MATRIX } from '../gpu/subgroups.js';
-import { PAPER_WIDTHS, planLayers } from '../model/architecture.js';
 import { largestActivation, largestBatch, MAX_BATCH } from '../model/batches.js';
 import { columnsPerPiece } from '../model/network.js';
+import { PAPER_WIDTHS, planLayers } from '../network/layers.js';
 import { installAdvice } from '../node/dawn/adapter.js';
 import { byteText, grouped } from './units.js';
 

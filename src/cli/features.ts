@@ -1,9 +1,10 @@
 // vgg16 features: what a layer makes of pictures, as one array in a file.
 
 import { type Command, Option } from 'commander';
+import { BASE_LAYERS } from '../architecture.js';
 import type { ExitCode } from '../errors.js';
-import { BASE_LAYERS, layerNamed, widthsOf } from '../model/architecture.js';
 import { checkRequest } from '../model/requests.js';
+import { layerNamed, widthsOf } from '../network/layers.js';
 import { featuresReusing } from '../node/features/reuse.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { shapeText, writeFeatures } from './feature_file.js';

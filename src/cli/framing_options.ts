@@ -2,8 +2,8 @@
 
 import { type Command, Option } from 'commander';
 import { type Framing, framingForSize } from '../image/framing.js';
-import type { Widths } from '../model/architecture.js';
 import { defaultFraming } from '../model/requests.js';
+import type { Widths } from '../network/layers.js';
 import { pixels, pixelsOrNone, type Sides, sidesOrNone } from './arguments.js';
 
 export interface FramingFlags {

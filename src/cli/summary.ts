@@ -1,11 +1,11 @@
 // vgg16 summary: layers, shapes, parameters, arithmetic, memory. Needs no GPU.
 
 import type { Command } from 'commander';
+import { type Activation, featureSideOf } from '../architecture.js';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
-import { inputSideOf, layersOf, type Widths, widthsOf } from '../model/architecture.js';
 import { type Costs, costsOf } from '../model/summary.js';
-import type { Activation, Preprocess } from '../weights/archive.js';
-import { featureSideOf } from '../weights/head_input.js';
+import { inputSideOf, layersOf, type Widths, widthsOf } from '../network/layers.js';
+import type { Preprocess } from '../weights/archive.js';
 import type { Dtype } from '../weights/source.js';
 import { torchvisionTensors } from '../weights/torchvision.js';
 import { describeVgg16 } from '../weights/vgg16.js';

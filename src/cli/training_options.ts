@@ -1,10 +1,10 @@
 // What can be said about a training on the command line. Whether it makes sense, src/train decides.
 
 import { type Command, Option } from 'commander';
+import { FEATURE_LAYERS } from '../architecture.js';
 import { LENGTH, PATIENCE, withDefaults } from '../train/defaults.js';
 import { AUGMENTATIONS, type AugmentationName } from '../train/features/augmentation.js';
 import type { RunOptions } from '../train/options.js';
-import { FEATURE_LAYERS } from '../weights/head_input.js';
 import { number } from './arguments.js';
 
 /** As commander gives them. What was not said is undefined, but for `cache`. */

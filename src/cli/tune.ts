@@ -1,15 +1,15 @@
 // vgg16 tune: which kernels are the fastest on this adapter, layer by layer.
 
 import type { Command } from 'commander';
+import { featureSideOf } from '../architecture.js';
 import { EXIT_CODES, type ExitCode, UsageError } from '../errors.js';
 import type { TensorDtype } from '../gpu/tensor.js';
-import { inputSideOf, layersOf, PAPER_WIDTHS, type Widths, widthsOf } from '../model/architecture.js';
+import { inputSideOf, layersOf, PAPER_WIDTHS, type Widths, widthsOf } from '../network/layers.js';
 import { choicesKeyOf, choicesPath, readChoices, recordOf } from '../node/choices_file.js';
 import { isWithoutWeights } from '../node/embedded.js';
 import { Gpu } from '../node/gpu.js';
 import { type TunedNetwork, tuneNetwork } from '../tune/network.js';
 import { removeChoices } from '../tune/save.js';
-import { featureSideOf } from '../weights/head_input.js';
 import { describeVgg16 } from '../weights/vgg16.js';
 import { counts, type Sides, sides } from './arguments.js';
 import { addDtypeOption, addWeightsOption, type ModelFlags, noteSoftware } from './model_options.js';

@@ -1,10 +1,10 @@
 // What vgg16 tune has to say: tables for people, facts for programs.
 
+import type { LayerName } from '../architecture.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import type { Conv3x3Choice } from '../kernels/conv3x3/candidates.js';
 import type { LinearChoice } from '../kernels/linear/candidates.js';
-import type { LayerName } from '../model/architecture.js';
 import type { Choices, ConvShape, DenseShape } from '../model/choices.js';
 import { choicesKeyOf } from '../node/choices_file.js';
 import type { TunedNetwork } from '../tune/network.js';

@@ -3,12 +3,13 @@
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Option } from 'commander';
+import type { Activation } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import { EMBEDDED, embeddedBasePath } from '../node/embedded.js';
 import { fetchWeights } from '../node/fetch/fetch.js';
 import { KNOWN_SOURCES, type KnownSource } from '../node/fetch/manifest.js';
 import { ACTIVATIONS } from '../weights/activation.js';
-import type { Activation, Preprocess } from '../weights/archive.js';
+import type { Preprocess } from '../weights/archive.js';
 import { type OpenedWeights, type OpenOptions, openWeights } from '../weights/open.js';
 import { PREPROCESSES } from '../weights/preprocess.js';
 import { type FetchFlags, fetchWithBar } from './fetching.js';

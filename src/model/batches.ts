@@ -4,7 +4,7 @@ import { UsageError } from '../errors.js';
 import type { Picture } from '../image/picture.js';
 import type { ReadPicture } from '../image/read.js';
 import { padToQuad } from '../kernels/shapes.js';
-import type { PlannedLayer } from './architecture.js';
+import type { PlannedLayer } from '../network/layers.js';
 
 /** More than this gains nothing: every layer fills the GPU long before. */
 export const MAX_BATCH = 64;

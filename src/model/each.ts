@@ -1,11 +1,12 @@
 // One layer's result for each of many pictures: while the GPU is at one batch, the next is read and submitted, so that it
 // never waits for those who look at results.
 
+import type { LayerName } from '../architecture.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { PictureInput } from '../image/picture.js';
 import { type ReadPicture, readPictures } from '../image/read.js';
+import { planLayers, type Widths } from '../network/layers.js';
 import { nameOf } from '../node/image/decode.js';
-import { type LayerName, planLayers, type Widths } from './architecture.js';
 import { concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
 import { checkFinite, type Features } from './features.js';
 import { oddityOf } from './oddity.js';

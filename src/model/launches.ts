@@ -1,5 +1,6 @@
 // A plan's layers as they are launched: which kernels each takes, which of them are one, what memory they share.
 
+import { isPooled, type LayerName } from '../architecture.js';
 import type { Dispatch } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { Shape, Tensor } from '../gpu/tensor.js';
@@ -19,7 +20,7 @@ import { type LinearRung, linear } from '../kernels/linear/linear.js';
 import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
-import { isPooled, type LayerName, type PlannedLayer } from './architecture.js';
+import type { PlannedLayer } from '../network/layers.js';
 import { Choices, type ConvShape, type DenseShape } from './choices.js';
 import type { Network } from './network.js';
 

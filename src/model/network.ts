@@ -8,13 +8,13 @@ import { pointsOf, type WinogradRung, winogradFilter } from '../kernels/conv3x3/
 import type { LinearPiece } from '../kernels/linear/linear.js';
 import { pack } from '../kernels/pack/pack.js';
 import { padToQuad } from '../kernels/shapes.js';
+import { type Widths, widthsOf } from '../network/layers.js';
 import { checkChoice } from '../weights/checks.js';
 import { unfitNumber } from '../weights/finite.js';
 import { decodeFloats, findNonFinite } from '../weights/floats.js';
 import { BYTES_PER_ELEMENT, type TensorEntry, type WeightsSource } from '../weights/source.js';
 import { torchvisionTensors } from '../weights/torchvision.js';
 import type { Vgg16Weights } from '../weights/vgg16.js';
-import { type Widths, widthsOf } from './architecture.js';
 import { type BatchLimits, bindable } from './batches.js';
 
 /** How much of a file is held on the host at a time, twice: one piece on its way to the GPU, the next being read. */

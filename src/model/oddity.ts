@@ -1,10 +1,10 @@
 // Pictures that can be used, though hardly anything of them is seen: much smaller than a network's input, or so long that
 // the square in their middle shows next to nothing.
 
+import { MIN_INPUT_SIDE } from '../architecture.js';
 import { type Framing, IMAGENET_FRAMING } from '../image/framing.js';
 import { sizeText } from '../image/picture.js';
 import type { Size } from '../image/resize.js';
-import { MIN_INPUT_SIDE } from '../weights/head_input.js';
 
 export interface Oddity {
   readonly kind: 'tiny' | 'oblong';

@@ -1,5 +1,6 @@
 // What VGG16's calls can be told.
 
+import type { Activation } from '../architecture.js';
 import type { PictureError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
@@ -21,7 +22,7 @@ import {
   whole,
 } from '../options.js';
 import { ACTIVATION } from '../weights/activation.js';
-import type { Activation, Preprocess } from '../weights/archive.js';
+import type { Preprocess } from '../weights/archive.js';
 import { PREPROCESS } from '../weights/preprocess.js';
 import type { Rungs } from './launches.js';
 import type { LoadOptions } from './network.js';

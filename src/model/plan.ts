@@ -1,5 +1,6 @@
 // A forward pass, prepared once and replayed: pixels, or what a layer made of them, in; one submit, one read-back out.
 
+import type { LayerName } from '../architecture.js';
 import { UsageError } from '../errors.js';
 import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
@@ -7,7 +8,7 @@ import { type Shape, sizeOf, Tensor } from '../gpu/tensor.js';
 import { Timer } from '../gpu/timer.js';
 import { type Normalisation, normalise } from '../kernels/normalise/normalise.js';
 import { padToQuad } from '../kernels/shapes.js';
-import { type LayerName, layersOf, type PlannedLayer, planLayers, type Widths } from './architecture.js';
+import { layersOf, type PlannedLayer, planLayers, type Widths } from '../network/layers.js';
 import { createScratch, type KernelWishes, launchLayer, paddedShape, planLaunches } from './launches.js';
 import type { Network } from './network.js';
 

@@ -1,6 +1,6 @@
 // The classifier's outputs into a ranking with names.
 
-import type { Activation } from '../weights/archive.js';
+import type { Activation } from '../architecture.js';
 import type { Label } from './labels.js';
 
 export interface Prediction extends Label {

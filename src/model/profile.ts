@@ -1,7 +1,7 @@
 // How long each layer takes.
 
+import type { LayerName } from '../architecture.js';
 import { median } from '../median.js';
-import type { LayerName } from './architecture.js';
 import type { ProfileOptions } from './options.js';
 import type { ForwardPlan } from './plan.js';
 

@@ -1,12 +1,12 @@
 // Whether what is asked for can be had, found out before anything is decoded or computed.
 
+import { type LayerName, MIN_INPUT_SIDE } from '../architecture.js';
 import { PictureError, UsageError } from '../errors.js';
 import { mebibytes } from '../gpu/messages.js';
 import { checkFraming, type Framing, framingForSize, IMAGENET_FRAMING } from '../image/framing.js';
 import { checkPicture, type Picture, sizeText } from '../image/picture.js';
 import type { Size } from '../image/resize.js';
-import { MIN_INPUT_SIDE } from '../weights/head_input.js';
-import { inputSideOf, type LayerName, planLayers, type Widths } from './architecture.js';
+import { inputSideOf, planLayers, type Widths } from '../network/layers.js';
 import { type BatchLimits, bindable, largestActivation } from './batches.js';
 import type { RowsOptions, RunOptions } from './options.js';
 

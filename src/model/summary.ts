@@ -1,6 +1,7 @@
 // What a VGG16 consists of and costs, layer by layer, for one picture. Needs no GPU.
 
-import { type LayerName, type PlannedLayer, planLayers, type Widths } from './architecture.js';
+import type { LayerName } from '../architecture.js';
+import { type PlannedLayer, planLayers, type Widths } from '../network/layers.js';
 
 export interface LayerCost extends Pick<PlannedLayer, 'operation' | 'parameters' | 'flops'> {
   readonly layer: LayerName;

@@ -1,25 +1,25 @@
 // VGG16 as its users see it: load it, show it pictures, get labels or features.
 
+import type { Activation, LayerName } from '../architecture.js';
 import { UsageError } from '../errors.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import type { Picture, PictureInput } from '../image/picture.js';
-import { choicesFor, type FoundChoices } from '../node/choices_file.js';
-import { embeddedBasePath } from '../node/embedded.js';
-import { Gpu } from '../node/gpu.js';
-import { checkOptions } from '../options.js';
-import type { Activation, Preprocess } from '../weights/archive.js';
-import { type OpenedWeights, openWeights } from '../weights/open.js';
-import { NORMALISATIONS } from '../weights/preprocess.js';
-import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import {
   classifierLayerOf,
   inputSideOf,
-  type LayerName,
   layerNamed,
   type PlannedLayer,
   planLayers,
   type Widths,
-} from './architecture.js';
+} from '../network/layers.js';
+import { choicesFor, type FoundChoices } from '../node/choices_file.js';
+import { embeddedBasePath } from '../node/embedded.js';
+import { Gpu } from '../node/gpu.js';
+import { checkOptions } from '../options.js';
+import type { Preprocess } from '../weights/archive.js';
+import { type OpenedWeights, openWeights } from '../weights/open.js';
+import { NORMALISATIONS } from '../weights/preprocess.js';
+import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { checkCount, concatenated } from './batches.js';
 import type { Choices } from './choices.js';
 import { type Answer, eachResult, many } from './each.js';

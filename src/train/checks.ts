@@ -1,8 +1,8 @@
 // Whether the options of a run make sense, found out before anything is decoded or computed. Messages call an option
 // as the command does.
 
+import { FEATURE_LAYERS, MIN_INPUT_SIDE } from '../architecture.js';
 import { UsageError } from '../errors.js';
-import { FEATURE_LAYERS, MIN_INPUT_SIDE } from '../weights/head_input.js';
 import { OLDER, type ResolvedOptions, withDefaults } from './defaults.js';
 import { AUGMENTATIONS } from './features/augmentation.js';
 import type { RunOptions } from './options.js';

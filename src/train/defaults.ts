@@ -1,6 +1,7 @@
 // What is chosen where nothing is said. All numbers that decide how well a first try goes stand in this one file.
 
-import type { HeadKind, OptimiserName, Pool, RunOptions } from './options.js';
+import type { Pool } from '../architecture.js';
+import type { HeadKind, OptimiserName, RunOptions } from './options.js';
 
 /** Every option with its value; undefined only where that means something. */
 export type ResolvedOptions = {

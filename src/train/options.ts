@@ -1,10 +1,11 @@
 // What can be chosen about training a head. Defaults are in `defaults.ts`, checks in `checks.ts`.
 
+import type { Pool } from '../architecture.js';
 import { CHECKED_IN_USE, flag, type OptionRules, value } from '../options.js';
 import type { AugmentationName } from './features/augmentation.js';
 
 export type HeadKind = 'linear' | 'mlp' | 'fc';
-export type Pool = 'flatten' | 'avg';
+
 export type OptimiserName = 'sgd' | 'adamw';
 export type ScheduleName = 'constant' | 'cosine' | 'one-cycle';
 /** `channel`: one mean and deviation for all pixels of a channel; `feature`: for each number by itself. */

@@ -1,10 +1,11 @@
 // A whole VGG16 tuned: all its shapes at a size and for some batches, each saved as it is found.
 
+import type { LayerName } from '../architecture.js';
 import { UsageError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
-import { type LayerName, planLayers, type Widths } from '../model/architecture.js';
 import { checkCount, largestBatch } from '../model/batches.js';
+import { planLayers, type Widths } from '../network/layers.js';
 import { choicesKeyOf, choicesPath } from '../node/choices_file.js';
 import {
   CHECKED_IN_USE,

@@ -1,8 +1,9 @@
 // The shapes of a VGG16 that there is something to choose for, each once.
 
-import type { LayerName, PlannedLayer } from '../model/architecture.js';
+import type { LayerName } from '../architecture.js';
 import type { ConvShape, DenseShape } from '../model/choices.js';
 import { convShapeOf, denseShapeOf } from '../model/launches.js';
+import type { PlannedLayer } from '../network/layers.js';
 
 export type TunableShape =
   | { readonly operation: 'conv3x3'; readonly shape: ConvShape; readonly layers: readonly LayerName[] }

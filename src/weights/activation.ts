@@ -7,9 +7,10 @@
 //
 // A softmax over one number is 1 whatever the picture, and is refused.
 
+import { type Activation, IMAGENET_CLASSES } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import { oneOf } from '../options.js';
-import type { Activation, FoundLayer, FoundVgg16, Storage, StridedTensor } from './archive.js';
+import type { FoundLayer, FoundVgg16, Storage, StridedTensor } from './archive.js';
 import type { WeightsSource } from './source.js';
 import { quote } from './text.js';
 
@@ -17,9 +18,6 @@ export const ACTIVATIONS: readonly Activation[] = ['softmax', 'sigmoid'];
 
 /** For `checkOptions`. */
 export const ACTIVATION = oneOf(...ACTIVATIONS);
-
-/** ImageNet's classes exclude each other. */
-const IMAGENET_CLASSES = 1000;
 
 const SIGMOID_NOTE =
   'the single sigmoid output is carried over as two classes with logits (0, z), the same probabilities';
@@ -42,6 +40,7 @@ export function saidActivation({ path, metadata }: Pick<WeightsSource, 'path' | 
 
 /** The note for a classifier whose activation nothing says; undefined where it can only be softmax. */
 export function assumedSoftmaxNote(outputs: number): string | undefined {
+  // ImageNet's classes exclude each other.
   return outputs === IMAGENET_CLASSES ? undefined : SOFTMAX_NOTE;
 }
 

@@ -6,6 +6,7 @@
 // A format knows how bytes are kept, a dialect how a library calls and lays out VGG16's layers. Transposing, reordering
 // and cutting apart are done by shape and strides alone; numbers move when they are read.
 
+import type { Activation, Pool } from '../architecture.js';
 import type { Dtype } from './source.js';
 
 /** Numbers in a row, as a file holds them; read as 32-bit floats. */
@@ -53,12 +54,6 @@ export interface Archive {
  */
 export type Preprocess = 'torchvision' | 'caffe' | 'unit' | 'signed';
 
-/**
- * What makes probabilities of a classifier's outputs: softmax where a picture has one class, sigmoid where each class is
- * there or not, whatever the others are.
- */
-export type Activation = 'softmax' | 'sigmoid';
-
 export interface FoundLayer {
   readonly kernel: StridedTensor;
   readonly bias: StridedTensor;
@@ -74,7 +69,7 @@ export interface FoundVgg16 {
    */
   readonly dense: readonly FoundLayer[];
   /** How the last feature map becomes the first dense layer's input. */
-  readonly pool: 'flatten' | 'avg';
+  readonly pool: Pool;
   /** What else its metadata say of the head's input: `features`, `size`. */
   readonly input?: Readonly<Record<string, string>> | undefined;
   readonly preprocess: Preprocess;

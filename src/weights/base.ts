@@ -3,6 +3,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { convsUntil } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import { EMBEDDED, embeddedBasePath } from '../node/embedded.js';
 import { KNOWN_SOURCES } from '../node/fetch/manifest.js';
@@ -14,7 +15,7 @@ import { saysHead } from './head_metadata.js';
 import { openAsItIs } from './open.js';
 import type { OpenedWeights } from './opened.js';
 import { quote } from './text.js';
-import { convNamesUntil, describeVgg16, type Vgg16Weights } from './vgg16.js';
+import { describeVgg16, type Vgg16Weights } from './vgg16.js';
 
 /** What a message says of naming another base. */
 const NAME_ANOTHER = '--base FILE (base) names another';
@@ -89,7 +90,7 @@ function baseOf({ path, base: { ref } }: HeadFile): Promise<string> {
 /** Other numbers below a head would make nonsense of it, and nobody would be told. */
 async function checkBase({ path, features, base }: HeadFile, weights: Vgg16Weights): Promise<void> {
   const file = weights.source.path;
-  if (weights.convs.length < convNamesUntil(features).length) {
+  if (weights.convs.length < convsUntil(features).length) {
     throw new WeightsError(
       `${path} stands on ${features}, but its base, ${file}, ends with ${weights.features}; ${NAME_ANOTHER}`,
     );

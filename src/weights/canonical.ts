@@ -2,6 +2,7 @@
 // written and compared. Numbers are put in order while they are read.
 
 import { basename } from 'node:path';
+import { CONVS, torchvisionDense } from '../architecture.js';
 import { decideActivation } from './activation.js';
 import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from './archive.js';
 import { asWeightsError } from './file.js';
@@ -12,7 +13,6 @@ import { matchShape } from './shapes.js';
 import { BYTES_PER_ELEMENT, type Dtype, entryToRead, type TensorEntry } from './source.js';
 import { sizeOf } from './strided.js';
 import { quote } from './text.js';
-import { CONV_NAMES } from './vgg16.js';
 
 /** What is gathered at once, at most: 128 MB of a kernel; less of a small file, which may be a hostile one. */
 const LARGEST_STRIPE = 2 ** 27;
@@ -33,8 +33,8 @@ export function canonicalSource(archive: Archive, given: FoundVgg16, fileSize: n
   const found = decideActivation(archive.path, given);
   const { convs, dense, pool, preprocess, activation, classes, input } = found;
   const layers = [
-    ...convs.map((layer, i) => ({ name: CONV_NAMES[i]![1], ...layer })),
-    ...dense.map((layer, i) => ({ name: `classifier.${3 * i}`, ...layer })),
+    ...convs.map((layer, i) => ({ name: CONVS[i]!.torchvision, ...layer })),
+    ...dense.map((layer, i) => ({ name: torchvisionDense(i), ...layer })),
   ];
   const tensors = new Map(
     layers.flatMap(({ name, kernel, bias }) => [

@@ -1,5 +1,6 @@
 // A head put on its base: one VGG16 to all who read it.
 
+import { convsUntil } from '../architecture.js';
 import { type OpenedBase, openBase } from './base.js';
 import { type HeadFile, headFileOf } from './head_file.js';
 import { metadataOfWhole } from './head_metadata.js';
@@ -7,7 +8,6 @@ import type { OpenOptions } from './open.js';
 import type { OpenedWeights } from './opened.js';
 import { entryToRead } from './source.js';
 import { torchvisionTensors } from './torchvision.js';
-import { convNamesUntil } from './vgg16.js';
 
 /** What a base says that stays true, and due, with a head on it. */
 const NOTES_OF_BASE = ['source', 'author', 'license', 'licence', 'attribution', 'changes'];
@@ -30,7 +30,7 @@ export async function withBase(head: OpenedWeights, { base: named }: OpenOptions
 }
 
 function join(head: OpenedWeights, file: HeadFile, { source: base, weights }: OpenedBase): OpenedWeights {
-  const convs = weights.convs.slice(0, convNamesUntil(file.features).length);
+  const convs = weights.convs.slice(0, convsUntil(file.features).length);
   const ofBase = torchvisionTensors({ ...weights, convs, dense: [] }).map(({ entry }) => entry);
   const tensors = new Map([...ofBase, ...file.tensors].map((entry) => [entry.name, entry]));
   const isOfBase = new Set(ofBase.map(({ name }) => name));

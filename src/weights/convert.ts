@@ -3,6 +3,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Activation } from '../architecture.js';
 import { OutputError, UsageError } from '../errors.js';
 import {
   CHECKED_IN_USE,
@@ -17,7 +18,7 @@ import {
 } from '../options.js';
 import { isUrl } from '../realm.js';
 import { ACTIVATION } from './activation.js';
-import type { Activation, Preprocess } from './archive.js';
+import type { Preprocess } from './archive.js';
 import { checkNames } from './checks.js';
 import type { WorkOptions } from './chunks.js';
 import { SAID_OF_NETWORKS, withoutKeys } from './foreign_metadata.js';

@@ -2,6 +2,7 @@
 // on, and features that were computed once are good for it.
 
 import { createHash } from 'node:crypto';
+import { CONVS } from '../architecture.js';
 import { UsageError } from '../errors.js';
 import { isUrl } from '../realm.js';
 import { readChunks } from './chunks.js';
@@ -9,7 +10,7 @@ import { decodeFloats } from './floats.js';
 import { type OpenOptions, openWeights } from './open.js';
 import { formatShape, quote } from './text.js';
 import { type NamedTensor, torchvisionTensors } from './torchvision.js';
-import { CONV_NAMES, describeVgg16, type Vgg16Weights } from './vgg16.js';
+import { describeVgg16, type Vgg16Weights } from './vgg16.js';
 
 /**
  * SHA-256, lower-case hex, of the convolutions from the first one to those that a layer stands on: of each kernel and
@@ -58,7 +59,7 @@ function convsUntil(weights: Vgg16Weights, until: string): NamedTensor[] {
 /** How many convolutions there are up to a layer of the base. */
 function convCount(until: string): number {
   const block = /^(block[1-5])_pool$/.exec(until)?.[1];
-  const last = CONV_NAMES.findLastIndex(([layer]) => layer === until || (block && layer.startsWith(block)));
+  const last = CONVS.findLastIndex(({ name }) => name === until || (block && name.startsWith(block)));
   if (last < 0) throw new UsageError(`${quote(until)} is no layer of the base`);
   return last + 1;
 }

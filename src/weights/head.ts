@@ -8,8 +8,9 @@
 //
 // torchvision's own is classifier.0, .3, .6: ReLU and dropout take numbers, too.
 
+import { type FeatureLayer, featureSideOf, type Pool } from '../architecture.js';
 import { WeightsError } from '../errors.js';
-import { type FeatureLayer, featureSideOf, type Pool, saidPool, saidSize } from './head_input.js';
+import { saidPool, saidSize } from './head_metadata.js';
 import { matchShape, type ShapePattern } from './shapes.js';
 import type { TensorEntry, WeightsSource } from './source.js';
 import { formatShape, quote } from './text.js';

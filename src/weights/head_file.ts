@@ -6,6 +6,7 @@
 //              train.*                                   state of the training, in a checkpoint
 //   metadata   head features pool size classes preprocess base base-fingerprint; train.* in a checkpoint
 
+import { torchvisionDense } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import { unfitNumber } from './finite.js';
 import { findNonFinite, readFloats } from './floats.js';
@@ -53,8 +54,8 @@ export interface HeadToWrite extends Omit<HeadFacts, 'features'> {
 /** Names and shapes of a head's tensors, in the order in which they lie in its file. */
 export function headLayout(units: readonly number[]): Pick<HeadTensor, 'name' | 'shape'>[] {
   return units.slice(1).flatMap((outputs, i) => [
-    { name: `classifier.${3 * i}.weight`, shape: [outputs, units[i]!] },
-    { name: `classifier.${3 * i}.bias`, shape: [outputs] },
+    { name: `${torchvisionDense(i)}.weight`, shape: [outputs, units[i]!] },
+    { name: `${torchvisionDense(i)}.bias`, shape: [outputs] },
   ]);
 }
 

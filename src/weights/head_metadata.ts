@@ -1,8 +1,8 @@
 // What a head file says of itself: on which base it stands, what it reads of a picture, what its classes are.
 
+import { FEATURE_LAYERS, type FeatureLayer, MIN_INPUT_SIDE, type Pool } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import type { Preprocess } from './archive.js';
-import { type FeatureLayer, type Pool, saidFeatures, saidPool, saidSize } from './head_input.js';
 import { PREPROCESS_TEXTS, saidPreprocess } from './preprocess.js';
 import type { WeightsSource } from './source.js';
 import { listNames, quote } from './text.js';
@@ -101,4 +101,36 @@ export function metadataOfWhole(metadata: WeightsSource['metadata']): Record<str
     ([key]) => !OF_HEADS_ALONE.includes(key) && !key.startsWith(TRAINING_PREFIX),
   );
   return Object.fromEntries(kept);
+}
+
+type Said = Pick<WeightsSource, 'path' | 'metadata'>;
+
+function isFeatureLayer(name: string): name is FeatureLayer {
+  return FEATURE_LAYERS.some((layer) => layer === name);
+}
+
+/** The layer that the head stands on, the last one where nothing is said. @throws WeightsError for any other name */
+export function saidFeatures({ path, metadata }: Said): FeatureLayer {
+  const { features = 'block5_pool' } = metadata;
+  if (isFeatureLayer(features)) return features;
+  throw new WeightsError(
+    `${path}: metadata features is ${quote(features)}, expected one of ${FEATURE_LAYERS.join(' ')}`,
+  );
+}
+
+/** @throws WeightsError for what is neither */
+export function saidPool({ path, metadata }: Said): Pool | undefined {
+  const said = metadata.pool;
+  if (said === undefined || said === 'flatten' || said === 'avg') return said;
+  throw new WeightsError(`${path}: metadata pool is ${quote(said)}, expected "flatten" or "avg"`);
+}
+
+/** Side in px of the square pictures that the head was trained with. @throws WeightsError for what is no such side */
+export function saidSize({ path, metadata }: Said): number | undefined {
+  const said = metadata.size;
+  if (said === undefined) return undefined;
+  if (/^[1-9]\d{1,4}$/.test(said) && Number(said) >= MIN_INPUT_SIDE) return Number(said);
+  throw new WeightsError(
+    `${path}: metadata size is ${quote(said)}, expected a side in pixels, ${MIN_INPUT_SIDE} or more`,
+  );
 }

@@ -1,8 +1,8 @@
 // What a file of weights says of itself, and what its numbers are like.
 
-import type { Activation, Preprocess } from './archive.js';
+import type { Activation, FeatureLayer, Pool } from '../architecture.js';
+import type { Preprocess } from './archive.js';
 import { chunkOptions, type WorkOptions } from './chunks.js';
-import type { FeatureLayer, Pool } from './head_input.js';
 import type { HeadsBase, OpenedWeights, Origin } from './opened.js';
 import type { Dtype } from './source.js';
 import { type Statistics, statisticsOf } from './statistics.js';

@@ -1,5 +1,6 @@
 // What a file is that is no VGG16 in torchvision's or timm's names, as far as its names and shapes show it.
 
+import { CONVS } from '../architecture.js';
 import type { TensorEntry } from './source.js';
 import { listNames } from './text.js';
 
@@ -11,9 +12,6 @@ export const RELATIVES: ReadonlyMap<number, string> = new Map([
   [10, 'VGG13'],
   [16, 'VGG19'],
 ]);
-
-/** torchvision's numbers of VGG16's convolutions. */
-const OWN_NUMBERS: readonly number[] = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];
 
 /** What the convolutions show. */
 export function misfitBase(tensors: Shapes): string | undefined {
@@ -33,9 +31,12 @@ export function misfitBase(tensors: Shapes): string | undefined {
     );
   }
   // What has no other numbers is a part of a VGG16.
-  const isPart = numbers.every((number) => OWN_NUMBERS.includes(number));
+  const own = CONVS.map(({ torchvision }) => torchvision);
+  const isPart = numbers.every((number) => own.includes(`features.${number}`));
   const relative = isPart ? undefined : RELATIVES.get(numbers.length);
-  return relative && `this looks like ${relative}: ${numbers.length} convolutions where VGG16 has 13`;
+  return (
+    relative && `this looks like ${relative}: ${numbers.length} convolutions where VGG16 has ${CONVS.length}`
+  );
 }
 
 /** What the dense layers show. */

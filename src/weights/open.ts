@@ -3,11 +3,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Activation } from '../architecture.js';
 import { UsageError, WeightsError } from '../errors.js';
 import { checkOptions, type OptionRules, path } from '../options.js';
 import { isUrl } from '../realm.js';
 import { ACTIVATION } from './activation.js';
-import type { Activation, Archive, FoundVgg16, Preprocess } from './archive.js';
+import type { Archive, FoundVgg16, Preprocess } from './archive.js';
 import { canonicalSource } from './canonical.js';
 import { detectFormat, type Format } from './detect.js';
 import { asWeightsError } from './file.js';

@@ -1,8 +1,9 @@
 // VGG16's tensors as torchvision calls and shapes them, whatever the file calls them: the form in which files are
 // written and compared.
 
+import { CONVS, torchvisionDense } from '../architecture.js';
 import type { TensorEntry } from './source.js';
-import { CONV_NAMES, type Vgg16Weights } from './vgg16.js';
+import type { Vgg16Weights } from './vgg16.js';
 
 export interface NamedTensor {
   /** `features.0.weight`, `classifier.6.bias` */
@@ -17,13 +18,13 @@ export interface NamedTensor {
 export function torchvisionTensors({ convs, dense }: Vgg16Weights): NamedTensor[] {
   const layers = [
     ...convs.map(({ inputChannels, outputChannels, kernel, bias }, i) => ({
-      name: CONV_NAMES[i]![1],
+      name: CONVS[i]!.torchvision,
       shape: [outputChannels, inputChannels, 3, 3],
       kernel,
       bias,
     })),
     ...dense.map(({ inputs, outputs, kernel, bias }, i) => ({
-      name: `classifier.${3 * i}`,
+      name: torchvisionDense(i),
       shape: [outputs, inputs],
       kernel,
       bias,

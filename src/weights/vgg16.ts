@@ -7,12 +7,21 @@
 // Source   Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
 //          arXiv:1409.1556, table 1, column D
 
+import {
+  type Activation,
+  CONVS,
+  type Conv,
+  type ConvName,
+  convsUntil,
+  type DenseName,
+  type FeatureLayer,
+  type Pool,
+} from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import { saidActivation } from './activation.js';
-import type { Activation, Preprocess } from './archive.js';
+import type { Preprocess } from './archive.js';
 import { denseShape, type HeadInput, type HeadNaming, headInputOf, headNamingOf } from './head.js';
-import { type FeatureLayer, type Pool, saidFeatures } from './head_input.js';
-import { parseClasses } from './head_metadata.js';
+import { parseClasses, saidFeatures } from './head_metadata.js';
 import { misfitBase, misfitHead } from './misfits.js';
 import { saidPreprocess } from './preprocess.js';
 import { type Bindings, matchShape, type ShapePattern } from './shapes.js';
@@ -27,12 +36,10 @@ export interface LayerWeights {
 }
 
 export interface ConvWeights extends LayerWeights {
+  readonly layer: ConvName;
   readonly inputChannels: number;
   readonly outputChannels: number;
 }
-
-/** fc1, fc2, ...: the dense layers, whatever the file calls them. */
-export type DenseName = `fc${number}`;
 
 export interface DenseWeights extends LayerWeights {
   readonly layer: DenseName;
@@ -64,29 +71,6 @@ export interface Vgg16Weights {
   readonly classes: readonly string[] | undefined;
 }
 
-/** The thirteen convolutions and torchvision's names for them (ReLU and pooling take numbers, too). */
-export const CONV_NAMES: readonly (readonly [layer: string, tensor: string])[] = [
-  ['block1_conv1', 'features.0'],
-  ['block1_conv2', 'features.2'],
-  ['block2_conv1', 'features.5'],
-  ['block2_conv2', 'features.7'],
-  ['block3_conv1', 'features.10'],
-  ['block3_conv2', 'features.12'],
-  ['block3_conv3', 'features.14'],
-  ['block4_conv1', 'features.17'],
-  ['block4_conv2', 'features.19'],
-  ['block4_conv3', 'features.21'],
-  ['block5_conv1', 'features.24'],
-  ['block5_conv2', 'features.26'],
-  ['block5_conv3', 'features.28'],
-];
-
-/** Those up to a pooling layer. */
-export function convNamesUntil(features: FeatureLayer): typeof CONV_NAMES {
-  const block = Number(features.charAt('block'.length));
-  return CONV_NAMES.filter(([layer]) => Number(layer.charAt('block'.length)) <= block);
-}
-
 /**
  * Maps a file's tensors to VGG16's layers. Widths, the depth of the head, its feature map and the number of classes are
  * taken from names and shapes, so that a narrow VGG16, one with a head of its own, or one without its top, is understood
@@ -99,8 +83,8 @@ export function describeVgg16(source: WeightsSource): Vgg16Weights {
   const naming = checkNames(source, features);
   const convs: ConvWeights[] = [];
   let channels = 3;
-  for (const [layer, tensor] of convNamesUntil(features)) {
-    const { kernel, bias, bound } = layerTensors(source, tensor, ['O', channels, 3, 3]);
+  for (const { name: layer, torchvision } of convsUntil(features)) {
+    const { kernel, bias, bound } = layerTensors(source, torchvision, ['O', channels, 3, 3]);
     convs.push({ layer, kernel, bias, inputChannels: channels, outputChannels: bound.O! });
     channels = bound.O!;
   }
@@ -151,10 +135,10 @@ function checkNames(source: WeightsSource, features: FeatureLayer): HeadNaming |
 
   const isPresent = (name: string) => source.tensors.has(name);
   const naming = headNamingOf(source);
-  const namesOf = (convs: typeof CONV_NAMES) => tensorNames(convs.map(([, tensor]) => tensor));
-  const base = namesOf(convNamesUntil(features));
+  const namesOf = (convs: readonly Conv[]) => tensorNames(convs.map(({ torchvision }) => torchvision));
+  const base = namesOf(convsUntil(features));
   const top = tensorNames(naming?.layers ?? []);
-  const known = new Set([...namesOf(CONV_NAMES), ...top]);
+  const known = new Set([...namesOf(CONVS), ...top]);
   const faults = [
     ['missing tensors of the base', base.filter((name) => !isPresent(name))],
     ['only part of the classifier, missing', top.filter((name) => !isPresent(name))],

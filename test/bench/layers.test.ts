@@ -6,7 +6,7 @@ import { layerTurns } from '../../src/bench/layer_turns.js';
 import { ourLayer } from '../../src/bench/our_layer.js';
 import { randomNetwork } from '../../src/bench/random_network.js';
 import { GpuError } from '../../src/errors.js';
-import { planLayers, type Widths } from '../../src/model/architecture.js';
+import { planLayers, type Widths } from '../../src/network/layers.js';
 import { conv3x3 } from '../../src/reference/conv3x3.js';
 import { useGpu } from '../support/gpu.js';
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { LayerName } from '../../src/model/architecture.js';
+import type { LayerName } from '../../src/architecture.js';
 import type { FeaturesOptions } from '../../src/model/options.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { blocks, NULL, type Surroundings, spawned, useFolder, vgg16, writeNarrow } from './support.js';

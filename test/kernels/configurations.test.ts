@@ -20,7 +20,7 @@ import { padToQuad } from '../../src/kernels/shapes.js';
 import { softmax } from '../../src/kernels/softmax/softmax.js';
 import { VIEW_WORDS, warp } from '../../src/kernels/warp/warp.js';
 import { weightStorage } from '../../src/kernels/weight_storage.js';
-import { PAPER_WIDTHS, planLayers } from '../../src/model/architecture.js';
+import { PAPER_WIDTHS, planLayers } from '../../src/network/layers.js';
 import { useGpu } from '../support/gpu.js';
 import { withStorages } from './cases.js';
 

@@ -7,8 +7,8 @@ import { defaultConv3x3 } from '../../src/kernels/conv3x3/candidates.js';
 import { conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
 import { bestRung, defaultScratchBytes, fmasPerTile } from '../../src/kernels/conv3x3/defaults.js';
 import { chunksOf, pointsOf } from '../../src/kernels/conv3x3/winograd.js';
-import { PAPER_WIDTHS, planLayers } from '../../src/model/architecture.js';
 import { convShapeOf } from '../../src/model/launches.js';
+import { PAPER_WIDTHS, planLayers } from '../../src/network/layers.js';
 import { useGpu } from '../support/gpu.js';
 
 /** As `Gpu` would tell of an adapter that this machine does not have. */

@@ -2,11 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import type { GpuInfo } from '../../src/gpu/device.js';
-import { PAPER_WIDTHS, planLayers } from '../../src/model/architecture.js';
 import { evenBatch, largestBatch } from '../../src/model/batches.js';
 import { averageOverSpace, checkFinite } from '../../src/model/features.js';
 import { IMAGENET_LABELS, labelsFor } from '../../src/model/labels.js';
 import { topPredictions } from '../../src/model/predictions.js';
+import { PAPER_WIDTHS, planLayers } from '../../src/network/layers.js';
 
 describe('VGG16', () => {
   const layers = planLayers(PAPER_WIDTHS, 224, 224, 'softmax');

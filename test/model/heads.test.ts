@@ -4,16 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BASE_LAYERS } from '../../src/architecture.js';
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
-import {
-  BASE_LAYERS,
-  layersOf,
-  PAPER_WIDTHS,
-  planLayers,
-  type Widths,
-} from '../../src/model/architecture.js';
 import { costsOf } from '../../src/model/summary.js';
 import { VGG16 } from '../../src/model/vgg16.js';
+import { layersOf, PAPER_WIDTHS, planLayers, type Widths } from '../../src/network/layers.js';
 import { nmse } from '../../src/reference/compare.js';
 import { expected, expectSame, MAX_NMSE, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';

@@ -1,10 +1,10 @@
 // What VGG16s of files give for pictures, by the float64 network, and whether ours give the same.
 
 import { expect } from 'vitest';
+import type { LayerName } from '../../src/architecture.js';
 import { readPeerNetwork } from '../../src/bench/peers/read_network.js';
 import { seededRandom } from '../../src/bench/random.js';
 import type { Picture } from '../../src/image/picture.js';
-import type { LayerName } from '../../src/model/architecture.js';
 import type { VGG16 } from '../../src/model/vgg16.js';
 import { nmse } from '../../src/reference/compare.js';
 import { normalise } from '../../src/reference/normalise.js';

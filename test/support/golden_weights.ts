@@ -1,8 +1,8 @@
 // The picture that golden networks were shown by the library that wrote them, and what ours make of it.
 
+import type { LayerName } from '../../src/architecture.js';
 import type { Gpu } from '../../src/gpu/gpu.js';
 import type { Picture } from '../../src/image/picture.js';
-import type { LayerName } from '../../src/model/architecture.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 
 /** Two poolings' worth more than the least, so that the last feature map is 2 x 2 and the order of flattening shows. */

@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Picture } from '../../src/image/picture.js';
-import { widthsOf } from '../../src/model/architecture.js';
 import { defaultFraming } from '../../src/model/requests.js';
+import { widthsOf } from '../../src/network/layers.js';
 import type { Preprocess } from '../../src/weights/archive.js';
 import { openWeights } from '../../src/weights/open.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';

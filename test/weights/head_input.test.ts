@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { featureSideOf, poolingsUntil } from '../../src/architecture.js';
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
-import { featureSideOf, poolingsUntil } from '../../src/weights/head_input.js';
 import { openWeights } from '../../src/weights/open.js';
 import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { describeVgg16, type Vgg16Weights } from '../../src/weights/vgg16.js';

@@ -3,10 +3,11 @@
 // Feature maps are NCHW inside, as in every exported VGG16; maps that leave it are turned to NHWC by its last node, so
 // that nothing is left to be done to a result.
 
+import { BLOCKS } from '../../architecture.js';
 import { UsageError } from '../../errors.js';
 import type { Scope } from '../engine.js';
 import { modelBytes, type NodeToWrite, tensorInPieces } from './onnx_writer.js';
-import { BLOCKS, checkNetwork, featureSideOf, type PeerNetwork } from './tfjs_weights.js';
+import { checkNetwork, featureSideOf, type PeerNetwork } from './tfjs_weights.js';
 
 /** What the model's input and output are called. */
 export const INPUT = 'x';
@@ -78,7 +79,7 @@ class Graph {
 
 function addConvs(graph: Graph, network: PeerNetwork): void {
   for (const layers of BLOCKS) {
-    for (const layer of layers) {
+    for (const { name: layer } of layers) {
       const { kernel, bias, O, C } = network.convs.find((conv) => conv.layer === layer)!;
       const weights = graph.weights(layer, [O, C, 3, 3], kernel, bias);
       graph.add('Conv', weights, { kernel_shape: [3, 3], pads: [1, 1, 1, 1] });

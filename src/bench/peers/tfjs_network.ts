@@ -1,9 +1,10 @@
 // VGG16 as TensorFlow.js runs it: weights in its layouts on one backend, and one fused operator a layer.
 
+import { BLOCKS } from '../../architecture.js';
 import { GpuError, UsageError } from '../../errors.js';
 import type { PeerBackend } from './tfjs_backends.js';
 import type { Tensor, Tfjs } from './tfjs_library.js';
-import { BLOCKS, checkNetwork, featureSideOf, outputsLast, type PeerNetwork } from './tfjs_weights.js';
+import { checkNetwork, featureSideOf, outputsLast, type PeerNetwork } from './tfjs_weights.js';
 
 /** A named layer. */
 interface Step {
@@ -71,7 +72,7 @@ export class TfjsNetwork {
   async #addBlocks(network: PeerNetwork): Promise<void> {
     const { tf } = this.#backend;
     for (const [block, layers] of BLOCKS.entries()) {
-      for (const layer of layers) {
+      for (const { name: layer } of layers) {
         const { C, O, ...host } = network.convs.find((conv) => conv.layer === layer)!;
         const kernel = network.inPeersOrder ? host.kernel : outputsLast(host.kernel, O, C, 9);
         const filter = await this.#put(layer, kernel, [3, 3, C, O]);

@@ -1,5 +1,6 @@
 // The weights that a peer is given: what they are, whether they make a VGG16, and TensorFlow.js' order of them.
 
+import { CONVS } from '../../architecture.js';
 import { UsageError } from '../../errors.js';
 
 /** A 3x3 convolution: kernel OIHW, bias (O). */
@@ -30,11 +31,6 @@ export interface PeerNetwork {
   inPeersOrder?: true;
 }
 
-/** The convolutions by name, block after block; a 2x2 pool called `block<n>_pool` closes each. */
-export const BLOCKS: readonly (readonly string[])[] = [2, 2, 3, 3, 3].map((count, block) =>
-  Array.from({ length: count }, (_, i) => `block${block + 1}_conv${i + 1}`),
-);
-
 const DENSE_LAYERS = ['fc1', 'fc2', 'fc3'];
 
 /**
@@ -42,7 +38,11 @@ const DENSE_LAYERS = ['fc1', 'fc2', 'fc3'];
  * @throws UsageError that names the first layer which is wrong
  */
 export function checkNetwork({ convs, dense, featureSide }: PeerNetwork): void {
-  checkNames('convolutions', convs, BLOCKS.flat());
+  checkNames(
+    'convolutions',
+    convs,
+    CONVS.map(({ name }) => name),
+  );
   if (dense.length > 0) checkNames('dense layers', dense, DENSE_LAYERS);
   let channels = 3;
   for (const { layer, kernel, bias, O, C } of convs) {

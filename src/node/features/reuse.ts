@@ -1,20 +1,20 @@
 // Pictures shown to a trained head, or to the base, by way of the features that training caches: a picture that was
 // trained or validated on is not computed again.
 
+import { FEATURE_LAYERS, type LayerName } from '../../architecture.js';
 import type { PictureError } from '../../errors.js';
 import { type Framing, framingForSize } from '../../image/framing.js';
 import type { PictureInput } from '../../image/picture.js';
-import { classifierLayerOf, type LayerName } from '../../model/architecture.js';
 import { evenBatch } from '../../model/batches.js';
 import type { Features } from '../../model/features.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions } from '../../model/options.js';
 import { type Prediction, topPredictions } from '../../model/predictions.js';
 import { checkRequest, framingOf } from '../../model/requests.js';
 import type { VGG16 } from '../../model/vgg16.js';
+import { classifierLayerOf } from '../../network/layers.js';
 import { callback, type OptionRules, text } from '../../options.js';
 import type { FeatureSpec } from '../../train/features/spec.js';
 import { fingerprintOf } from '../../weights/fingerprint.js';
-import { FEATURE_LAYERS } from '../../weights/head_input.js';
 import { nameOf } from '../image/decode.js';
 import { CachedFeatures } from './table.js';
 

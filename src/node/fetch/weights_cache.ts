@@ -8,6 +8,7 @@
 
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { IMAGENET_CLASSES } from '../../architecture.js';
 import { OutputError, WeightsError } from '../../errors.js';
 import { openWeights } from '../../weights/open.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
@@ -204,9 +205,6 @@ function pick({ size, sha256, checked }: Sidecar): Pick<Sidecar, 'size' | 'sha25
   return { size, sha256, checked };
 }
 
-/** ImageNet's. */
-const CLASSES = 1000;
-
 /**
  * For a file whose publisher states no hash: what is wrong with it, in words without its path; undefined for a VGG16 with ImageNet's classes, or, where the
  * source has none, without a classifier. Opens the file and reads no tensor.
@@ -216,8 +214,8 @@ export async function misfit(path: string, { top }: KnownSource): Promise<string
     const source = await openWeights(path);
     try {
       const outputs = describeVgg16(source).dense.at(-1)?.outputs ?? 0;
-      if (outputs === (top ? CLASSES : 0)) return undefined;
-      return `classifier should ${top ? `have ${CLASSES} outputs` : 'be absent'}, but has ${outputs} outputs`;
+      if (outputs === (top ? IMAGENET_CLASSES : 0)) return undefined;
+      return `classifier should ${top ? `have ${IMAGENET_CLASSES} outputs` : 'be absent'}, but has ${outputs} outputs`;
     } finally {
       await source.close();
     }

@@ -1,7 +1,8 @@
 // What all parts of a training work with: the model, the pictures, what was chosen, and who is told.
 
-import { type LayerName, layerNamed } from '../../model/architecture.js';
+import type { LayerName } from '../../architecture.js';
 import type { VGG16 } from '../../model/vgg16.js';
+import { layerNamed } from '../../network/layers.js';
 import { callback, type OptionRules, signal, text } from '../../options.js';
 import { datasetOf } from '../../train/dataset.js';
 import type { ResolvedOptions } from '../../train/defaults.js';

@@ -1,9 +1,8 @@
 // What is computed of each picture, and what those who train on it are given.
 
+import type { LayerName, Pool } from '../../architecture.js';
 import type { PictureError } from '../../errors.js';
-import type { LayerName } from '../../model/architecture.js';
 import type { BrokenCount } from '../../node/datasets/broken.js';
-import type { Pool } from '../options.js';
 import type { Sample } from '../samples.js';
 import type { AugmentationName } from './augmentation.js';
 

@@ -1,7 +1,7 @@
 // What layers a head has: dense ones, with ReLU and dropout between them, on the features of a picture.
 
+import type { DenseName } from '../../architecture.js';
 import { UsageError } from '../../errors.js';
-import type { DenseName } from '../../weights/vgg16.js';
 
 /** Numbers of units, as they are without padding. */
 export interface HeadShape {

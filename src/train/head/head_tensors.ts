@@ -1,5 +1,6 @@
 // A trained head as files have it: torchvision's names and layout, and nothing that a reader would have to do first.
 
+import { torchvisionDense } from '../../architecture.js';
 import { type FileInputs, type FlattenedMap, fileInputsOf } from './file_layout.js';
 import { type HeadLayer, layersOf } from './head_shape.js';
 import type { HeadTrainer } from './head_trainer.js';
@@ -25,7 +26,7 @@ export async function* headTensors(
 ): AsyncGenerator<FileTensor> {
   for (const [i, layer] of layersOf(trainer.shape).entries()) {
     const file = fileInputsOf(trainer, i, map);
-    const name = `classifier.${3 * i}`;
+    const name = torchvisionDense(i);
     const { weight, shift } = await fileKernel(trainer, layer, file);
     yield { name: `${name}.weight`, shape: [layer.outputs, layer.inputs], values: weight };
     const bias = (await trainer.read(`${layer.name}.bias`)).map((b, o) => b - shift[o]!);

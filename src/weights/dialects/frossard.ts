@@ -8,16 +8,15 @@
 //
 // Source   https://www.cs.toronto.edu/~frossard/post/vgg16/
 
+import { CONVS } from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
 import type { Archive, FoundLayer, FoundVgg16 } from '../archive.js';
 import { permuted } from '../strided.js';
 import { listNames } from '../text.js';
 import { overSquareMap } from './over_map.js';
 
-const CONVS_OF_BLOCKS = [2, 2, 3, 3, 3];
-const CONVS = CONVS_OF_BLOCKS.flatMap((count, block) =>
-  Array.from({ length: count }, (_, i) => `conv${block + 1}_${i + 1}`),
-);
+/** `block1_conv1` is his `conv1_1`. */
+const CONV_NAMES = CONVS.map(({ name }) => name.replace(/^block(\d)_conv(\d)$/, 'conv$1_$2'));
 const DENSE = ['fc6', 'fc7', 'fc8'];
 
 /**
@@ -29,7 +28,7 @@ export function findFrossard(archive: Archive): FoundVgg16 | undefined {
   const { path, tensors } = archive;
   if (!tensors.has('conv1_1_W')) return undefined;
   const hasTop = DENSE.some((layer) => tensors.has(`${layer}_W`));
-  const layers = hasTop ? [...CONVS, ...DENSE] : CONVS;
+  const layers = hasTop ? [...CONV_NAMES, ...DENSE] : CONV_NAMES;
   const names = layers.flatMap((layer) => [`${layer}_W`, `${layer}_b`]);
   const missing = names.filter((name) => !tensors.has(name));
   if (missing.length > 0) {
@@ -40,7 +39,7 @@ export function findFrossard(archive: Archive): FoundVgg16 | undefined {
   const layer = (name: string): FoundLayer => {
     return { kernel: tensors.get(`${name}_W`)!, bias: tensors.get(`${name}_b`)! };
   };
-  const convs = CONVS.map(layer).map(({ kernel, bias }) => {
+  const convs = CONV_NAMES.map(layer).map(({ kernel, bias }) => {
     return { kernel: permuted(kernel, [3, 2, 0, 1]), bias };
   });
   const channels = convs.at(-1)!.kernel.shape[0]!;

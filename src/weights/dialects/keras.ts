@@ -9,6 +9,7 @@
 // With the model's description the layers and all that lies between them are known: keras_network.ts. Without it, in a
 // file of weights, keras_weights.ts tells them by names and shapes.
 
+import { IMAGENET_CLASSES } from '../../architecture.js';
 import type { FoundLayer, FoundVgg16, Preprocess, StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
@@ -56,7 +57,7 @@ export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPix
     width = found.kernel.shape[0]!;
     return found;
   });
-  const isPublished = dense.length === 0 || (width === 1000 && isOwnHead(dense));
+  const isPublished = dense.length === 0 || (width === IMAGENET_CLASSES && isOwnHead(dense));
   return {
     convs: foundConvs,
     dense: foundDense,

@@ -1,7 +1,7 @@
 // Reads a chain of Keras' layers as a VGG16: thirteen convolutions in five blocks, then dense layers, and between them
 // nothing that computes anything else.
 
-import type { Activation } from '../archive.js';
+import { type Activation, CONVS_PER_BLOCK, type Pool } from '../../architecture.js';
 import { FileFault } from '../file.js';
 import { quote } from '../text.js';
 import type { ConfiguredLayer, Json } from './keras_config.js';
@@ -12,7 +12,7 @@ import type { PictureSize } from './stated_size.js';
 export interface KerasNetwork {
   readonly convs: readonly ConfiguredLayer[];
   readonly dense: readonly ConfiguredLayer[];
-  readonly pool: 'flatten' | 'avg';
+  readonly pool: Pool;
   /** Of the last dense layer; undefined where it gives its outputs as they are. */
   readonly activation: Activation | undefined;
   readonly notes: readonly string[];
@@ -30,9 +30,6 @@ export interface ModelPixels {
   /** For messages: `layer "rescaling" (Rescaling)`; the one that is not known, or the last. */
   readonly layer: string | undefined;
 }
-
-/** Convolutions of the five blocks, each of which a pooling ends. */
-export const BLOCKS: readonly number[] = [2, 2, 3, 3, 3];
 
 const RELATIVES: ReadonlyMap<string, string> = new Map([
   ['1,1,2,2,2', 'VGG11'],
@@ -210,8 +207,8 @@ function named({ name, className, config }: ConfiguredLayer): string {
 
 /** @param counts  of convolutions before each pooling, and behind the last */
 function checkBlocks(counts: readonly number[]): void {
-  if (counts.join() === [...BLOCKS, 0].join()) return;
-  if (counts.join() === BLOCKS.join())
+  if (counts.join() === [...CONVS_PER_BLOCK, 0].join()) return;
+  if (counts.join() === CONVS_PER_BLOCK.join())
     throw new FileFault('not a VGG16: the pooling behind its last block is missing');
   if (counts.every((count) => count === 0)) {
     throw new FileFault(
@@ -220,7 +217,7 @@ function checkBlocks(counts: readonly number[]): void {
   }
   const blocks = counts.at(-1) === 0 ? counts.slice(0, -1) : counts;
   const relative = RELATIVES.get(blocks.join());
-  const found = `${blocks.join(', ')} convolutions in its blocks where VGG16 has ${BLOCKS.join(', ')}`;
+  const found = `${blocks.join(', ')} convolutions in its blocks where VGG16 has ${CONVS_PER_BLOCK.join(', ')}`;
   throw new FileFault(relative ? `this looks like ${relative}: ${found}` : `not a VGG16: ${found}`);
 }
 

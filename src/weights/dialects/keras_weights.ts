@@ -7,12 +7,13 @@
 // A listed layer that VGG16 does not have is refused: without it the answers would be another network's. What the file
 // leaves open is taken for the usual, and a note says so.
 
+import { CONVS, FEATURE_LAYERS, IMAGENET_CLASSES } from '../../architecture.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
 import { squareSide } from '../head.js';
 import { RELATIVES } from '../misfits.js';
 import { listNames, quote } from '../text.js';
-import { BLOCKS, type KerasNetwork, type ModelPixels, SUPPORTED } from './keras_network.js';
+import { type KerasNetwork, type ModelPixels, SUPPORTED } from './keras_network.js';
 import { UNCHANGED } from './pixel_map.js';
 
 /** A network's layers with their weights, and what is known of the rest. */
@@ -31,9 +32,6 @@ const BACKEND_NOTE =
   "Keras 1 wrote this file without saying its backend: TensorFlow's kernels are assumed; Theano's are turned by 180 " +
   'degrees, and would need to be loaded and saved by Keras 2 first';
 
-const CONV_NAMES: readonly string[] = BLOCKS.flatMap((convs, block) =>
-  Array.from({ length: convs }, (_, conv) => `block${block + 1}_conv${conv + 1}`),
-);
 const POOL_NAME = /^block\d_pool$/;
 /** Classes that prepare pixels; by what, a file of weights does not say. */
 const PIXEL_LAYER = /^(rescaling|normalization|lambda|(tf|slicing)oplambda|tf\..*)$/;
@@ -67,7 +65,7 @@ export function readWeights({ layers, backend }: KerasArchive): Layers {
   if (!convs.areNamed) notes.push(ORDER_NOTE);
   if (dense.length > 1 && !isOwnHead(dense)) notes.push(RELU_NOTE);
   const outputs = dense.at(-1)?.weights.get('kernel')?.shape[1];
-  const isImageNets = isOwnHead(dense) && outputs === 1000;
+  const isImageNets = isOwnHead(dense) && outputs === IMAGENET_CLASSES;
   if (backend === 'unknown' && !isImageNets) notes.push(BACKEND_NOTE);
   const input = inputOf(layers, convs.layers, dense[0]);
   if (input.note !== undefined && !isImageNets) notes.push(input.note);
@@ -142,7 +140,7 @@ function checkListed(layers: readonly KerasLayer[]): string[] {
   const count = (name: string) => classes.filter((found) => found === name).length;
   const padding = layers.find((_, i) => classes[i] === 'zeropadding2d');
   // One before each convolution, which then pads no more: the same.
-  if (padding && count('zeropadding2d') !== CONV_NAMES.length) throw unsupported(padding);
+  if (padding && count('zeropadding2d') !== CONVS.length) throw unsupported(padding);
   const ofAuthor = layers.filter(
     ({ names: [name = ''], weights }, i) =>
       !isPlaced && weights.size === 0 && (!isKnown[i] || MODEL.test(classes[i]!)) && !POOL_NAME.test(name),
@@ -151,10 +149,10 @@ function checkListed(layers: readonly KerasLayer[]): string[] {
     ({ names: [name = ''] }, i) => classes[i] === 'maxpooling2d' || POOL_NAME.test(name),
   ).length;
   // Where a model within the model has them, a file that lists names does not name them.
-  const mayBe = isPlaced ? [BLOCKS.length] : [0, BLOCKS.length];
-  if (!mayBe.includes(poolings) && (poolings > BLOCKS.length || ofAuthor.length === 0)) {
+  const mayBe = isPlaced ? [FEATURE_LAYERS.length] : [0, FEATURE_LAYERS.length];
+  if (!mayBe.includes(poolings) && (poolings > FEATURE_LAYERS.length || ofAuthor.length === 0)) {
     throw new FileFault(
-      `${poolings} max poolings are listed where VGG16 has ${BLOCKS.length}: a pooling in the head is not supported`,
+      `${poolings} max poolings are listed where VGG16 has ${FEATURE_LAYERS.length}: a pooling in the head is not supported`,
     );
   }
   if (ofAuthor.length === 0) return [];
@@ -180,19 +178,19 @@ function inOrder(convs: readonly KerasLayer[]): { layers: readonly KerasLayer[];
     );
   }
   const large = convs.filter(({ weights }) => weights.get('kernel')!.shape[0] !== 3);
-  if (large.length > 0 && convs.length - large.length === CONV_NAMES.length) {
+  if (large.length > 0 && convs.length - large.length === CONVS.length) {
     throw new FileFault(
       `dense layers written as convolutions (${listNames(large.map((layer) => layer.names[0] ?? layer.place))}) are not ` +
         'supported in a file of weights: build the model with Dense in their place, set their kernels reshaped to ' +
         '(inputs, outputs), and save that',
     );
   }
-  if (convs.length !== CONV_NAMES.length) {
+  if (convs.length !== CONVS.length) {
     const relative = RELATIVES.get(convs.length);
-    const found = `${convs.length} convolutions where VGG16 has ${CONV_NAMES.length}`;
+    const found = `${convs.length} convolutions where VGG16 has ${CONVS.length}`;
     throw new FileFault(relative ? `this looks like ${relative}: ${found}` : `not a VGG16: ${found}`);
   }
-  const named = CONV_NAMES.map((name) => convs.find(({ names }) => names.includes(name)));
+  const named = CONVS.map(({ name }) => convs.find(({ names }) => names.includes(name)));
   return named.every((layer) => layer !== undefined)
     ? { layers: named, areNamed: true }
     : { layers: convs, areNamed: false };
@@ -211,7 +209,7 @@ function checkChain(dense: readonly KerasLayer[]): void {
           'or layers that do not follow each other, are not supported; save a model with one plain chain of layers',
       );
     }
-    if (given === 1000 || before.names.includes('predictions')) {
+    if (given === IMAGENET_CLASSES || before.names.includes('predictions')) {
       throw new FileFault(
         `dense layer ${nameOf(layer)} stands behind ${nameOf(before)}, the classes of another head: a head behind a head ` +
           'is not supported; train one in its place (include_top=False)',
@@ -237,7 +235,7 @@ function inputOf(
   const side = squareSide(inputs, channels);
   // A map of one pixel has no shape to guess; one that is not square is refused where it is read.
   if (side === undefined || side === 1) return { pool: 'flatten' };
-  const px = side * 2 ** BLOCKS.length;
+  const px = side * 2 ** FEATURE_LAYERS.length;
   return {
     pool: 'flatten',
     note: `the flattened feature map is taken to be square, ${side} x ${side} as of pictures of ${px} px, which the file does not say`,

@@ -10,8 +10,9 @@
 // What changes nothing when a picture is classified (Dropout, Identity, Cast) is passed over; anything else is refused
 // by name.
 
+import { type Activation, CONVS_PER_BLOCK } from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
-import type { Activation, FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
+import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import type { OnnxModel } from '../formats/onnx.js';
 import { sizeOf } from '../strided.js';
 import { pictureSize, preparedBy } from './onnx_pixels.js';
@@ -20,8 +21,8 @@ import { followPicture } from './onnx_walk.js';
 import { overSquareMap } from './over_map.js';
 import { statedInput } from './stated_size.js';
 
-const BLOCKS = '2, 2, 3, 3, 3';
-const BASE = 'CRCRPCRCRPCRCRCRPCRCRCRPCRCRCRP';
+const BLOCKS = CONVS_PER_BLOCK.join(', ');
+const BASE = CONVS_PER_BLOCK.map((convs) => `${'CR'.repeat(convs)}P`).join('');
 const TOP = '([FA](D(RD)*(S?M?|G))?)?';
 const VGG16 = new RegExp(`^${BASE}${TOP}$`);
 const BEGINNING_OF_TOP = /^[FA](D(RD)*(R|S?M?|G))?$/;

@@ -1,9 +1,9 @@
 // The size of the pictures that a network reads, where its file states it, as Keras' models and ONNX graphs do. It tells what
 // the weights alone cannot: whether a flattened feature map is square.
 
+import { featureSideOf, type Pool, poolingsUntil } from '../../architecture.js';
 import type { FoundVgg16 } from '../archive.js';
 import { FileFault } from '../file.js';
-import { featureSideOf, type Pool, poolingsUntil } from '../head_input.js';
 
 /** Of pictures, in px. */
 export interface PictureSize {

@@ -4,6 +4,7 @@
 //   classifier.fc1.weight, classifier.fc2.weight, ...     nn.Sequential(OrderedDict([('fc1', nn.Linear(...)), ...]))
 //   classifier.0.weight, ..., classifier.6.out.weight     the same in the place of torchvision's last layer
 
+import { DENSE_OUTPUTS, IMAGENET_CLASSES, torchvisionDense } from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
 import type { FoundVgg16, StridedTensor } from '../archive.js';
 import { MAX_DEPTH } from '../head.js';
@@ -47,7 +48,7 @@ export function withNumberedDense(
   if (unknown.length > 0) throw fault(`unknown tensors: ${listNames(unknown)}`);
   // Too many are refused in any order.
   const ordered = keepsOrder || layers.length > MAX_DEPTH ? layers : orderByWidths(path, layers, tensors);
-  const numbers = new Map(ordered.map((layer, i) => [layer, `classifier.${3 * i}`]));
+  const numbers = new Map(ordered.map((layer, i) => [layer, torchvisionDense(i)]));
   const renamed = [...tensors].map(([name, tensor]): [string, StridedTensor] => {
     const layer = DENSE_TENSOR.exec(name)?.[1] ?? '';
     const number = numbers.get(layer);
@@ -95,9 +96,8 @@ function orderByWidths(path: string, layers: readonly string[], tensors: Shapes)
   return only;
 }
 
-/** The layers of torchvision's own head, and how many classes those networks tell apart that it published. */
-const TORCHVISION_HEAD = ['classifier.0', 'classifier.3', 'classifier.6'];
-const IMAGENET_CLASSES = 1000;
+/** The dense layers of torchvision's own head. */
+const TORCHVISION_HEAD = DENSE_OUTPUTS.map((_, i) => torchvisionDense(i));
 
 /**
  * What tells how pixels are prepared: nothing but the names, unless metadata say it.
@@ -123,6 +123,6 @@ function isOwnTorchvision(tensors: Shapes): boolean {
   return (
     layers.length === TORCHVISION_HEAD.length &&
     layers.every((layer) => TORCHVISION_HEAD.includes(layer)) &&
-    tensors.get('classifier.6.weight')?.shape[0] === IMAGENET_CLASSES
+    tensors.get(`${TORCHVISION_HEAD.at(-1)}.weight`)?.shape[0] === IMAGENET_CLASSES
   );
 }

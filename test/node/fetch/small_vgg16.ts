@@ -1,7 +1,7 @@
 // Files that are fetched in tests: VGG16s as small as may be, and bytes that are none.
 
+import { CONVS } from '../../../src/architecture.js';
 import { seededRandom } from '../../../src/bench/random.js';
-import { CONV_NAMES } from '../../../src/weights/vgg16.js';
 
 /** Channels of the last feature map, and inputs of the only dense layer; all other convolutions have one. */
 const WIDTH = 40;
@@ -13,9 +13,9 @@ const WIDTH = 40;
  * @param length  at least 189,000 for 1000 classes
  */
 export function smallVgg16(seed: number, length: number, classes = 1000): Buffer {
-  const outputs = CONV_NAMES.map((_, i) => (i === CONV_NAMES.length - 1 ? WIDTH : 1));
+  const outputs = CONVS.map((_, i) => (i === CONVS.length - 1 ? WIDTH : 1));
   const layers: [name: string, kernel: number[]][] = [
-    ...CONV_NAMES.map(([, name], i): [string, number[]] => [
+    ...CONVS.map(({ torchvision: name }, i): [string, number[]] => [
       name,
       [outputs[i]!, i === 0 ? 3 : outputs[i - 1]!, 3, 3],
     ]),

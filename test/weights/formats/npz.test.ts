@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { CONVS } from '../../../src/architecture.js';
 import { WeightsError } from '../../../src/errors.js';
 import { findNpz } from '../../../src/weights/dialects/npz.js';
 import { diffWeights, isSameNetwork, isSameTensor } from '../../../src/weights/diff.js';
 import { openNpz } from '../../../src/weights/formats/npz.js';
 import { openWeights } from '../../../src/weights/open.js';
-import { CONV_NAMES, describeVgg16 } from '../../../src/weights/vgg16.js';
+import { describeVgg16 } from '../../../src/weights/vgg16.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
 import { type EntryToZip, zipBytes } from '../zip_writer.js';
 
@@ -169,7 +170,12 @@ async function inTorchvisionsNames(path: string): Promise<string> {
   const archive = await openNpz(path);
   const convs = [...archive.tensors.keys()].filter((name) => /^conv\d_\d_W$/.test(name)).sort();
   const dense = ['fc6_W', 'fc7_W', 'fc8_W'];
-  const names = [...CONV_NAMES.map(([, name]) => name), 'classifier.0', 'classifier.3', 'classifier.6'];
+  const names = [
+    ...CONVS.map(({ torchvision }) => torchvision),
+    'classifier.0',
+    'classifier.3',
+    'classifier.6',
+  ];
   const array = (name: string, values: Float32Array, shape: readonly number[]): EntryToZip => {
     const header = headerOf("'<f4'", `(${shape.join()},)`);
     return { name: `${name}.npy`, bytes: npy(header, new Uint8Array(values.buffer)) };

@@ -1,48 +1,22 @@
-// VGG16 as data: its layers in order, and what each makes of a shape.
-//
-// Source   Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
-//          arXiv:1409.1556, table 1, column D
+// The layers of a particular VGG16: how wide each is, what its head consists of, and what each makes of a shape.
 
+import {
+  type Activation,
+  BASE_LAYERS,
+  CONVS,
+  DENSE_OUTPUTS,
+  type DenseName,
+  type FeatureLayer,
+  featureSideOf,
+  IMAGENET_SIDE,
+  type LayerName,
+  MIN_INPUT_SIDE,
+  type Operation,
+  type Pool,
+  poolingsUntil,
+} from '../architecture.js';
 import { UsageError } from '../errors.js';
-import type { Activation } from '../weights/archive.js';
-import { type FeatureLayer, MIN_INPUT_SIDE, type Pool, poolingsUntil } from '../weights/head_input.js';
-import type { DenseName, Vgg16Weights } from '../weights/vgg16.js';
-
-export type Operation = 'conv3x3' | 'maxpool2x2' | 'avgpool' | 'linear' | 'softmax';
-
-/** What every VGG16 begins with. Its head varies: see `layersOf`. */
-export const BASE_LAYERS = [
-  { name: 'block1_conv1', operation: 'conv3x3' },
-  { name: 'block1_conv2', operation: 'conv3x3' },
-  { name: 'block1_pool', operation: 'maxpool2x2' },
-  { name: 'block2_conv1', operation: 'conv3x3' },
-  { name: 'block2_conv2', operation: 'conv3x3' },
-  { name: 'block2_pool', operation: 'maxpool2x2' },
-  { name: 'block3_conv1', operation: 'conv3x3' },
-  { name: 'block3_conv2', operation: 'conv3x3' },
-  { name: 'block3_conv3', operation: 'conv3x3' },
-  { name: 'block3_pool', operation: 'maxpool2x2' },
-  { name: 'block4_conv1', operation: 'conv3x3' },
-  { name: 'block4_conv2', operation: 'conv3x3' },
-  { name: 'block4_conv3', operation: 'conv3x3' },
-  { name: 'block4_pool', operation: 'maxpool2x2' },
-  { name: 'block5_conv1', operation: 'conv3x3' },
-  { name: 'block5_conv2', operation: 'conv3x3' },
-  { name: 'block5_conv3', operation: 'conv3x3' },
-  { name: 'block5_pool', operation: 'maxpool2x2' },
-] as const satisfies readonly { name: string; operation: Operation }[];
-
-/** Whether a pooling layer follows. */
-export function isPooled(name: string): boolean {
-  const next = BASE_LAYERS[1 + BASE_LAYERS.findIndex((layer) => layer.name === name)];
-  return next?.operation === 'maxpool2x2';
-}
-
-/**
- * A layer of the base, or of the head: fc1 to fcN are its dense layers, `avgpool` comes before them where it averages,
- * `softmax` behind them where its classes exclude each other.
- */
-export type LayerName = (typeof BASE_LAYERS)[number]['name'] | 'avgpool' | DenseName | 'softmax';
+import type { Vgg16Weights } from '../weights/vgg16.js';
 
 export interface Layer {
   readonly name: LayerName;
@@ -69,22 +43,13 @@ export interface Widths {
 
 /** The network of the paper: 138,357,544 parameters, pictures of 224 x 224 px, the 1000 classes of ImageNet. */
 export const PAPER_WIDTHS: Widths = {
-  convs: new Map(
-    BASE_LAYERS.filter(({ operation }) => operation === 'conv3x3').map(({ name }) => {
-      const block = Number(name.charAt('block'.length));
-      return [name, [64, 128, 256, 512, 512][block - 1]!];
-    }),
-  ),
-  dense: new Map([
-    ['fc1', 4096],
-    ['fc2', 4096],
-    ['fc3', 1000],
-  ]),
+  convs: new Map(CONVS.map(({ name, channels }) => [name, channels])),
+  dense: new Map(DENSE_OUTPUTS.map((outputs, i) => [`fc${i + 1}`, outputs])),
   activation: 'softmax',
   pool: 'flatten',
-  featureSide: 7,
+  featureSide: featureSideOf(IMAGENET_SIDE, 'block5_pool'),
   features: 'block5_pool',
-  size: 224,
+  size: IMAGENET_SIDE,
 };
 
 /** How wide the layers of a weights file are. */
@@ -108,7 +73,8 @@ export function inputSideOf({ featureSide, features, size }: Widths): number | u
 
 /** The layers of a particular VGG16, in order: those of its base, and those of its head if it has one. */
 export function layersOf({ dense, activation, pool, features }: Widths): readonly Layer[] {
-  const base = BASE_LAYERS.slice(0, BASE_LAYERS.findIndex(({ name }) => name === features) + 1);
+  const end = BASE_LAYERS.findIndex(({ name }) => name === features) + 1;
+  const base = BASE_LAYERS.slice(0, end).map(({ name, operation }) => ({ name, operation }));
   if (dense.size === 0) return base;
   return [
     ...base,
