@@ -17,9 +17,9 @@ import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { VGG16 } from '../src/index.js';
 import { extractFeatures } from '../src/node/features/extract.js';
+import { fingerprintOfFile } from '../src/node/weights/open.js';
 import type { FeatureSpec, FeatureStats } from '../src/train/features/spec.js';
 import type { Sample } from '../src/train/samples.js';
-import { fingerprintOf } from '../src/weights/fingerprint.js';
 import { testData } from './support/data.js';
 import { writeResults } from './support/results.js';
 
@@ -121,7 +121,7 @@ async function measure(
 const folder = await mkdtemp(join(tmpdir(), 'vgg16-bench-features-'));
 const model = await VGG16.load({ weights: options.weights, adapter: options.adapter });
 try {
-  const fingerprint = await fingerprintOf(model.path, 'block5_pool');
+  const fingerprint = await fingerprintOfFile(model.path, 'block5_pool');
   const paths = Array.from({ length: whole('pictures') }, (_, i) => join(folder, `photo-${i}.jpg`));
   for (const [i, path] of paths.entries()) await drawPhoto(path, i);
   await mkdir(join(folder, 'cifar'));

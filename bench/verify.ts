@@ -27,9 +27,9 @@ import {
 } from '../src/index.js';
 import { topPredictions } from '../src/model/predictions.js';
 import { writeAtomically } from '../src/node/atomic_file.js';
+import { openWeights } from '../src/node/weights/open.js';
 import { maxAbsError, nmse } from '../src/reference/compare.js';
 import { normalise } from '../src/reference/normalise.js';
-import { openWeights } from '../src/weights/open.js';
 import { NORMALISATIONS } from '../src/weights/preprocess.js';
 import { describeVgg16 } from '../src/weights/vgg16.js';
 import { photos, testData } from './support/data.js';

@@ -8,14 +8,15 @@
 import { statSync } from 'node:fs';
 import { UsageError, VggError, WeightsError } from '../src/errors.js';
 import { hashFile } from '../src/node/fetch/claims.js';
+import { openWeights } from '../src/node/weights/open.js';
+import { tensorsToWrite } from '../src/weights/conversion.js';
 import { diffWeights } from '../src/weights/diff.js';
-import { openWeights } from '../src/weights/open.js';
+import { writeSafetensors } from '../src/weights/safetensors.js';
 import { statisticsOf } from '../src/weights/statistics.js';
 import { sizeOf } from '../src/weights/strided.js';
 import { formatShape } from '../src/weights/text.js';
 import { torchvisionTensors } from '../src/weights/torchvision.js';
 import { describeVgg16, type Vgg16Weights } from '../src/weights/vgg16.js';
-import { writeVgg16 } from '../src/weights/write.js';
 
 const OUT = 'weights/vgg16-imagenet-base.safetensors';
 const PARAMETERS = 14_714_688;
@@ -43,7 +44,7 @@ async function main(input: string | undefined, output = OUT): Promise<void> {
   try {
     const weights = describeVgg16(source);
     checkBase(weights);
-    await writeVgg16(output, weights, { dtype: 'F16', metadata: METADATA });
+    await writeSafetensors(output, tensorsToWrite(weights, 'F16', {}), METADATA);
     await printLosses(weights, output);
   } finally {
     await source.close();

@@ -52,6 +52,8 @@ export { type FoundRate, findLearningRate } from './node/training/lr_find.js';
 export { type TrainOptions, type TrainResult, trainHead } from './node/training/new_run.js';
 export { type ResumeOptions, resumeRun } from './node/training/resumed_run.js';
 export type { TrainedHead } from './node/training/trained_head.js';
+export { type ConvertOptions, convertWeights } from './node/weights/convert.js';
+export { type OpenOptions, openWeights } from './node/weights/open.js';
 export { type DatasetParts, datasetOf } from './train/dataset.js';
 export type { ResolvedOptions } from './train/defaults.js';
 export type { EpochRow } from './train/epoch_row.js';
@@ -62,10 +64,5 @@ export type { CurvePoint } from './train/sweep.js';
 export { type TunedNetwork, type TuneNetworkOptions, tuneNetwork } from './tune/network.js';
 export type { TunedShape } from './tune/tune.js';
 export type { Preprocess } from './weights/archive.js';
-export {
-  type Conversion,
-  type ConvertedTensor,
-  type ConvertOptions,
-  convertWeights,
-} from './weights/convert.js';
-export { type OpenedWeights, type OpenOptions, type Origin, openWeights } from './weights/open.js';
+export type { Conversion, ConvertedTensor } from './weights/conversion.js';
+export type { OpenedWeights, Origin } from './weights/opened.js';

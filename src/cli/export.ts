@@ -3,9 +3,9 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { EXIT_CODES, type ExitCode, UsageError } from '../errors.js';
-import { convertWeights } from '../weights/convert.js';
+import { convertWeights } from '../node/weights/convert.js';
+import { openAsItIs } from '../node/weights/open.js';
 import { saysHead } from '../weights/head_metadata.js';
-import { openAsItIs } from '../weights/open.js';
 import { withBar } from './bytes_bar.js';
 import { OFFLINE_OPTION } from './fetching.js';
 import type { Terminal } from './terminal.js';

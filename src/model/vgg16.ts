@@ -15,9 +15,10 @@ import {
 import { choicesFor, type FoundChoices } from '../node/choices_file.js';
 import { embeddedBasePath } from '../node/embedded.js';
 import { Gpu } from '../node/gpu.js';
+import { openWeights } from '../node/weights/open.js';
 import { checkOptions } from '../options.js';
 import type { Preprocess } from '../weights/archive.js';
-import { type OpenedWeights, openWeights } from '../weights/open.js';
+import type { OpenedWeights } from '../weights/opened.js';
 import { NORMALISATIONS } from '../weights/preprocess.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { checkCount, concatenated } from './batches.js';

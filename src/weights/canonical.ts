@@ -1,7 +1,6 @@
 // A VGG16 out of any file, as torchvision calls it and lays it out: the one form in which weights are checked, loaded,
 // written and compared. Numbers are put in order while they are read.
 
-import { basename } from 'node:path';
 import { CONVS, torchvisionDense } from '../architecture.js';
 import { decideActivation } from './activation.js';
 import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from './archive.js';
@@ -12,7 +11,7 @@ import type { OpenedWeights, Origin } from './opened.js';
 import { matchShape } from './shapes.js';
 import { BYTES_PER_ELEMENT, type Dtype, entryToRead, type TensorEntry } from './source.js';
 import { sizeOf } from './strided.js';
-import { quote } from './text.js';
+import { fileName, quote } from './text.js';
 
 /** What is gathered at once, at most: 128 MB of a kernel; less of a small file, which may be a hostile one. */
 const LARGEST_STRIPE = 2 ** 27;
@@ -47,7 +46,7 @@ export function canonicalSource(archive: Archive, given: FoundVgg16, fileSize: n
     preprocess,
     ...(dense.length > 0 && { pool, activation }),
     ...(classes && { classes: JSON.stringify(classes) }),
-    source: `${basename(archive.path)} (${archive.format})`,
+    source: `${fileName(archive.path)} (${archive.format})`,
   };
   const budget = Math.min(LARGEST_STRIPE, SMALLEST_STRIPE + fileSize);
   return new CanonicalSource(archive, found, tensors, metadata, budget);

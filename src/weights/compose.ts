@@ -1,35 +1,67 @@
 // A head put on its base: one VGG16 to all who read it.
 
 import { convsUntil } from '../architecture.js';
-import { type OpenedBase, openBase } from './base.js';
-import { type HeadFile, headFileOf } from './head_file.js';
+import { WeightsError } from '../errors.js';
+import { fingerprintOf } from './fingerprint.js';
+import type { HeadFile } from './head_file.js';
 import { metadataOfWhole } from './head_metadata.js';
-import type { OpenOptions } from './open.js';
 import type { OpenedWeights } from './opened.js';
 import { entryToRead } from './source.js';
+import { quote } from './text.js';
 import { torchvisionTensors } from './torchvision.js';
+import type { Vgg16Weights } from './vgg16.js';
 
 /** What a base says that stays true, and due, with a head on it. */
 const NOTES_OF_BASE = ['source', 'author', 'license', 'licence', 'attribution', 'changes'];
 const PREFIX = 'base-';
 
-/**
- * The head with the convolutions that it stands on; its training's state and the base's own head are left out. Takes the
- * head over: it is closed with the result, or at once where this fails.
- *
- * @throws WeightsError as `headFileOf` and `openBase`
- */
-export async function withBase(head: OpenedWeights, { base: named }: OpenOptions): Promise<OpenedWeights> {
-  try {
-    const file = headFileOf(head);
-    return join(head, file, await openBase(file, named));
-  } catch (error) {
-    await head.close();
-    throw error;
-  }
+/** What a message says of naming another base. */
+export const NAME_ANOTHER = '--base FILE (base) names another';
+
+/** An open base with its layers. Whoever opened it closes it. */
+export interface OpenedBase {
+  readonly source: OpenedWeights;
+  readonly weights: Vgg16Weights;
 }
 
-function join(head: OpenedWeights, file: HeadFile, { source: base, weights }: OpenedBase): OpenedWeights {
+/**
+ * Checks that a base is the one that a head was trained on. Other numbers below a head would make nonsense of it, and nobody
+ * would be told.
+ *
+ * @throws WeightsError where it ends below the layer that the head stands on, and where its numbers are others
+ */
+export async function checkBase(
+  { path, features, base }: HeadFile,
+  { source, weights }: OpenedBase,
+): Promise<void> {
+  const file = source.path;
+  if (weights.convs.length < convsUntil(features).length) {
+    throw new WeightsError(
+      `${path} stands on ${features}, but its base, ${file}, ends with ${weights.features}; ${NAME_ANOTHER}`,
+    );
+  }
+  const found = await fingerprintOf(weights, features);
+  if (found === base.fingerprint) return;
+  throw new WeightsError(
+    `${path} was trained on another base than ${file}: on ${quote(base.ref)} with the fingerprint ` +
+      `${shortened(base.fingerprint)}, this one has ${shortened(found)}; ${NAME_ANOTHER}`,
+  );
+}
+
+/** Enough of a fingerprint to tell two apart. */
+export function shortened(fingerprint: string): string {
+  return `${fingerprint.slice(0, 12)}…`;
+}
+
+/**
+ * The head with the convolutions that it stands on; its training's state and the base's own head are left out. Closing it
+ * closes both files.
+ */
+export function withBase(
+  head: OpenedWeights,
+  file: HeadFile,
+  { source: base, weights }: OpenedBase,
+): OpenedWeights {
   const convs = weights.convs.slice(0, convsUntil(file.features).length);
   const ofBase = torchvisionTensors({ ...weights, convs, dense: [] }).map(({ entry }) => entry);
   const tensors = new Map([...ofBase, ...file.tensors].map((entry) => [entry.name, entry]));

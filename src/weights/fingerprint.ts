@@ -4,38 +4,20 @@
 import { createHash } from 'node:crypto';
 import { CONVS } from '../architecture.js';
 import { UsageError } from '../errors.js';
-import { isUrl } from '../realm.js';
 import { readChunks } from './chunks.js';
 import { decodeFloats } from './floats.js';
-import { type OpenOptions, openWeights } from './open.js';
 import { formatShape, quote } from './text.js';
 import { type NamedTensor, torchvisionTensors } from './torchvision.js';
-import { describeVgg16, type Vgg16Weights } from './vgg16.js';
+import type { Vgg16Weights } from './vgg16.js';
 
 /**
  * SHA-256, lower-case hex, of the convolutions from the first one to those that a layer stands on: of each kernel and
  * bias in torchvision's order, the name, the shape, and the numbers as little-endian F32, (O,I,3,3) row-major.
  *
- * @param weights  a file as `openWeights` takes it, or an opened one
- * @param until    a convolution or pooling layer
- * @throws WeightsError as `openWeights`, and where the file ends early; UsageError for any other layer, and for one that
- *                      these weights do not have
+ * @param until  a convolution or pooling layer
+ * @throws WeightsError where the file ends early; UsageError for any other layer, and for one that these weights do not have
  */
-export async function fingerprintOf(
-  weights: string | URL | Vgg16Weights,
-  until: string,
-  options: OpenOptions = {},
-): Promise<string> {
-  if (!(typeof weights === 'string' || isUrl(weights))) return hashConvs(weights, until);
-  const source = await openWeights(weights, options);
-  try {
-    return await hashConvs(describeVgg16(source), until);
-  } finally {
-    await source.close();
-  }
-}
-
-async function hashConvs(weights: Vgg16Weights, until: string): Promise<string> {
+export async function fingerprintOf(weights: Vgg16Weights, until: string): Promise<string> {
   const hash = createHash('sha256');
   for (const { name, shape, entry } of convsUntil(weights, until)) {
     hash.update(`${name} ${formatShape(shape)}\n`);

@@ -1,9 +1,8 @@
 // What people take for a weights file, known by its content, and what to do instead.
 
-import { stat } from 'node:fs/promises';
 import { FileFault } from './file.js';
 
-const KERAS_FILE = 'save the whole model as .keras (model.save("model.keras"))';
+export const KERAS_FILE = 'save the whole model as .keras (model.save("model.keras"))';
 const OXFORDS =
   "Oxford's own numbers are read from Keras' file (--weights keras), others after a conversion to ONNX or Keras";
 
@@ -40,7 +39,8 @@ const BEGINNINGS: readonly (readonly [start: string | RegExp, what: string])[] =
   ['GGUF', 'a GGUF file, which is not read: give the file that it was made of'],
 ];
 
-function checkpoint(): string {
+/** A TensorFlow checkpoint, for messages: what to do with it. */
+export function checkpoint(): string {
   return `load it into the Keras model that wrote it (model.load_weights), and ${KERAS_FILE}`;
 }
 
@@ -105,21 +105,4 @@ export function refuseShard(path: string): void {
     `part ${Number(number)} of ${Number(of)} of a model's weights, which are not read together: save them as one file ` +
       '(save_pretrained(folder, max_shard_size="5GB"))',
   );
-}
-
-/** What a folder holds that is known, though not read; undefined where nothing in it is. */
-export async function foreignFolder(path: string): Promise<string | undefined> {
-  const holds = async (name: string) => (await stat(`${path}/${name}`).catch(() => undefined)) !== undefined;
-  if (await holds('saved_model.pb'))
-    return `a TensorFlow SavedModel, which is not read: load it in Keras and ${KERAS_FILE}`;
-  if (await holds('model.safetensors.index.json'))
-    return foreignJson({ weight_map: {} }).replace('the index of weights', 'weights');
-  if (await holds('checkpoint')) return `a TensorFlow checkpoint: ${checkpoint()}`;
-  return undefined;
-}
-
-/** What a path that is no file stands for; undefined where nothing is known of it. */
-export async function foreignPrefix(path: string): Promise<string | undefined> {
-  const found = await stat(`${path}.index`).catch(() => undefined);
-  return found?.isFile() ? `the prefix of a TensorFlow checkpoint's files: ${checkpoint()}` : undefined;
 }

@@ -1,6 +1,16 @@
 // An open weights file with what people want to know of it besides its tensors.
 
+import type { Activation } from '../architecture.js';
+import type { Preprocess } from './archive.js';
 import type { WeightsSource } from './source.js';
+
+/** What is known better than by the file itself. */
+export interface ReadOptions {
+  /** How pixels are to be prepared, where the file does not say it or is wrong. */
+  readonly preprocess?: Preprocess | undefined;
+  /** What makes probabilities of the outputs, where the file does not say it or is wrong. */
+  readonly activation?: Activation | undefined;
+}
 
 /** Where a tensor came from. */
 export interface Origin {
@@ -30,7 +40,7 @@ export interface OpenedWeights extends WeightsSource {
   readonly ownMetadata?: Readonly<Record<string, string>> | undefined;
   /** What was taken for granted, a line each. */
   readonly notes: readonly string[];
-  /** That of the notes which tells that the file does not say how pixels are to be prepared. */
+  /** The note (also in `notes`) that says that the file does not state how pixels are prepared. */
   readonly preprocessNote?: string | undefined;
   /** Where the file holds a head alone, whose convolutions are another file's. */
   readonly base?: HeadsBase | undefined;

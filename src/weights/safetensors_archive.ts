@@ -9,8 +9,7 @@ import { refuseShard } from './foreign.js';
 import { areOurs, heeded } from './foreign_metadata.js';
 import { storedNumbers } from './formats/numbers.js';
 import { classifierOutputs, headNamingOf } from './head.js';
-import type { OpenOptions } from './open.js';
-import type { OpenedWeights } from './opened.js';
+import type { OpenedWeights, ReadOptions } from './opened.js';
 import { settlePixels } from './pixels.js';
 import { openSafetensors } from './safetensors.js';
 import type { WeightsSource } from './source.js';
@@ -28,7 +27,7 @@ const FORMAT = 'safetensors';
  */
 export async function openAnySafetensors(
   path: string,
-  { preprocess, activation }: Pick<OpenOptions, 'preprocess' | 'activation'> = {},
+  { preprocess, activation }: ReadOptions = {},
 ): Promise<OpenedWeights> {
   refuseShard(path);
   const source = await openSafetensors(path);

@@ -26,3 +26,8 @@ export function listNames(names: readonly string[], limit = 3): string {
   const shown = names.slice(0, limit).map(quote).join(', ');
   return names.length > limit ? `${shown} and ${names.length - limit} more` : shown;
 }
+
+/** The last part of a path. */
+export function fileName(path: string): string {
+  return /[^/\\]*$/.exec(path.replace(/[/\\]+$/, ''))![0];
+}

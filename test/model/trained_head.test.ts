@@ -8,7 +8,7 @@ import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16
 import { costsOf } from '../../src/model/summary.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { layersOf, planLayers } from '../../src/network/layers.js';
-import { convertWeights } from '../../src/weights/convert.js';
+import { convertWeights } from '../../src/node/weights/convert.js';
 import { expectSame, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
 import { type RandomHead, writeRandomHead } from '../support/heads.js';

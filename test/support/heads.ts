@@ -1,7 +1,7 @@
 // Trained heads on narrow bases, with random numbers, for tests.
 
 import { seededRandom } from '../../src/bench/random.js';
-import { fingerprintOf } from '../../src/weights/fingerprint.js';
+import { fingerprintOfFile } from '../../src/node/weights/open.js';
 import { type HeadTensor, type HeadToWrite, headLayout, writeHead } from '../../src/weights/head_file.js';
 
 export interface RandomHead extends Partial<Omit<HeadToWrite, 'base' | 'tensors'>> {
@@ -33,7 +33,7 @@ export async function writeRandomHead(path: string, options: RandomHead): Promis
   await writeHead(path, {
     ...{ features, units, pool: 'avg', size: 64, classes, preprocess: 'caffe' },
     ...head,
-    base: { ref, fingerprint: fingerprint ?? (await fingerprintOf(base, features)) },
+    base: { ref, fingerprint: fingerprint ?? (await fingerprintOfFile(base, features)) },
     tensors: randomTensors(units, seed),
   });
   return path;

@@ -8,11 +8,10 @@ import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16
 import { UsageError, WeightsError } from '../../src/errors.js';
 import { embeddedBasePath } from '../../src/node/embedded.js';
 import { knownSource } from '../../src/node/fetch/manifest.js';
-import { baseRefOf } from '../../src/weights/base.js';
-import { convertWeights } from '../../src/weights/convert.js';
-import { fingerprintOf } from '../../src/weights/fingerprint.js';
+import { convertWeights } from '../../src/node/weights/convert.js';
+import { baseRefOf } from '../../src/node/weights/locate.js';
+import { fingerprintOfFile, type OpenOptions, openWeights } from '../../src/node/weights/open.js';
 import { readFloats } from '../../src/weights/floats.js';
-import { type OpenOptions, openWeights } from '../../src/weights/open.js';
 import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { describeVgg16, type Vgg16Weights } from '../../src/weights/vgg16.js';
 import { type RandomHead, randomTensors, writeRandomHead } from '../support/heads.js';
@@ -65,7 +64,7 @@ describe('a head with its base', () => {
     expect([convs.length, dense.map(({ inputs, outputs }) => [inputs, outputs])]).toEqual([13, [[4, 2]]]);
     expect(source.base).toEqual({
       ...{ ref: plain, path: plain, format: 'safetensors' },
-      fingerprint: await fingerprintOf(plain, 'block5_pool'),
+      fingerprint: await fingerprintOfFile(plain, 'block5_pool'),
     });
     const own = await openSafetensors(plain);
     for (const name of own.tensors.keys()) {

@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
+import { openWeights } from '../../src/node/weights/open.js';
 import { detectFormat } from '../../src/weights/detect.js';
-import { openWeights } from '../../src/weights/open.js';
 import { temporaryFolder, thrownBy, write } from './files.js';
 import { zipBytes } from './zip_writer.js';
 

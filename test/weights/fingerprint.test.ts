@@ -5,10 +5,10 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
-import { convertWeights } from '../../src/weights/convert.js';
+import { convertWeights } from '../../src/node/weights/convert.js';
+import { fingerprintOfFile, openWeights } from '../../src/node/weights/open.js';
 import { fingerprintOf } from '../../src/weights/fingerprint.js';
 import { readFloats } from '../../src/weights/floats.js';
-import { openWeights } from '../../src/weights/open.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { changedCopy, temporaryFolder } from './files.js';
 
@@ -36,19 +36,19 @@ describe('the fingerprint', () => {
     }
     const wanted = hash.digest('hex');
     expect(await fingerprintOf(describeVgg16(source), 'block1_pool')).toBe(wanted);
-    expect(await fingerprintOf(path, 'block1_conv2')).toBe(wanted);
+    expect(await fingerprintOfFile(path, 'block1_conv2')).toBe(wanted);
     await source.close();
   });
 
   test('is the same in f16 and f32, in any naming, with and without a head', async () => {
     const f16 = await written('f16', { dtype: 'F16' });
-    const wanted = await fingerprintOf(f16, 'block5_pool');
+    const wanted = await fingerprintOfFile(f16, 'block5_pool');
     const f32 = await changedCopy(f16, at('f32'), { dtype: 'F32' });
-    expect(await fingerprintOf(f32, 'block5_pool')).toBe(wanted);
+    expect(await fingerprintOfFile(f32, 'block5_pool')).toBe(wanted);
     const timm = await written('timm', { dtype: 'F16', naming: 'timm' });
-    expect(await fingerprintOf(timm, 'block5_pool')).toBe(wanted);
+    expect(await fingerprintOfFile(timm, 'block5_pool')).toBe(wanted);
     const base = await written('base', { dtype: 'F16', top: false });
-    expect(await fingerprintOf(base, 'block5_pool')).toBe(wanted);
+    expect(await fingerprintOfFile(base, 'block5_pool')).toBe(wanted);
   });
 
   test.each([
@@ -57,7 +57,9 @@ describe('the fingerprint', () => {
   ])('is the same in a file of %s and what it was converted to', async (name, path) => {
     const converted = at(`${name}.safetensors`);
     await convertWeights(path, converted);
-    expect(await fingerprintOf(converted, 'block5_pool')).toBe(await fingerprintOf(path, 'block5_pool'));
+    expect(await fingerprintOfFile(converted, 'block5_pool')).toBe(
+      await fingerprintOfFile(path, 'block5_pool'),
+    );
   });
 
   test('tells a single bit, and only below the layer', async () => {
@@ -67,17 +69,19 @@ describe('the fingerprint', () => {
         if (name === 'features.21.bias') new Uint32Array(values.buffer)[2]! ^= 1;
       },
     });
-    expect(await fingerprintOf(other, 'block3_pool')).toBe(await fingerprintOf(path, 'block3_pool'));
-    expect(await fingerprintOf(other, 'block4_conv2')).toBe(await fingerprintOf(path, 'block4_conv2'));
+    expect(await fingerprintOfFile(other, 'block3_pool')).toBe(await fingerprintOfFile(path, 'block3_pool'));
+    expect(await fingerprintOfFile(other, 'block4_conv2')).toBe(
+      await fingerprintOfFile(path, 'block4_conv2'),
+    );
     for (const layer of ['block4_pool', 'block4_conv3', 'block5_pool']) {
-      expect(await fingerprintOf(other, layer)).not.toBe(await fingerprintOf(path, layer));
+      expect(await fingerprintOfFile(other, layer)).not.toBe(await fingerprintOfFile(path, layer));
     }
   });
 
   test('is of layers of the base', async () => {
     const path = await written('whole');
     for (const layer of ['fc1', 'softmax', 'block6_pool', 'block1', '']) {
-      await expect(fingerprintOf(path, layer)).rejects.toThrow(UsageError);
+      await expect(fingerprintOfFile(path, layer)).rejects.toThrow(UsageError);
     }
   });
 });

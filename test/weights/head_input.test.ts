@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { featureSideOf, poolingsUntil } from '../../src/architecture.js';
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
-import { openWeights } from '../../src/weights/open.js';
+import { openWeights } from '../../src/node/weights/open.js';
 import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import { describeVgg16, type Vgg16Weights } from '../../src/weights/vgg16.js';
 import { temporaryFolder, thrownBy } from './files.js';

@@ -3,7 +3,8 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
-import { type Conversion, convertWeights } from '../../weights/convert.js';
+import { convertWeights } from '../../node/weights/convert.js';
+import type { Conversion } from '../../weights/conversion.js';
 import { formatShape } from '../../weights/text.js';
 import { withBar } from '../bytes_bar.js';
 import { OFFLINE_OPTION } from '../fetching.js';

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
-import { shortened } from '../../weights/base.js';
+import { shortened } from '../../weights/compose.js';
 import { type InspectedTensor, type Inspection, inspectWeights } from '../../weights/inspect.js';
 import { formatShape } from '../../weights/text.js';
 import { withBar } from '../bytes_bar.js';

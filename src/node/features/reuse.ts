@@ -14,8 +14,8 @@ import type { VGG16 } from '../../model/vgg16.js';
 import { classifierLayerOf } from '../../network/layers.js';
 import { callback, type OptionRules, text } from '../../options.js';
 import type { FeatureSpec } from '../../train/features/spec.js';
-import { fingerprintOf } from '../../weights/fingerprint.js';
 import { nameOf } from '../image/decode.js';
+import { fingerprintOfFile } from '../weights/open.js';
 import { CachedFeatures } from './table.js';
 
 /** Rows of a pass through the head. */
@@ -128,7 +128,7 @@ async function* rowsOf(
   let wake = () => {};
   const table = await CachedFeatures.create(model, samples, spec, {
     ...{ batch, cacheFolder, onNote },
-    fingerprint: await fingerprintOf(model.basePath, layer, { preprocess: model.preprocess }),
+    fingerprint: await fingerprintOfFile(model.basePath, layer, { preprocess: model.preprocess }),
     signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
     // Nothing is known of the pace before something is done.
     onProgress: onProgress && ((done, total) => done > 0 && onProgress(done, total)),

@@ -16,10 +16,10 @@ import {
 } from '../../options.js';
 import { RUN_OPTIONS, type RunOptions } from '../../train/options.js';
 import type { Dataset } from '../../train/samples.js';
-import { pathOfRef } from '../../weights/base.js';
 import { type RunArguments, readArguments, resumedOptions } from '../runs/args.js';
 import { runFile } from '../runs/folder.js';
 import { readSplit } from '../runs/split.js';
+import { pathOfRef } from '../weights/locate.js';
 import { readCheckpoint } from './checkpoint.js';
 import { areSameKernels, tunedKernelsOf } from './kernels.js';
 import { carryOut, type TrainResult } from './new_run.js';

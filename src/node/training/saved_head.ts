@@ -5,11 +5,11 @@ import type { EpochRow } from '../../train/epoch_row.js';
 import { headTensors } from '../../train/head/head_tensors.js';
 import type { HeadTrainer } from '../../train/head/head_trainer.js';
 import { initialiseFrom } from '../../train/head/initialise_from.js';
-import { baseRefOf } from '../../weights/base.js';
 import { fingerprintOf } from '../../weights/fingerprint.js';
 import { type HeadTensor, type HeadToWrite, openHeadFile } from '../../weights/head_file.js';
-import { openWeights } from '../../weights/open.js';
 import { describeVgg16, type Vgg16Weights } from '../../weights/vgg16.js';
+import { baseRefOf } from '../weights/locate.js';
+import { openWeights } from '../weights/open.js';
 import { featureMapOf, type Session } from './session.js';
 
 /** What a file says of a head, besides its numbers. */

@@ -9,8 +9,8 @@ import type { ResolvedOptions } from '../../train/defaults.js';
 import type { OnEvent } from '../../train/events.js';
 import { RULES, type RunRules } from '../../train/rules.js';
 import type { Dataset } from '../../train/samples.js';
-import { fingerprintOf } from '../../weights/fingerprint.js';
 import { cacheFolder as ownCacheFolder } from '../cache.js';
+import { fingerprintOfFile } from '../weights/open.js';
 
 export interface Session {
   readonly model: VGG16;
@@ -51,7 +51,7 @@ export async function openSession(
   featureMapOf({ model, options });
   return {
     ...{ model, dataset, options, rules, onEvent, signal },
-    fingerprint: await fingerprintOf(model.basePath, options.features, { preprocess: model.preprocess }),
+    fingerprint: await fingerprintOfFile(model.basePath, options.features, { preprocess: model.preprocess }),
     cacheFolder: options.cache ? cacheFolder : undefined,
   };
 }

@@ -13,7 +13,7 @@ import { VGG16 } from '../../../src/model/vgg16.js';
 import { extractFeatures } from '../../../src/node/features/extract.js';
 import { classifyReusing, featuresReusing } from '../../../src/node/features/reuse.js';
 import { evaluateModel } from '../../../src/node/training/evaluate.js';
-import { fingerprintOf } from '../../../src/weights/fingerprint.js';
+import { fingerprintOfFile } from '../../../src/node/weights/open.js';
 import { noise } from '../../support/expected.js';
 import { useGpu } from '../../support/gpu.js';
 import { type RandomHead, writeRandomHead } from '../../support/heads.js';
@@ -65,7 +65,7 @@ async function answersOf(
 }
 
 const trained = (model: VGG16, cacheFolder: string) =>
-  fingerprintOf(model.basePath, model.widths.features).then((fingerprint) =>
+  fingerprintOfFile(model.basePath, model.widths.features).then((fingerprint) =>
     extractFeatures(
       model,
       pictures.map((picture) => ({ name: picture, picture, label: 0 })),

@@ -3,10 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { type TrainOptions, trainHead } from '../../../src/node/training/new_run.js';
 import { hasFcs } from '../../../src/node/training/saved_head.js';
+import { openWeights } from '../../../src/node/weights/open.js';
 import { resolveOptions } from '../../../src/train/checks.js';
 import type { RunOptions } from '../../../src/train/options.js';
 import { readFloats } from '../../../src/weights/floats.js';
-import { openWeights } from '../../../src/weights/open.js';
 import { eight, OVERFIT, pictures, QUICK } from './pictures.js';
 import { useNetwork } from './support.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeToWrite } from '../../../src/bench/peers/onnx_writer.js';
 import { WeightsError } from '../../../src/errors.js';
-import { openWeights } from '../../../src/weights/open.js';
+import { openWeights } from '../../../src/node/weights/open.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
 import { modelBytes, tensorBytes } from '../onnx_writer.js';
 

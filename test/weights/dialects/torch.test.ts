@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { WeightsError } from '../../../src/errors.js';
-import { openWeights } from '../../../src/weights/open.js';
+import { openWeights } from '../../../src/node/weights/open.js';
 import type { OpenedWeights } from '../../../src/weights/opened.js';
 import { openSafetensors, writeSafetensors } from '../../../src/weights/safetensors.js';
 import { describeVgg16 } from '../../../src/weights/vgg16.js';

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { openWeights } from '../../../src/node/weights/open.js';
 import { decodeFloats } from '../../../src/weights/floats.js';
-import { openWeights } from '../../../src/weights/open.js';
 import { describeVgg16 } from '../../../src/weights/vgg16.js';
 import { logitsOf, relativeError } from '../../support/golden_weights.js';
 import { useGpu } from '../../support/gpu.js';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { CONVS } from '../../../src/architecture.js';
 import { WeightsError } from '../../../src/errors.js';
+import { openWeights } from '../../../src/node/weights/open.js';
 import { findNpz } from '../../../src/weights/dialects/npz.js';
 import { diffWeights, isSameNetwork, isSameTensor } from '../../../src/weights/diff.js';
 import { openNpz } from '../../../src/weights/formats/npz.js';
-import { openWeights } from '../../../src/weights/open.js';
 import { describeVgg16 } from '../../../src/weights/vgg16.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
 import { type EntryToZip, zipBytes } from '../zip_writer.js';

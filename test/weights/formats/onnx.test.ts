@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { field, varint } from '../../../src/bench/protobuf_writer.js';
 import { WeightsError } from '../../../src/errors.js';
+import { openWeights } from '../../../src/node/weights/open.js';
 import { openOnnx } from '../../../src/weights/formats/onnx.js';
-import { openWeights } from '../../../src/weights/open.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
 import { modelBytes, tensorBytes } from '../onnx_writer.js';
 

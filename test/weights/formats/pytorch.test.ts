@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openWeights } from '../../../src/weights/open.js';
+import { openWeights } from '../../../src/node/weights/open.js';
 import { describeVgg16 } from '../../../src/weights/vgg16.js';
 import { logitsOf, relativeError } from '../../support/golden_weights.js';
 import { useGpu } from '../../support/gpu.js';

@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { WeightsError } from '../../../src/errors.js';
+import { openWeights } from '../../../src/node/weights/open.js';
 import { openZip } from '../../../src/weights/formats/zip.js';
-import { openWeights } from '../../../src/weights/open.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
 import { type EntryToZip, zipBytes } from '../zip_writer.js';
 

@@ -2,15 +2,15 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
-import { OutputError, UsageError, WeightsError } from '../../src/errors.js';
-import { type ConvertOptions, convertWeights } from '../../src/weights/convert.js';
-import { diffWeights } from '../../src/weights/diff.js';
-import { decodeFloats, encodeFloats, readFloats } from '../../src/weights/floats.js';
-import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
-import type { Dtype } from '../../src/weights/source.js';
-import { describeVgg16 } from '../../src/weights/vgg16.js';
-import { changedCopy, temporaryFolder, thrownBy } from './files.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
+import { OutputError, UsageError, WeightsError } from '../../../src/errors.js';
+import { type ConvertOptions, convertWeights } from '../../../src/node/weights/convert.js';
+import { diffWeights } from '../../../src/weights/diff.js';
+import { decodeFloats, encodeFloats, readFloats } from '../../../src/weights/floats.js';
+import { openSafetensors, writeSafetensors } from '../../../src/weights/safetensors.js';
+import type { Dtype } from '../../../src/weights/source.js';
+import { describeVgg16 } from '../../../src/weights/vgg16.js';
+import { changedCopy, temporaryFolder, thrownBy } from '../../weights/files.js';
 
 const folder = temporaryFolder();
 const at = (name: string) => join(folder, name);
