@@ -9,11 +9,11 @@ import { canRun, conv3x3, isWinograd, whyNot } from '../kernels/conv3x3/conv3x3.
 import { pointsOf, winogradFilter } from '../kernels/conv3x3/winograd.js';
 import type { LinearChoice } from '../kernels/linear/candidates.js';
 import { linear, whyNotLinear } from '../kernels/linear/linear.js';
+import { columnsPerPiece } from '../kernels/linear/pieces.js';
 import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
 import { conv3x3Choice, convShapeOf, type KernelWishes, linearChoice } from '../model/launches.js';
-import { columnsPerPiece } from '../model/network.js';
 import { encodeFloats } from '../weights/floats.js';
 import type { LayerTask } from './layer_task.js';
 

@@ -10,7 +10,7 @@ import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
 import { evenBatch, largestBatch } from '../model/batches.js';
 import { type KernelWishes, linearChoice } from '../model/launches.js';
-import { Network } from '../model/network.js';
+import { loadNetwork, type Network } from '../model/network.js';
 import { ForwardPlan } from '../model/plan.js';
 import { planLayers } from '../network/layers.js';
 import { NORMALISATIONS } from '../weights/preprocess.js';
@@ -32,7 +32,7 @@ export async function createOurs(
 ): Promise<Engine> {
   const { name = 'vgg16-webgpu', dtype = 'f32', ...wishes } = options;
   const weights = describeVgg16(source);
-  const network = await Network.load(gpu, weights, { dtype });
+  const network = await loadNetwork(gpu, weights, { dtype });
   return {
     name,
     async prepare(scope, input) {
@@ -41,7 +41,7 @@ export async function createOurs(
     },
     deviceBytes: () => gpu.liveBytes,
     async dispose() {
-      network.dispose();
+      network.parameters.dispose();
     },
   };
 }
@@ -101,7 +101,9 @@ async function prepareDense(
     let y = input;
     const names = [...network.widths.dense.keys()];
     for (const label of names) {
-      const { pieces, b } = network.layers.get(label)!;
+      const { kernel, bias } = network.parameters.layer(label);
+      const { pieces } = kernel.value;
+      const b = bias.value.whole;
       const next = own(await Tensor.create(gpu, `${label} output`, [batch, b.size]));
       const relu = label !== names.at(-1);
       const [N, D] = y.shape as [number, number];

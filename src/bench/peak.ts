@@ -2,9 +2,9 @@
 
 import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
+import { bindable } from '../gpu/limits.js';
 import { Tensor } from '../gpu/tensor.js';
 import { FLOPS_PER_REPEAT, peakFma, peakRead } from '../kernels/peak/peak.js';
-import { bindable } from '../model/batches.js';
 import { timed } from './turns.js';
 
 export interface Peak {

@@ -1,6 +1,7 @@
 // How many pictures go through the network at a time, and which together.
 
 import { UsageError } from '../errors.js';
+import { type BufferLimits, bindable } from '../gpu/limits.js';
 import type { Picture } from '../image/picture.js';
 import type { ReadPicture } from '../image/read.js';
 import { padToQuad } from '../kernels/shapes.js';
@@ -23,17 +24,6 @@ export function evenBatch(pictures: number, most: number): number {
   return Math.ceil(pictures / Math.max(1, batches)) || 1;
 }
 
-/** What decides how much a kernel can be given at once. */
-export interface BatchLimits {
-  readonly maxStorageBufferBindingSize: number;
-  readonly maxBufferSize: number;
-}
-
-/** The largest tensor in bytes. */
-export function bindable({ maxStorageBufferBindingSize, maxBufferSize }: BatchLimits): number {
-  return Math.min(maxStorageBufferBindingSize, maxBufferSize);
-}
-
 /** Bytes of the largest activation of one picture, its padding and the input included. */
 export function largestActivation(layers: readonly PlannedLayer[], height: number, width: number): number {
   const sizes = layers.map(({ shape }) =>
@@ -44,7 +34,7 @@ export function largestActivation(layers: readonly PlannedLayer[], height: numbe
 
 /** How many pictures' activations the adapter can bind at once; at least 1, which may then fail with a clear error. */
 export function largestBatch(
-  limits: BatchLimits,
+  limits: BufferLimits,
   layers: readonly PlannedLayer[],
   height: number,
   width: number,

@@ -14,13 +14,14 @@ import {
   isWinograd,
 } from '../kernels/conv3x3/conv3x3.js';
 import { defaultScratchBytes } from '../kernels/conv3x3/defaults.js';
-import { winogradScratch } from '../kernels/conv3x3/winograd.js';
+import { pointsOf, winogradFilter, winogradScratch } from '../kernels/conv3x3/winograd.js';
 import { defaultLinear, type LinearChoice } from '../kernels/linear/candidates.js';
 import { type LinearRung, linear } from '../kernels/linear/linear.js';
 import { maxPool2x2 } from '../kernels/maxpool2x2/maxpool2x2.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { softmax } from '../kernels/softmax/softmax.js';
 import type { PlannedLayer } from '../network/layers.js';
+import type { Parameter } from '../network/parameters.js';
 import { Choices, type ConvShape, type DenseShape } from './choices.js';
 import type { Network } from './network.js';
 
@@ -157,6 +158,18 @@ export async function createScratch(
   };
 }
 
+/** A convolution's kernel as `rung` reads it: as it is, or transformed, which is done once and kept. @throws GpuError */
+function convKernel(gpu: Gpu, kernel: Parameter, rung: Conv3x3Rung): Tensor | Promise<Tensor> {
+  const k = kernel.value.whole;
+  if (!isWinograd(rung)) return k;
+  const points = pointsOf(rung);
+  return kernel.derived({
+    name: `winograd ${points}`,
+    shape: [points, ...k.shape.slice(2)],
+    launch: (u) => winogradFilter(gpu, { label: kernel.name, k, u, rung }),
+  });
+}
+
 export async function launchLayer(
   gpu: Gpu,
   network: Network,
@@ -169,8 +182,9 @@ export async function launchLayer(
   switch (operation) {
     case 'conv3x3': {
       const { choice } = conv!;
-      const { b } = network.layers.get(name)!;
-      const k = await network.convKernel(gpu, name, choice.rung);
+      const { kernel, bias } = network.parameters.layer(name);
+      const b = bias.value.whole;
+      const k = await convKernel(gpu, kernel, choice.rung);
       return conv3x3(gpu, { label, x, k, b, y, relu, pool: last.name !== name, ...choice, scratch });
     }
     case 'maxpool2x2':
@@ -178,7 +192,9 @@ export async function launchLayer(
     case 'avgpool':
       return { dispatches: await avgPool(gpu, { label, x, y }), scratch: [] };
     case 'linear': {
-      const { pieces, b } = network.layers.get(name)!;
+      const { kernel, bias } = network.parameters.layer(name);
+      const { pieces } = kernel.value;
+      const b = bias.value.whole;
       const { choice, shape } = dense!;
       const flat = x.view(`${name} input`, [shape.N, x.size / shape.N]);
       return linear(gpu, { label, x: flat, pieces, b, y, relu, ...choice });

@@ -2,20 +2,18 @@
 
 import { record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
+import { bindable } from '../gpu/limits.js';
 import { BYTES_PER_VALUE, Tensor, type TensorDtype } from '../gpu/tensor.js';
-import { type Conv3x3Rung, isWinograd } from '../kernels/conv3x3/conv3x3.js';
-import { pointsOf, type WinogradRung, winogradFilter } from '../kernels/conv3x3/winograd.js';
-import type { LinearPiece } from '../kernels/linear/linear.js';
 import { pack } from '../kernels/pack/pack.js';
 import { padToQuad } from '../kernels/shapes.js';
 import { type Widths, widthsOf } from '../network/layers.js';
+import { type LayerParameters, type Parameter, Parameters } from '../network/parameters.js';
 import { checkChoice } from '../weights/checks.js';
 import { unfitNumber } from '../weights/finite.js';
 import { decodeFloats, findNonFinite } from '../weights/floats.js';
 import { BYTES_PER_ELEMENT, type TensorEntry, type WeightsSource } from '../weights/source.js';
 import { torchvisionTensors } from '../weights/torchvision.js';
 import type { Vgg16Weights } from '../weights/vgg16.js';
-import { type BatchLimits, bindable } from './batches.js';
 
 /** How much of a file is held on the host at a time, twice: one piece on its way to the GPU, the next being read. */
 const CHUNK_BYTES = 8 * 2 ** 20;
@@ -31,114 +29,66 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface BoundLayer {
-  /** A convolution's kernel is one piece, shaped (3,3,C,O). */
-  readonly pieces: readonly LinearPiece[];
-  readonly b: Tensor;
+/** A VGG16 on a GPU. */
+export interface Network {
+  readonly widths: Widths;
+  readonly parameters: Parameters;
 }
 
-/** VGG16's weights on a GPU. Owns its tensors. */
-export class Network {
-  /** Kernels as Winograd's rungs read them, by layer and rung. */
-  readonly #filters = new Map<string, Promise<Tensor>>();
-  readonly #transformed: Tensor[] = [];
-
-  private constructor(
-    readonly widths: Widths,
-    readonly layers: ReadonlyMap<string, BoundLayer>,
-    readonly dtype: TensorDtype,
-  ) {}
-
-  /**
-   * @throws WeightsError for a file that ends early, holds NaN or infinity, or numbers too large for f16 where that is
-   *                      asked for; UsageError for an unknown dtype; GpuError; the signal's reason
-   */
-  static async load(gpu: Gpu, weights: Vgg16Weights, options: LoadOptions = {}): Promise<Network> {
-    const { dtype = 'f32' } = options;
-    checkChoice('dtype', dtype, Object.keys(BYTES_PER_VALUE));
-    const uploader = await Uploader.create(gpu, weights, dtype, options);
-    const layers = new Map<string, BoundLayer>();
-    try {
-      for (const { layer, kernel, bias, inputChannels, outputChannels } of weights.convs) {
-        const sides = [3, 3, padToQuad(inputChannels)];
-        const form = { rows: outputChannels, sourceC: inputChannels, space: 9, sides };
-        layers.set(layer, await uploader.layer(layer, kernel, bias, form, false));
-      }
-      for (const { layer, kernel, bias, inputs, outputs } of weights.dense) {
-        // Behind the feature map, each of its pixels brings its channels' padding along.
-        const space = layer === 'fc1' ? (weights.featureSide ?? 1) ** 2 : 1;
-        const sourceC = inputs / space;
-        const form = { rows: outputs, sourceC, space, sides: [space * padToQuad(sourceC)] };
-        layers.set(layer, await uploader.layer(layer, kernel, bias, form, true));
-      }
-    } catch (error) {
-      for (const layer of layers.values()) disposeLayer(layer);
-      throw error;
-    } finally {
-      uploader.dispose();
-    }
-    return new Network(widthsOf(weights), layers, dtype);
+/**
+ * Brings weights to the GPU. The caller disposes of the parameters.
+ *
+ * @throws WeightsError for a file that ends early, holds NaN or infinity, or numbers too large for f16 where that is
+ *                      asked for; UsageError for an unknown dtype; GpuError; the signal's reason
+ */
+export async function loadNetwork(
+  gpu: Gpu,
+  weights: Vgg16Weights,
+  options: LoadOptions = {},
+): Promise<Network> {
+  const { dtype = 'f32' } = options;
+  checkChoice('dtype', dtype, Object.keys(BYTES_PER_VALUE));
+  const forms = formsOf(weights);
+  const shapes = forms.map(({ name, space, sourceC, rows, isDense }) => {
+    // Behind the feature map, each of its pixels brings its channels' padding along.
+    const sides = isDense ? (space > 1 ? [space, sourceC] : [sourceC]) : [3, 3, sourceC];
+    return { name, kernel: [...sides, rows] };
+  });
+  const parameters = await Parameters.create(gpu, shapes, dtype);
+  let uploader: Uploader | undefined;
+  try {
+    uploader = await Uploader.create(gpu, weights, dtype, options);
+    for (const form of forms) await uploader.layer(form, parameters.layer(form.name));
+  } catch (error) {
+    parameters.dispose();
+    throw error;
+  } finally {
+    uploader?.dispose();
   }
-
-  /**
-   * A convolution's kernel as `rung` reads it: as it was loaded, or transformed, which is done once and kept.
-   *
-   * @throws GpuError
-   */
-  async convKernel(gpu: Gpu, layer: string, rung: Conv3x3Rung): Promise<Tensor> {
-    const { k } = this.layers.get(layer)!.pieces[0]!;
-    if (!isWinograd(rung)) return k;
-    const key = `${layer} ${pointsOf(rung)}`;
-    const found = this.#filters.get(key) ?? this.#transform(gpu, layer, k, rung);
-    this.#filters.set(key, found);
-    // Tried again when it is asked for again: memory may be there by then.
-    found.catch(() => this.#filters.delete(key));
-    return found;
-  }
-
-  dispose(): void {
-    for (const layer of this.layers.values()) disposeLayer(layer);
-    for (const u of this.#transformed) u.dispose();
-  }
-
-  async #transform(gpu: Gpu, layer: string, k: Tensor, rung: WinogradRung): Promise<Tensor> {
-    const label = `${layer} transformed kernel`;
-    const u = await Tensor.create(gpu, label, [pointsOf(rung), ...k.shape.slice(2)]);
-    try {
-      const encoder = gpu.device.createCommandEncoder({ label });
-      record(encoder, label, await winogradFilter(gpu, { label, k, u, rung }));
-      await gpu.submit(label, encoder.finish());
-    } catch (error) {
-      u.dispose();
-      throw error;
-    }
-    this.#transformed.push(u);
-    return u;
-  }
+  return { widths: widthsOf(weights), parameters };
 }
 
-function disposeLayer({ pieces, b }: BoundLayer): void {
-  for (const { k } of pieces) k.dispose();
-  b.dispose();
+function formsOf(weights: Vgg16Weights): LayerForm[] {
+  return [
+    ...weights.convs.map(({ layer: name, kernel, bias, inputChannels: sourceC, outputChannels: rows }) => ({
+      ...{ name, kernel, bias, rows, sourceC, space: 9, isDense: false },
+    })),
+    ...weights.dense.map(({ layer: name, kernel, bias, inputs, outputs: rows }) => {
+      const space = name === 'fc1' ? (weights.featureSide ?? 1) ** 2 : 1;
+      return { name, kernel, bias, rows, sourceC: inputs / space, space, isDense: true };
+    }),
+  ];
 }
 
-/** As many columns of a dense layer's kernel as the adapter can bind at once: fc1 as a whole has 411 MB, 206 as f16. */
-export function columnsPerPiece(
-  limits: BatchLimits,
-  depth: number,
-  columns: number,
-  dtype: TensorDtype = 'f32',
-): number {
-  const most = Math.floor(bindable(limits) / (BYTES_PER_VALUE[dtype] * depth));
-  return Math.min(columns, Math.max(4, Math.floor(most / 4) * 4));
-}
-
-/** A kernel in its file: (rows, sourceC, space); on the GPU: (...sides, rows padded). */
-interface KernelForm {
+/** A layer in its file: its kernel is (rows, sourceC, space), on the GPU (space, sourceC padded, rows padded). */
+interface LayerForm {
+  readonly name: string;
+  readonly kernel: TensorEntry;
+  readonly bias: TensorEntry;
   readonly rows: number;
   readonly sourceC: number;
   readonly space: number;
-  readonly sides: readonly number[];
+  readonly isDense: boolean;
 }
 
 class Uploader {
@@ -168,29 +118,10 @@ class Uploader {
     return new Uploader(gpu, weights.source, dtype, options, total, staging);
   }
 
-  async layer(
-    label: string,
-    kernel: TensorEntry,
-    bias: TensorEntry,
-    form: KernelForm,
-    mayCut: boolean,
-  ): Promise<BoundLayer> {
-    const pieces: LinearPiece[] = [];
-    try {
-      const columns = padToQuad(form.rows);
-      const depth = form.sides.reduce((product, side) => product * side, 1);
-      const width = mayCut ? columnsPerPiece(this.gpu.limits, depth, columns, this.dtype) : columns;
-      for (let first = 0; first < columns; first += width) {
-        const shape = [...form.sides, Math.min(width, columns - first)];
-        const k = await Tensor.create(this.gpu, `${label} kernel`, shape, this.dtype);
-        pieces.push({ first, k });
-        await this.#fill(label, kernel, form, first, k);
-      }
-      return { pieces, b: await this.#bias(label, bias, columns) };
-    } catch (error) {
-      for (const { k } of pieces) k.dispose();
-      throw error;
-    }
+  async layer(form: LayerForm, { kernel, bias }: LayerParameters): Promise<void> {
+    for (const { first, k } of kernel.value.pieces) await this.#fill(form, first, k);
+    await this.#bias(form.bias, bias);
+    kernel.value.changed();
   }
 
   dispose(): void {
@@ -198,8 +129,11 @@ class Uploader {
   }
 
   /** Streams those rows of a kernel that become the columns of `k`, the first of them column `first` of the whole. */
-  async #fill(label: string, entry: TensorEntry, form: KernelForm, first: number, k: Tensor): Promise<void> {
-    const { rows, sourceC, space } = form;
+  async #fill(
+    { name: label, kernel: entry, rows, sourceC, space }: LayerForm,
+    first: number,
+    k: Tensor,
+  ): Promise<void> {
     const columns = k.shape[k.shape.length - 1]!;
     const rowBytes = entry.byteLength / rows;
     // Even, because rows become columns, and two columns of f16 share a word.
@@ -238,14 +172,12 @@ class Uploader {
     }
   }
 
-  async #bias(label: string, entry: TensorEntry, columns: number): Promise<Tensor> {
+  async #bias(entry: TensorEntry, bias: Parameter): Promise<void> {
     const bytes = new Uint8Array(entry.byteLength);
     await this.#read(entry, 0, bytes, 'f32');
-    const values = new Float32Array(columns);
-    values.set(decodeFloats(bytes, entry.dtype));
-    const b = await Tensor.from(this.gpu, `${label} bias`, [columns], values);
+    const values = decodeFloats(bytes, entry.dtype);
+    await bias.value.write((row) => row.set(values));
     this.#report(bytes.length);
-    return b;
   }
 
   /** Reads what is to be stored as `dtype`, in which it must be finite. */

@@ -2,12 +2,13 @@
 
 import { type LayerName, MIN_INPUT_SIDE } from '../architecture.js';
 import { PictureError, UsageError } from '../errors.js';
+import { type BufferLimits, bindable } from '../gpu/limits.js';
 import { mebibytes } from '../gpu/messages.js';
 import { checkFraming, type Framing, framingForSize, IMAGENET_FRAMING } from '../image/framing.js';
 import { checkPicture, type Picture, sizeText } from '../image/picture.js';
 import type { Size } from '../image/resize.js';
 import { inputSideOf, planLayers, type Widths } from '../network/layers.js';
-import { type BatchLimits, bindable, largestActivation } from './batches.js';
+import { largestActivation } from './batches.js';
 import type { RowsOptions, RunOptions } from './options.js';
 
 /** The part of a picture that ImageNet's evaluation sees, at the classifier's own size, or at 224 px if it has none. */
@@ -58,7 +59,7 @@ export function checkRows(
 export function checkSize(
   widths: Widths,
   until: LayerName,
-  limits: BatchLimits,
+  limits: BufferLimits,
   { height, width }: Picture,
   name: string,
 ): void {

@@ -109,6 +109,6 @@ export class Runner {
     if (!this.#disposed || this.#isBusy || this.#onTheWay.size > 0) return;
     for (const { plan } of this.#plans.values()) plan.dispose();
     this.#plans.clear();
-    this.network.dispose();
+    this.network.parameters.dispose();
   }
 }

@@ -27,7 +27,7 @@ import { type Answer, eachResult, many } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
 import { kernelsText, type Rungs } from './launches.js';
-import { Network } from './network.js';
+import { loadNetwork, type Network } from './network.js';
 import {
   CALLS,
   type ClassifyOptions,
@@ -80,7 +80,7 @@ export class VGG16 {
     const outputs = dense.at(-1)?.outputs;
     this.path = path;
     this.basePath = base?.path ?? path;
-    this.dtype = network.dtype;
+    this.dtype = network.parameters.dtype;
     this.preprocess = preprocess;
     this.activation = network.widths.activation;
     this.labels = outputs === undefined ? [] : labelsFor(outputs, classes);
@@ -106,14 +106,14 @@ export class VGG16 {
       const weights = describeVgg16(source);
       options.signal?.throwIfAborted();
       gpu = options.gpu ?? (await Gpu.open({ adapter: options.adapter }));
-      const network = await Network.load(gpu, weights, options);
+      const network = await loadNetwork(gpu, weights, options);
       return new VGG16(
         gpu,
         network,
         source,
         weights,
         options,
-        await choicesFor(gpu, network.dtype, options.tuned),
+        await choicesFor(gpu, network.parameters.dtype, options.tuned),
       );
     } catch (error) {
       if (!options.gpu) gpu?.dispose();

@@ -2,8 +2,8 @@
 
 import type { LinearChoice } from '../kernels/linear/candidates.js';
 import { type LinearPiece, linear } from '../kernels/linear/linear.js';
+import { columnsPerPiece } from '../kernels/linear/pieces.js';
 import type { DenseShape } from '../model/choices.js';
-import { columnsPerPiece } from '../model/network.js';
 import { linearAt } from '../reference/single.js';
 import { LINEAR_BOUND } from './bounds.js';
 import { type Expected, placesFor, placesIn } from './check.js';

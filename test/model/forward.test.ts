@@ -63,8 +63,8 @@ describe('the whole network', () => {
     const labels = (await labelsOfBuffers(lesser, () => VGG16.load({ weights: path, gpu: lesser }))).filter(
       (label) => label.endsWith('kernel'),
     );
-    expect(labels.filter((label) => label === 'fc1 kernel').length).toBe(2);
-    expect(labels.filter((label) => label === 'fc2 kernel').length).toBe(9);
+    expect(labels.filter((label) => label === 'fc1.kernel').length).toBe(2);
+    expect(labels.filter((label) => label === 'fc2.kernel').length).toBe(9);
     await expectSame(model, path, [noise(64, 64, 5)], ALL);
     // Twelve pictures do not fit into one binding: they go in several passes.
     const many = Array.from({ length: 12 }, (_, i) => noise(64, 64, i));

@@ -2,7 +2,8 @@
 
 import { GpuError } from '../../errors.js';
 import type { Dispatch } from '../../gpu/dispatch.js';
-import type { Tensor, TensorDtype } from '../../gpu/tensor.js';
+import { type BufferLimits, bindable } from '../../gpu/limits.js';
+import { BYTES_PER_VALUE, type Tensor, type TensorDtype } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
 
 /** Some columns of a kernel (D,O): the whole of it, unless the adapter cannot bind so much. */
@@ -40,4 +41,15 @@ export function expectPieces(
     next += columns;
   }
   if (next !== O) throw new GpuError(`${label}: the pieces of k have ${next} columns, expected ${O}`);
+}
+
+/** As many columns of a dense layer's kernel as the adapter can bind at once: fc1 as a whole has 411 MB, 206 as f16. */
+export function columnsPerPiece(
+  limits: BufferLimits,
+  depth: number,
+  columns: number,
+  dtype: TensorDtype = 'f32',
+): number {
+  const most = Math.floor(bindable(limits) / (BYTES_PER_VALUE[dtype] * depth));
+  return Math.min(columns, Math.max(4, Math.floor(most / 4) * 4));
 }

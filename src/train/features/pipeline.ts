@@ -1,8 +1,9 @@
 // Pictures through the network: collected into batches, varied where they are to be, one batch computed while the next is
 // made ready.
 
+import { bindable } from '../../gpu/limits.js';
 import type { Picture } from '../../image/picture.js';
-import { bindable, evenBatch, largestBatch } from '../../model/batches.js';
+import { evenBatch, largestBatch } from '../../model/batches.js';
 import { averageOverSpace, checkFinite } from '../../model/features.js';
 import type { VGG16 } from '../../model/vgg16.js';
 import { largestSource } from '../../node/features/contents.js';

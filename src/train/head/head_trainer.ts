@@ -7,11 +7,11 @@ import { sizeOf } from '../../gpu/tensor.js';
 import { controlWords } from '../../kernels/control.js';
 import { readTotals, type Totals } from '../../kernels/metrics/metrics.js';
 import { IGNORED } from '../../kernels/softmax_cross_entropy/softmax_cross_entropy.js';
+import { type LayerShape, Parameters } from '../../network/parameters.js';
+import type { PiecedTensor } from '../../network/pieced_tensor.js';
 import { randomStream } from '../random.js';
-import { type HeadShape, layersOf } from './head_shape.js';
+import { type HeadLayer, type HeadShape, layersOf } from './head_shape.js';
 import { initialKernel } from './initialise.js';
-import { type Matrix, readMatrix, writeMatrix } from './matrix.js';
-import { createParameters, disposeParameters, type LayerParameters, stateOf } from './parameters.js';
 import { planStep, type StepPlan } from './step_plan.js';
 import { ADAMW_DEFAULTS, checkRate, checkTrainerOptions, type TrainerOptions } from './trainer_options.js';
 
@@ -34,7 +34,7 @@ export class HeadTrainer {
   /** Steps that have been taken; to be set when a run is taken up again, for dropout and AdamW count them. */
   stepsDone = 0;
   readonly #inFlight: Promise<unknown>[] = [];
-  readonly #matrices: ReadonlyMap<string, Matrix>;
+  readonly #state: ReadonlyMap<string, PiecedTensor>;
   readonly #dropoutSeed: number;
   /** For batches that do not lie in memory as the GPU wants them. */
   readonly #padded: Float32Array<ArrayBuffer>;
@@ -43,10 +43,10 @@ export class HeadTrainer {
     private readonly gpu: Gpu,
     readonly shape: HeadShape,
     readonly options: TrainerOptions,
-    private readonly layers: readonly LayerParameters[],
+    private readonly parameters: Parameters,
     private readonly plan: StepPlan,
   ) {
-    this.#matrices = stateOf(layers);
+    this.#state = parameters.state;
     this.#dropoutSeed = randomStream(options.seed, 'dropout').uint32();
     this.#padded = new Float32Array(plan.x.size);
   }
@@ -59,16 +59,18 @@ export class HeadTrainer {
   static async create(gpu: Gpu, shape: HeadShape, options: TrainerOptions): Promise<HeadTrainer> {
     const layers = layersOf(shape);
     checkTrainerOptions(shape, options);
-    const parameters = await createParameters(gpu, layers, options.optimiser.name);
+    const parameters = await Parameters.create(gpu, trainedShapes(layers, options));
     try {
-      for (const { layer, kernel } of parameters) {
-        await writeMatrix(gpu, kernel.w, initialKernel(options.seed, layer));
+      for (const layer of layers) {
+        await parameters.layer(layer.name).kernel.value.write(initialKernel(options.seed, layer));
       }
       const { firstBiases } = options;
-      if (firstBiases) await writeMatrix(gpu, parameters.at(-1)!.bias.w, (row) => row.set(firstBiases));
-      return new HeadTrainer(gpu, shape, options, parameters, await planStep(gpu, parameters, options));
+      const { bias } = parameters.layer(layers.at(-1)!.name);
+      if (firstBiases) await bias.value.write((row) => row.set(firstBiases));
+      const plan = await planStep(gpu, layers, parameters, options);
+      return new HeadTrainer(gpu, shape, options, parameters, plan);
     } catch (error) {
-      disposeParameters(parameters);
+      parameters.dispose();
       throw error;
     }
   }
@@ -86,6 +88,7 @@ export class HeadTrainer {
     const step = this.stepsDone + 1;
     await this.#run('training step', x, labels, this.plan.train, { lr, step });
     this.stepsDone = step;
+    for (const { value } of this.parameters.all) value.changed();
   }
 
   /** Adds a batch to the totals, without dropout and without learning from it. Otherwise as `step`. */
@@ -126,17 +129,17 @@ export class HeadTrainer {
 
   /** Every tensor that a checkpoint needs, in a fixed order: parameters as they are trained, and moments. */
   get state(): readonly StateTensor[] {
-    return [...this.#matrices.values()].map(({ label, shape }) => ({ name: label, shape }));
+    return [...this.#state.values()].map(({ label, shape }) => ({ name: label, shape }));
   }
 
   /** A tensor of the state, row by row: some rows at a time, for those too large to be held twice. @throws as `read` */
   readRows(name: string): AsyncGenerator<Float32Array<ArrayBuffer>> {
-    return readMatrix(this.gpu, this.#matrix(name));
+    return this.#tensor(name).read();
   }
 
   /** A tensor of the state, row-major. @throws UsageError for a name that is none; GpuError, DeviceLostError */
   async read(name: string): Promise<Float32Array<ArrayBuffer>> {
-    const values = new Float32Array(sizeOf(this.#matrix(name).shape));
+    const values = new Float32Array(sizeOf(this.#tensor(name).shape));
     let done = 0;
     for await (const rows of this.readRows(name)) {
       values.set(rows, done);
@@ -147,13 +150,13 @@ export class HeadTrainer {
 
   /** Replaces a tensor of the state. @throws UsageError for another name or size; GpuError, DeviceLostError */
   async write(name: string, values: Float32Array): Promise<void> {
-    const matrix = this.#matrix(name);
-    const size = sizeOf(matrix.shape);
+    const tensor = this.#tensor(name);
+    const size = sizeOf(tensor.shape);
     if (values.length !== size) {
-      throw new UsageError(`${name} has (${matrix.shape.join(', ')}) numbers, not ${values.length}`);
+      throw new UsageError(`${name} has (${tensor.shape.join(', ')}) numbers, not ${values.length}`);
     }
     let done = 0;
-    await writeMatrix(this.gpu, matrix, (rows) => {
+    await tensor.write((rows) => {
       rows.set(values.subarray(done, done + rows.length));
       done += rows.length;
     });
@@ -161,7 +164,7 @@ export class HeadTrainer {
 
   /** Frees the GPU's memory. Safe to call twice. */
   dispose(): void {
-    disposeParameters(this.layers);
+    this.parameters.dispose();
     this.plan.dispose();
   }
 
@@ -169,10 +172,10 @@ export class HeadTrainer {
     this.dispose();
   }
 
-  #matrix(name: string): Matrix {
-    const matrix = this.#matrices.get(name);
-    if (matrix) return matrix;
-    throw new UsageError(`the head has no tensor ${name}; it has ${[...this.#matrices.keys()].join(', ')}`);
+  #tensor(name: string): PiecedTensor {
+    const tensor = this.#state.get(name);
+    if (tensor) return tensor;
+    throw new UsageError(`the head has no tensor ${name}; it has ${[...this.#state.keys()].join(', ')}`);
   }
 
   #rowsOf(x: Float32Array): number {
@@ -233,4 +236,16 @@ export class HeadTrainer {
     this.#padded.fill(0, (x.length / inputs) * columns);
     return this.#padded;
   }
+}
+
+/** What an optimiser keeps of each parameter: see `Parameter.moments`. */
+const MOMENTS = { sgd: ['m'], adamw: ['m', 'v'] } as const;
+
+/** What `Parameters.create` makes of a head's layers. */
+export function trainedShapes(
+  layers: readonly HeadLayer[],
+  { optimiser }: Pick<TrainerOptions, 'optimiser'>,
+): LayerShape[] {
+  const moments = MOMENTS[optimiser.name];
+  return layers.map(({ name, inputs, outputs }) => ({ name, kernel: [inputs, outputs], moments }));
 }

@@ -20,8 +20,9 @@ import {
   softmaxCrossEntropy,
 } from '../../kernels/softmax_cross_entropy/softmax_cross_entropy.js';
 import { standardise } from '../../kernels/standardise/standardise.js';
+import type { Parameters } from '../../network/parameters.js';
+import type { HeadLayer } from './head_shape.js';
 import { Launches, type Launching } from './launches.js';
-import type { LayerParameters } from './parameters.js';
 import type { TrainerOptions } from './trainer_options.js';
 import { launchUpdate } from './update.js';
 
@@ -46,12 +47,13 @@ export interface StepPlan {
 /** @throws GpuError where the adapter cannot; nothing is left behind then */
 export async function planStep(
   gpu: Gpu,
-  layers: readonly LayerParameters[],
+  layers: readonly HeadLayer[],
+  parameters: Parameters,
   options: TrainerOptions,
 ): Promise<StepPlan> {
   const launches = new Launches(gpu);
   try {
-    return await plan(gpu, launches, layers, options);
+    return await plan(gpu, launches, layers, parameters, options);
   } catch (error) {
     await launches.settled();
     launches.dispose();
@@ -62,10 +64,12 @@ export async function planStep(
 async function plan(
   gpu: Gpu,
   launches: Launches,
-  layers: readonly LayerParameters[],
+  headLayers: readonly HeadLayer[],
+  parameters: Parameters,
   options: TrainerOptions,
 ): Promise<StepPlan> {
   const { batch } = options;
+  const layers = headLayers.map((layer) => ({ layer, ...parameters.layer(layer.name) }));
   const last = layers.at(-1)!.layer;
   const inputs = padToQuad(layers[0]!.layer.inputs);
   const classes = padToQuad(last.outputs);
@@ -87,8 +91,8 @@ async function plan(
 
   const standardising = await launchStandardise(gpu, launches, x, options);
   const products = layers.map(({ layer, kernel, bias }, i) => {
-    const { pieces } = kernel.w;
-    const args = { pieces, b: bias.w.pieces[0]!.k, y: y[i]!, relu: !layer.isLast };
+    const { pieces } = kernel.value;
+    const args = { pieces, b: bias.value.whole, y: y[i]!, relu: !layer.isLast };
     return launches.add(linear(gpu, { label: layer.name, x: i === 0 ? x : y[i - 1]!, ...args }));
   });
   /** The same mask on activations and on their gradient; none behind the last layer. */
@@ -113,19 +117,21 @@ async function plan(
     const label = layer.name;
     const below = i === 0 ? x : y[i - 1]!;
     const gradients: Launching[] = [
-      launches.add(linearBackwardKernel(gpu, { label, x: below, dy: dy[i]!, pieces: kernel.dw.pieces })),
-      launches.add(linearBackwardBias(gpu, { label, dy: dy[i]!, db: bias.dw.pieces[0]!.k })),
+      launches.add(
+        linearBackwardKernel(gpu, { label, x: below, dy: dy[i]!, pieces: kernel.gradient!.pieces }),
+      ),
+      launches.add(linearBackwardBias(gpu, { label, dy: dy[i]!, db: bias.gradient!.whole })),
     ];
     if (i === 0) return gradients;
     const dx = dy[i - 1]!;
     return [
       ...gradients,
-      launches.add(linearBackwardInput(gpu, { label, dy: dy[i]!, pieces: kernel.w.pieces, dx })),
+      launches.add(linearBackwardInput(gpu, { label, dy: dy[i]!, pieces: kernel.value.pieces, dx })),
       drop(dy, i - 1),
       launches.add(reluBackward(gpu, { label, y: below, dy: dx })),
     ];
   });
-  const update = await launchUpdate(gpu, launches, layers, control, options);
+  const update = await launchUpdate(gpu, launches, parameters, control, options);
 
   const varied = products.flatMap((product, i) => [product, drop(y, i)]);
   return {

@@ -5,30 +5,29 @@ import type { Tensor } from '../../gpu/tensor.js';
 import { adamw } from '../../kernels/adamw/adamw.js';
 import { CLIP_NUMBERS, gradientNorm } from '../../kernels/gradient_norm/gradient_norm.js';
 import { sgd } from '../../kernels/sgd/sgd.js';
+import type { Parameter, Parameters } from '../../network/parameters.js';
 import type { Launches, Launching } from './launches.js';
-import type { LayerParameters, Parameter } from './parameters.js';
 import { ADAMW_DEFAULTS, type TrainerOptions } from './trainer_options.js';
 
 /** Begins the update's launches. @throws GpuError */
 export async function launchUpdate(
   gpu: Gpu,
   launches: Launches,
-  layers: readonly LayerParameters[],
+  parameters: Parameters,
   control: Tensor,
   { optimiser, clipNorm }: TrainerOptions,
 ): Promise<Launching[]> {
-  const parameters = layers.flatMap(({ kernel, bias }) => [kernel, bias]);
   const begun: Launching[] = [];
   let clip: Tensor | undefined;
   if (clipNorm !== undefined) {
     clip = await launches.tensor('clipping', [CLIP_NUMBERS]);
-    const gradients = parameters.flatMap(({ dw }) => dw.pieces.map(({ k }) => k));
+    const gradients = parameters.all.flatMap(({ gradient }) => gradient!.pieces.map(({ k }) => k));
     begun.push(launches.add(gradientNorm(gpu, { label: 'clipping', gradients, clip, maxNorm: clipNorm })));
   }
   const shared = { control, ...(clip && { clip }) };
-  for (const parameter of parameters) {
+  for (const parameter of parameters.all) {
     const weightDecay = parameter.isKernel ? optimiser.weightDecay : 0;
-    for (const piece of parameter.w.pieces.keys()) {
+    for (const piece of parameter.value.pieces.keys()) {
       begun.push(launches.add(updatePiece(gpu, parameter, piece, { ...optimiser, weightDecay }, shared)));
     }
   }
@@ -37,12 +36,12 @@ export async function launchUpdate(
 
 function updatePiece(
   gpu: Gpu,
-  { name, w, dw, moments }: Parameter,
+  { name, value, gradient, moments }: Parameter,
   piece: number,
   optimiser: TrainerOptions['optimiser'],
   shared: { readonly control: Tensor; readonly clip?: Tensor },
 ): Launching {
-  const [k, dk, m, v] = [w, dw, ...moments].map(({ pieces }) => pieces[piece]!.k);
+  const [k, dk, m, v] = [value, gradient!, ...moments.values()].map(({ pieces }) => pieces[piece]!.k);
   const tensors = { label: name, w: k!, dw: dk!, ...shared };
   if (optimiser.name === 'sgd') return sgd(gpu, { ...tensors, momentum: m!, hyper: optimiser });
   return adamw(gpu, { ...tensors, m: m!, v: v!, hyper: { ...ADAMW_DEFAULTS, ...optimiser } });

@@ -4,10 +4,10 @@ import { expect, it } from 'vitest';
 import { record } from '../../../src/gpu/dispatch.js';
 import { controlWords } from '../../../src/kernels/control.js';
 import { padToQuad } from '../../../src/kernels/shapes.js';
+import { Parameters } from '../../../src/network/parameters.js';
 import { layersOf } from '../../../src/train/head/head_shape.js';
+import { trainedShapes } from '../../../src/train/head/head_trainer.js';
 import { initialKernel } from '../../../src/train/head/initialise.js';
-import { writeMatrix } from '../../../src/train/head/matrix.js';
-import { createParameters, disposeParameters } from '../../../src/train/head/parameters.js';
 import { planStep } from '../../../src/train/head/step_plan.js';
 import { useGpu } from '../../support/gpu.js';
 import { ADAMW, BATCH, OPTIONS, randomBatch, SGD, SHAPE } from './heads.js';
@@ -17,9 +17,12 @@ const gpu = useGpu();
 it.each([SGD, ADAMW])('padding stays zero in training by $name', async (optimiser) => {
   const device = gpu();
   const options = { ...OPTIONS, optimiser, dropout: 0.5, clipNorm: 1, labelSmoothing: 0.1 };
-  const parameters = await createParameters(device, layersOf(SHAPE), optimiser.name);
-  for (const { layer, kernel } of parameters) await writeMatrix(device, kernel.w, initialKernel(1, layer));
-  const plan = await planStep(device, parameters, options);
+  const layers = layersOf(SHAPE);
+  const parameters = await Parameters.create(device, trainedShapes(layers, options));
+  for (const layer of layers) {
+    await parameters.layer(layer.name).kernel.value.write(initialKernel(1, layer));
+  }
+  const plan = await planStep(device, layers, parameters, options);
   const { x, labels } = randomBatch(1);
   const columns = padToQuad(SHAPE.inputs);
   const padded = new Float32Array(BATCH * columns);
@@ -37,22 +40,20 @@ it.each([SGD, ADAMW])('padding stays zero in training by $name', async (optimise
   }
 
   let [inPadding, inside] = [0, 0];
-  for (const { kernel, bias } of parameters) {
-    for (const { w, dw, moments } of [kernel, bias]) {
-      for (const { shape, pieces } of [w, dw, ...moments]) {
-        const values = await pieces[0]!.k.read();
-        const [rows, used] = [shape.length === 2 ? shape[0] : 1, shape.at(-1)!];
-        const width = padToQuad(used);
-        values.forEach((value, at) => {
-          const isPadding = at % width >= used || Math.trunc(at / width) >= rows;
-          if (!isPadding && value !== 0) inside++;
-          if (isPadding && value !== 0) inPadding++;
-        });
-      }
+  for (const { value, gradient, moments } of parameters.all) {
+    for (const { shape, whole } of [value, gradient!, ...moments.values()]) {
+      const values = await whole.read();
+      const [rows, used] = [shape.length === 2 ? shape[0]! : 1, shape.at(-1)!];
+      const width = padToQuad(used);
+      values.forEach((number, at) => {
+        const isPadding = at % width >= used || Math.trunc(at / width) >= rows;
+        if (!isPadding && number !== 0) inside++;
+        if (isPadding && number !== 0) inPadding++;
+      });
     }
   }
   expect(inPadding).toBe(0);
   expect(inside).toBeGreaterThan(100);
   plan.dispose();
-  disposeParameters(parameters);
+  parameters.dispose();
 });
