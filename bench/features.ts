@@ -16,10 +16,10 @@ import { seededRandom } from '../src/bench/random.js';
 import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { VGG16 } from '../src/index.js';
-import { extractFeatures } from '../src/node/features/extract.js';
+import { extractFeatures } from '../src/node/features/table.js';
 import { fingerprintOfFile } from '../src/node/weights/open.js';
+import type { Sample } from '../src/train/dataset.js';
 import type { FeatureSpec, FeatureStats } from '../src/train/features/spec.js';
-import type { Sample } from '../src/train/samples.js';
 import { testData } from './support/data.js';
 import { writeResults } from './support/results.js';
 

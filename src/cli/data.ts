@@ -3,10 +3,11 @@
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
 import { checkDataset, type Division, notesOn } from '../node/datasets/check.js';
+import { type Problem, type ProblemKind, SEVERITIES } from '../node/datasets/examine.js';
 import { VAL_SHARE } from '../node/datasets/find.js';
-import { type Problem, type ProblemKind, SEVERITIES } from '../node/datasets/problems.js';
-import { type Survey, surveyDataset } from '../node/datasets/survey.js';
-import { PARTS } from '../train/samples.js';
+import type { Survey } from '../node/datasets/found.js';
+import { surveyDataset } from '../node/datasets/survey.js';
+import { PARTS } from '../train/dataset.js';
 import { number, wholeNumber } from './arguments.js';
 import { createProgress } from './progress.js';
 import { alignedRows } from './table.js';

@@ -5,22 +5,24 @@ import { EXIT_CODES, type ExitCode, UsageError } from '../errors.js';
 import { findDataset } from '../node/datasets/find.js';
 import { createNumberedRun, createRun } from '../node/runs/folder.js';
 import { shellWord } from '../node/shell_word.js';
-import { type TrainResult, trainHead } from '../node/training/new_run.js';
+import { trainHead } from '../node/training/new_run.js';
+import type { TrainResult } from '../node/training/result.js';
+import { resumeRun } from '../node/training/resumed_run.js';
 import { resolveOptions } from '../train/checks.js';
+import type { Dataset } from '../train/dataset.js';
 import type { OnEvent } from '../train/events.js';
-import type { Dataset } from '../train/samples.js';
+import { withBar } from './bytes_bar.js';
 import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
 import { openNamedModel } from './named_model.js';
 import { heedingInterrupts } from './stopping.js';
 import { printable, type Terminal } from './terminal.js';
-import { goOn } from './train_resume.js';
 import { createTrainingDisplay } from './training_display.js';
 import { addTrainingOptions, runOptionsOf, type TrainingFlags } from './training_options.js';
 import { evaluationText } from './training_text.js';
 import { grouped, picturesText } from './units.js';
 
 /** As commander gives them. */
-export interface TrainFlags extends TrainingFlags, ModelFlags {
+interface TrainFlags extends TrainingFlags, ModelFlags {
   readonly out?: string;
   readonly resume?: string;
   readonly initFrom?: string;
@@ -131,6 +133,40 @@ async function begin(
   } finally {
     model.dispose();
   }
+}
+
+/** What only a new run can be told. All that decides what a run computes, `resumeRun` compares with what it was. */
+const BEGINS_A_RUN = {
+  out: '--out',
+  initFrom: '--init-from',
+  weights: '--weights',
+  base: '--base',
+  preprocess: '--preprocess',
+  dtype: '--dtype',
+  valShare: '--val-share',
+} as const satisfies Partial<Record<keyof TrainFlags, string>>;
+
+/** @throws UsageError for what cannot be said of a run that has begun; as `resumeRun` */
+async function goOn(
+  folder: string,
+  dir: string | undefined,
+  flags: TrainFlags,
+  terminal: Terminal,
+  onEvent: OnEvent,
+): Promise<TrainResult> {
+  if (dir !== undefined) {
+    throw new UsageError(`--resume ${folder} goes on with the run's own pictures; leave ${dir} out`);
+  }
+  const said = Object.entries(BEGINS_A_RUN).filter(([flag]) => flags[flag as keyof TrainFlags] !== undefined);
+  if (said.length > 0) {
+    const options = said.map(([, option]) => option).join(', ');
+    throw new UsageError(`--resume ${folder} goes on as the run began; leave ${options} out`);
+  }
+  const { adapter } = flags;
+  const { signal } = terminal;
+  return withBar('weights', terminal, (onProgress) =>
+    resumeRun(folder, { options: runOptionsOf(flags), adapter, onProgress, onEvent, signal }),
+  );
 }
 
 function introduce({ name, classes, train, val, test }: Dataset, { stderr }: Terminal): void {

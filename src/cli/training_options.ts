@@ -3,18 +3,21 @@
 import { type Command, Option } from 'commander';
 import { FEATURE_LAYERS } from '../architecture.js';
 import { LENGTH, PATIENCE, withDefaults } from '../train/defaults.js';
-import { AUGMENTATIONS, type AugmentationName } from '../train/features/augmentation.js';
-import type { RunOptions } from '../train/options.js';
+import type { ChosenOptions } from '../train/options.js';
+import { AUGMENTATIONS, type AugmentationName } from '../train/options.js';
 import { number } from './arguments.js';
 
 /** As commander gives them. What was not said is undefined, but for `cache`. */
-export interface TrainingFlags extends Omit<RunOptions, 'cache'> {
+export interface TrainingFlags extends Omit<ChosenOptions, 'cache'> {
   readonly cache: boolean;
   readonly valShare?: number;
 }
 
 /** Adds the options, in the order in which help shows them. @param unheard  those that would mean nothing */
-export function addTrainingOptions(command: Command, unheard: readonly (keyof RunOptions)[] = []): Command {
+export function addTrainingOptions(
+  command: Command,
+  unheard: readonly (keyof ChosenOptions)[] = [],
+): Command {
   for (const [heading, options] of Object.entries(groups())) {
     for (const option of options) {
       if (unheard.some((name) => name === option.attributeName())) continue;
@@ -113,8 +116,8 @@ function groups(): Readonly<Record<string, readonly Option[]>> {
 }
 
 /** What was said of a run, and nothing else. */
-export function runOptionsOf(flags: TrainingFlags): RunOptions {
-  const options = Object.keys(withDefaults({})) as (keyof RunOptions)[];
+export function runOptionsOf(flags: TrainingFlags): ChosenOptions {
+  const options = Object.keys(withDefaults({})) as (keyof ChosenOptions)[];
   const said = options.filter(
     (option) => flags[option] !== undefined && !(option === 'cache' && flags.cache),
   );

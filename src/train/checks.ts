@@ -4,8 +4,8 @@
 import { FEATURE_LAYERS, MIN_INPUT_SIDE } from '../architecture.js';
 import { UsageError } from '../errors.js';
 import { OLDER, type ResolvedOptions, withDefaults } from './defaults.js';
-import { AUGMENTATIONS } from './features/augmentation.js';
-import type { RunOptions } from './options.js';
+import type { ChosenOptions } from './options.js';
+import { AUGMENTATIONS } from './options.js';
 
 /** `labelSmoothing` as the command calls it: `--label-smoothing`. */
 export function flagOf(option: string): string {
@@ -20,7 +20,7 @@ const CHOICES = {
   schedule: ['constant', 'cosine', 'one-cycle'],
   standardise: ['channel', 'feature', 'none'],
   classWeights: ['balanced', 'none'],
-} as const satisfies Partial<Record<keyof RunOptions, readonly string[]>>;
+} as const satisfies Partial<Record<keyof ChosenOptions, readonly string[]>>;
 
 interface Range {
   readonly least: number;
@@ -50,7 +50,7 @@ const RANGES = {
   epochs: count(1, 1e6),
   seed: count(0, Number.MAX_SAFE_INTEGER),
   patience: count(0, 1e6),
-} as const satisfies Partial<Record<keyof RunOptions, Range>>;
+} as const satisfies Partial<Record<keyof ChosenOptions, Range>>;
 
 const MOST_UNITS = 65_536;
 const MOST_LAYERS = 15;
@@ -59,7 +59,7 @@ const MOST_LAYERS = 15;
  * @param pictures  to train on, as `withDefaults` has them
  * @throws UsageError for the first option that makes no sense, by itself or beside the others
  */
-export function resolveOptions(options: RunOptions, pictures?: number): ResolvedOptions {
+export function resolveOptions(options: ChosenOptions, pictures?: number): ResolvedOptions {
   checkChoices(options);
   const all = withDefaults(options, pictures);
   checkValues(all);
@@ -68,14 +68,14 @@ export function resolveOptions(options: RunOptions, pictures?: number): Resolved
 }
 
 /** The options of a run as its args.json has them. @throws UsageError for those that make no sense by themselves */
-export function optionsAgain(options: RunOptions): ResolvedOptions {
+export function optionsAgain(options: ChosenOptions): ResolvedOptions {
   checkChoices(options);
   const all = withDefaults({ ...OLDER, ...options });
   checkValues(all);
   return all;
 }
 
-function checkChoices(options: RunOptions): void {
+function checkChoices(options: ChosenOptions): void {
   for (const [option, choices] of Object.entries(CHOICES)) {
     checkChoice(option, options[option as keyof typeof CHOICES], choices);
   }
@@ -94,7 +94,7 @@ function checkValues(all: ResolvedOptions): void {
 }
 
 /** What is said and would not be listened to, or contradicts. */
-function checkTogether(said: RunOptions, all: ResolvedOptions): void {
+function checkTogether(said: ChosenOptions, all: ResolvedOptions): void {
   const { head, optimiser, hidden, augment, cache, views, warmup, epochs, momentum } = all;
   if (said.hidden?.length && head !== 'mlp') throw unheard('hidden', '--head mlp', `--head ${head}`);
   if (head === 'mlp' && hidden.length === 0) {

@@ -1,11 +1,11 @@
 // What is chosen where nothing is said. All numbers that decide how well a first try goes stand in this one file.
 
 import type { Pool } from '../architecture.js';
-import type { HeadKind, OptimiserName, RunOptions } from './options.js';
+import type { ChosenOptions, HeadKind, OptimiserName } from './options.js';
 
 /** Every option with its value; undefined only where that means something. */
 export type ResolvedOptions = {
-  readonly [K in keyof Omit<RunOptions, 'clipNorm'>]-?: Exclude<RunOptions[K], undefined>;
+  readonly [K in keyof Omit<ChosenOptions, 'clipNorm'>]-?: Exclude<ChosenOptions[K], undefined>;
 } & { readonly clipNorm: number | undefined };
 
 /** Options of which some are said. */
@@ -25,7 +25,7 @@ const COMMON = {
   seed: 0,
   labelSmoothing: 0,
   classWeights: 'none',
-} as const satisfies RunOptions;
+} as const satisfies ChosenOptions;
 
 /**
  * Views of each training picture besides the plain one, where pictures are varied; drawn anew each epoch, one will do.
@@ -74,7 +74,7 @@ export const LENGTH = { epochs: 20, steps: 500 } as const;
 export const PATIENCE = { share: 1 / 3, least: 5 } as const;
 
 /** What a run of an older version had where its args.json does not say so. */
-export const OLDER = { epochs: 20, patience: 0 } as const satisfies RunOptions;
+export const OLDER = { epochs: 20, patience: 0 } as const satisfies ChosenOptions;
 
 /** Epochs over so many training pictures, where their number is not said. */
 export function usualEpochs(pictures: number, batch: number): number {
@@ -92,7 +92,7 @@ function usualPatience(epochs: number): number {
  * @param pictures  to train on; by default so many that an epoch of them has steps enough
  */
 export function withDefaults(
-  options: RunOptions,
+  options: ChosenOptions,
   pictures: number = Number.POSITIVE_INFINITY,
 ): ResolvedOptions {
   const said = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Said;

@@ -1,7 +1,7 @@
 // What training tells while it runs: plain data, which a terminal, a page or a log shows as it likes.
 
+import type { Part } from './dataset.js';
 import type { EpochRow } from './epoch_row.js';
-import type { Part } from './samples.js';
 
 /** Features of a part's pictures are there: computed, or found in the cache. */
 export interface FeaturesEvent {

@@ -1,7 +1,6 @@
 // How well a classifier does: counted picture by picture, in memory that does not grow with their number.
 
 import { TrainingError, UsageError } from '../errors.js';
-import { Largest } from './largest.js';
 
 /** What one class's pictures were taken for. A share whose denominator is 0 is 0, as in scikit-learn. */
 export interface ClassScores {
@@ -206,4 +205,31 @@ function sum(values: Iterable<number>): number {
   let total = 0;
   for (const value of values) total += value;
   return total;
+}
+
+/** The first few of many, in the order of a comparison, without keeping the rest. */
+class Largest<T> {
+  readonly #kept: T[] = [];
+
+  /** @param compare as of `Array.sort`: negative where the first argument comes first */
+  constructor(
+    readonly limit: number,
+    readonly compare: (a: T, b: T) => number,
+  ) {}
+
+  add(item: T): void {
+    const last = this.#kept.at(-1);
+    if (this.#kept.length === this.limit) {
+      if (last === undefined || this.compare(item, last) >= 0) return;
+      this.#kept.pop();
+    }
+    // Behind its equals: of those, the ones that came first stay.
+    const after = this.#kept.findIndex((kept) => this.compare(item, kept) < 0);
+    this.#kept.splice(after < 0 ? this.#kept.length : after, 0, item);
+  }
+
+  /** Those that are kept, the first first. */
+  sorted(): T[] {
+    return [...this.#kept];
+  }
 }

@@ -2,7 +2,10 @@
 
 import type { Pool } from '../architecture.js';
 import { CHECKED_IN_USE, flag, type OptionRules, value } from '../options.js';
-import type { AugmentationName } from './features/augmentation.js';
+
+/** Ways to vary a picture of which it stays a picture of the same thing. */
+export const AUGMENTATIONS = ['flip', 'crop', 'rotate', 'color'] as const;
+export type AugmentationName = (typeof AUGMENTATIONS)[number];
 
 export type HeadKind = 'linear' | 'mlp' | 'fc';
 
@@ -72,10 +75,15 @@ export interface LoopOptions {
 }
 
 /** Everything that decides what a run computes. Two runs that agree in these compute the same. */
-export interface RunOptions extends FeatureOptions, HeadOptions, OptimiserOptions, LossOptions, LoopOptions {}
+export interface ChosenOptions
+  extends FeatureOptions,
+    HeadOptions,
+    OptimiserOptions,
+    LossOptions,
+    LoopOptions {}
 
 /** Choices and ranges are checked in `checks.ts`. */
-export const RUN_OPTIONS: OptionRules<RunOptions> = {
+export const CHOSEN_OPTIONS: OptionRules<ChosenOptions> = {
   features: CHECKED_IN_USE,
   pool: CHECKED_IN_USE,
   size: CHECKED_IN_USE,

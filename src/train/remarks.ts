@@ -109,7 +109,7 @@ function overfit({ options, history, best, evaluation }: Ended): Remark | undefi
 }
 
 /** Why an epoch is called the best, as a clause: "the lowest validation loss of ...". */
-export function choiceText({ best, pictures }: Judgement, { history }: Pick<Ended, 'history'>): string {
+export function choiceText({ best, pictures }: Judgement, history: readonly EpochRow[]): string {
   if (best === 'accuracy') return 'the most validation pictures right, and of equals the lowest loss';
   if (pictures === undefined) return 'the lowest validation loss';
   const highest = history.reduce((most, { val_accuracy }) => Math.max(most, val_accuracy), 0);

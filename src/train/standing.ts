@@ -11,7 +11,9 @@
 //          section 3.4.3; here it is two, for the highest of many accuracies is higher than it would be again
 //          standard error near 0 and 1: Agresti and Coull, The American Statistician 52, 1998
 
+import type { ResolvedOptions } from './defaults.js';
 import type { EpochRow } from './epoch_row.js';
+import { risingOf } from './schedule.js';
 
 /** What an epoch is judged by. */
 export interface Judgement {
@@ -46,7 +48,7 @@ export class Standing {
   #highest = 0;
 
   constructor(
-    private readonly judgement: Judgement,
+    readonly judgement: Judgement,
     history: readonly EpochRow[] = [],
   ) {
     for (const row of history) this.add(row);
@@ -95,4 +97,39 @@ export class Standing {
     if (row.val_accuracy !== this.#best.val_accuracy) return row.val_accuracy > this.#best.val_accuracy;
     return row.val_loss < this.#best.val_loss;
   }
+}
+
+export interface RunRules {
+  /** What the best epoch is chosen by: see `Judgement`. */
+  readonly best: 'loss' | 'accuracy';
+  /** Biases that a new head begins with: `frequency`, those that answer how frequent each class is; or all zero. */
+  readonly biases: 'frequency' | 'zero';
+}
+
+export const RULES: RunRules = { best: 'loss', biases: 'frequency' };
+
+/** Of runs that have none written down: they were begun by an older version. */
+export const OLDER_RULES: RunRules = { best: 'accuracy', biases: 'zero' };
+
+export function areRules(value: unknown): value is RunRules {
+  const { best, biases } = (value ?? {}) as Partial<RunRules>;
+  return (best === 'loss' || best === 'accuracy') && (biases === 'frequency' || biases === 'zero');
+}
+
+/** @param pictures  to validate with; runs of older versions do not need it */
+export function judgementOf(
+  { best }: RunRules,
+  options: ResolvedOptions,
+  pictures: number | undefined,
+): Judgement {
+  const { patience, schedule, warmup, epochs, classWeights } = options;
+  // Accuracy counts each picture the same, which is not what weighted classes are to be judged by.
+  const counts = classWeights === 'none';
+  const isOlder = best === 'accuracy';
+  return {
+    best,
+    pictures: counts ? pictures : undefined,
+    patience,
+    rising: isOlder ? 0 : risingOf({ name: schedule, warmup, steps: epochs }),
+  };
 }

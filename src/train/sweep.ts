@@ -3,6 +3,11 @@
 // Source   Smith, "Cyclical Learning Rates for Training Neural Networks", 2015, arXiv:1506.01186, section 3.3;
 //          smoothing, end and `valley` as in fastai 2
 
+import { readBatches, shuffledReading } from './batches.js';
+import type { FeatureTable } from './features/spec.js';
+import type { HeadTrainer } from './head/head_trainer.js';
+import type { Session } from './session.js';
+
 /** The rates: 100 of them, each the same many times the last. */
 export const SWEEP = { from: 1e-7, to: 10, steps: 100 } as const;
 
@@ -62,4 +67,38 @@ export function suggestRate(curve: readonly CurvePoint[]): number | undefined {
   const section = (longest - 1) / 3;
   const start = end - (longest - 1);
   return curve[start + Math.trunc(section) + Math.trunc(section / 2)]!.lr;
+}
+
+export interface FoundRate {
+  /** Undefined where the loss falls at no rate. */
+  readonly suggestion: number | undefined;
+  /** Rates in rising order, up to where the loss diverged. */
+  readonly curve: readonly CurvePoint[];
+}
+
+/**
+ * Trains a head for up to 100 steps while the rate rises, and suggests one. Nothing is left of the head's own numbers.
+ *
+ * @throws as `HeadTrainer.step` and `FeatureTable.read`; the signal's reason
+ */
+export async function searchRate(
+  { options, onEvent, signal }: Session,
+  trainer: HeadTrainer,
+  table: FeatureTable,
+): Promise<FoundRate> {
+  const sweep = new Sweep();
+  for (let epoch = 0, goOn = true; goOn; epoch++) {
+    const reading = shuffledReading(table, options.seed, epoch, !options.cache);
+    for await (const { x, labels } of readBatches(table, reading, options.batch)) {
+      signal?.throwIfAborted();
+      const lr = sweepRate(sweep.curve.length);
+      await trainer.step(x, labels, lr);
+      goOn = sweep.add((await trainer.readTotals()).loss);
+      const step = sweep.curve.length;
+      const loss = sweep.curve.at(-1)?.loss;
+      if (loss !== undefined) onEvent({ type: 'lr-find', step, steps: SWEEP.steps, lr, loss });
+      if (!goOn) break;
+    }
+  }
+  return { suggestion: suggestRate(sweep.curve), curve: sweep.curve };
 }

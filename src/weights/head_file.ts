@@ -31,7 +31,7 @@ export interface HeadTensor {
 }
 
 /** A tensor of a training's state, read when it is written. */
-export interface StateTensor {
+export interface StateToWrite {
   /** Without `train.` */
   readonly name: string;
   readonly shape: readonly number[];
@@ -46,7 +46,7 @@ export interface HeadToWrite extends Omit<HeadFacts, 'features'> {
   /** Kernel and bias of each dense layer in turn: those of `headLayout(units)`. */
   readonly tensors: AsyncIterable<HeadTensor>;
   /** What a checkpoint holds besides. */
-  readonly state?: readonly StateTensor[] | undefined;
+  readonly state?: readonly StateToWrite[] | undefined;
   /** Further texts; what concerns only the training begins with `train.` */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }

@@ -4,7 +4,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../src/train/checks.js';
 import { resultsHeader } from '../../src/train/epoch_row.js';
-import type { RunOptions } from '../../src/train/options.js';
+import type { ChosenOptions } from '../../src/train/options.js';
 import { useFolder, vgg16 } from './support.js';
 import { program, useWorkingFolder } from './training.js';
 
@@ -14,7 +14,7 @@ useWorkingFolder(() => at());
 /** A run as far as its list goes. @param rows  lines of results.csv */
 async function writeRun(
   name: string,
-  options: RunOptions,
+  options: ChosenOptions,
   rows: readonly string[],
   more: object = {},
 ): Promise<void> {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.js';
 import { flagOf, optionsAgain, resolveOptions } from '../../src/train/checks.js';
-import type { RunOptions } from '../../src/train/options.js';
+import type { ChosenOptions } from '../../src/train/options.js';
 
 /** Options that JavaScript can say and types would not let through. */
 const refused = (options: object, message: RegExp) => {
-  expect(() => resolveOptions(options as RunOptions)).toThrow(message);
-  expect(() => resolveOptions(options as RunOptions)).toThrow(UsageError);
+  expect(() => resolveOptions(options as ChosenOptions)).toThrow(message);
+  expect(() => resolveOptions(options as ChosenOptions)).toThrow(UsageError);
 };
 
 describe('options', () => {
@@ -18,7 +18,7 @@ describe('options', () => {
     expect(resolveOptions(all)).toEqual(all);
   });
 
-  it.each<RunOptions>([
+  it.each<ChosenOptions>([
     { head: 'fc' },
     { head: 'mlp', optimiser: 'sgd', momentum: 0, pool: 'flatten' },
     { augment: ['flip'], clipNorm: 1, lr: 'auto' },

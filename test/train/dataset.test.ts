@@ -3,8 +3,8 @@
 import { relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findSamples } from '../../src/node/datasets/find_samples.js';
+import type { Sample } from '../../src/train/dataset.js';
 import { datasetOf } from '../../src/train/dataset.js';
-import type { Sample } from '../../src/train/samples.js';
 import { faultOf, numbered, useTrees } from '../node/datasets/support.js';
 
 const tree = useTrees();

@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
 import { type TrainOptions, trainHead } from '../../src/node/training/new_run.js';
+import type { Dataset, Sample } from '../../src/train/dataset.js';
 import { datasetOf } from '../../src/train/dataset.js';
 import { LENGTH, PATIENCE, withDefaults } from '../../src/train/defaults.js';
-import type { Dataset, Sample } from '../../src/train/samples.js';
 import { SIZE } from '../node/training/pictures.js';
 import { useNetwork } from '../node/training/support.js';
 

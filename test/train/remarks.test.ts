@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../src/train/checks.js';
 import type { EpochRow } from '../../src/train/epoch_row.js';
 import { createEvaluation } from '../../src/train/metrics.js';
-import type { RunOptions } from '../../src/train/options.js';
+import type { ChosenOptions } from '../../src/train/options.js';
 import { choiceText, type Ended, remarksOn } from '../../src/train/remarks.js';
 import { rateAt } from '../../src/train/schedule.js';
 import { Standing } from '../../src/train/standing.js';
@@ -38,7 +38,7 @@ function ended(
     evaluation = FAIR,
     early = false,
     ...options
-  }: RunOptions & { accuracy?: number; evaluation?: Ended['evaluation']; early?: boolean } = {},
+  }: ChosenOptions & { accuracy?: number; evaluation?: Ended['evaluation']; early?: boolean } = {},
 ): Ended {
   const all = resolveOptions({ ...options, epochs: losses.length });
   const history = losses.map(
@@ -208,12 +208,12 @@ describe('a run that runs away from validation', () => {
 
 describe('the choice of the best epoch', () => {
   it('is explained', () => {
-    const run = ended(flat);
-    expect(choiceText(JUDGEMENT, run)).toMatch(
+    const { history } = ended(flat);
+    expect(choiceText(JUDGEMENT, history)).toMatch(
       /^the lowest validation loss of the epochs whose accuracy is within 8\.0% of the highest/,
     );
-    expect(choiceText({ ...JUDGEMENT, pictures: undefined }, run)).toBe('the lowest validation loss');
-    expect(choiceText({ ...JUDGEMENT, best: 'accuracy' }, run)).toMatch(
+    expect(choiceText({ ...JUDGEMENT, pictures: undefined }, history)).toBe('the lowest validation loss');
+    expect(choiceText({ ...JUDGEMENT, best: 'accuracy' }, history)).toMatch(
       /^the most validation pictures right/,
     );
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { balancedWeights, countClasses } from '../../src/train/class_weights.js';
 import type { EpochRow } from '../../src/train/epoch_row.js';
+import { balancedWeights, countClasses } from '../../src/train/head/initialise.js';
 import { type Judgement, noiseOf, Standing } from '../../src/train/standing.js';
 
 /** Epochs with these validation losses and accuracies. */

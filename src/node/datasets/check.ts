@@ -3,15 +3,13 @@
 import { ahead } from '../../ahead.js';
 import { oddityOf } from '../../model/oddity.js';
 import { CHECKED_IN_USE, callback, checkOptions, type OptionRules, signal, whole } from '../../options.js';
-import { type Dataset, PARTS } from '../../train/samples.js';
-import { examine, examineOther } from './examine.js';
+import { type Dataset, PARTS } from '../../train/dataset.js';
+import { examine, examineOther, type PlacedFile, type Problem, SEVERITIES } from './examine.js';
 import { structureFaults } from './faults.js';
 import { checkShare, datasetFrom, VAL_SHARE } from './find.js';
-import { type PlacedFile, type Problem, SEVERITIES } from './problems.js';
+import { countFiles, pathsIn, type Survey } from './found.js';
 import { refusalsOf } from './refusals.js';
-import { pathsIn } from './samples_of.js';
-import { countFiles, type Survey, surveyDataset } from './survey.js';
-import { Twins } from './twins.js';
+import { surveyDataset } from './survey.js';
 
 /** What training would be told, for it decides which pictures are for what where the data set does not say so. */
 export interface Division {
@@ -104,5 +102,29 @@ function* filesOf({ parts }: Survey): Generator<PlacedFile> {
     for (const [className, files] of parts[part] ?? []) {
       for (const path of files) yield { path, part, className };
     }
+  }
+}
+
+/** Finds pictures that are the same, byte for byte: harmless copies, contradictions, and pictures that are both learnt and asked. */
+class Twins {
+  /** The pictures that were seen first, by their digest. */
+  readonly #first = new Map<string, PlacedFile>();
+
+  /** What is wrong where the same bytes were seen before. */
+  problemOf(file: PlacedFile, digest: string): Problem | undefined {
+    const first = this.#first.get(digest);
+    if (!first) {
+      this.#first.set(digest, file);
+      return undefined;
+    }
+    const { path } = file;
+    const same = `it is the same as ${first.path}`;
+    if (first.className !== file.className) {
+      return { kind: 'contradiction', path, reason: `${same}, which is of the class ${first.className}` };
+    }
+    if (first.part !== file.part) {
+      return { kind: 'leak', path, reason: `${same}, which is in ${first.part}` };
+    }
+    return { kind: 'duplicate', path, reason: same };
   }
 }

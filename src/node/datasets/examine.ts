@@ -1,14 +1,50 @@
-// One file of a data set: can it be decoded, and is it what its name says?
+// One file of a data set: can it be decoded, and is it what its name says? And what can be wrong with a data set at all.
 
 import { createHash } from 'node:crypto';
 import { extname } from 'node:path';
 import { PictureError } from '../../errors.js';
 import type { Size } from '../../image/resize.js';
 import { decodableFormat, describeBytes } from '../../image/sniff.js';
+import type { Part } from '../../train/dataset.js';
 import { openRegular } from '../disk.js';
 import { decode } from '../image/decode.js';
 import { withPictureFile } from '../image/picture_file.js';
-import type { Problem, ProblemKind } from './problems.js';
+
+/** How bad each kind is: training cannot begin, a picture is left out, or all are used, well or not so well. */
+export const SEVERITIES = {
+  structure: 'fault',
+  refused: 'fault',
+  unreadable: 'broken',
+  empty: 'broken',
+  damaged: 'broken',
+  'too-large': 'broken',
+  'not-a-picture': 'broken',
+  contradiction: 'warning',
+  leak: 'warning',
+  duplicate: 'warning',
+  extension: 'warning',
+  tiny: 'warning',
+  oblong: 'warning',
+  stray: 'warning',
+  other: 'warning',
+} as const satisfies Record<string, 'fault' | 'broken' | 'warning'>;
+
+export type ProblemKind = keyof typeof SEVERITIES;
+
+export interface Problem {
+  readonly kind: ProblemKind;
+  /** Below the data set's folder, with forward slashes; the data set's name for what is wrong with its structure. */
+  readonly path: string;
+  /** What is wrong, said of the file. */
+  readonly reason: string;
+}
+
+/** A picture by its name, and where it belongs. */
+export interface PlacedFile {
+  readonly path: string;
+  readonly part: Part;
+  readonly className: string;
+}
 
 export interface Examined {
   readonly problem?: Problem;

@@ -4,7 +4,7 @@ import { listed, pictures } from '../../train/words.js';
 import { PICTURE_EXTENSIONS } from '../image/decode.js';
 import { foreignPictures, foreignText } from '../image/foreign.js';
 import { byCodePoints } from '../image/walk.js';
-import { countFiles, type Survey } from './survey.js';
+import { countFiles, type Survey } from './found.js';
 
 /** The classes of the training part, in the order that torchvision's ImageFolder gives them. */
 export function classesOf({ parts }: Survey): string[] {

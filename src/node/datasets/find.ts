@@ -2,13 +2,14 @@
 
 import { UsageError } from '../../errors.js';
 import { CHECKED_IN_USE, checkOptions, type OptionRules, signal, whole } from '../../options.js';
+import type { Dataset } from '../../train/dataset.js';
 import { datasetOf } from '../../train/dataset.js';
-import type { Dataset } from '../../train/samples.js';
+import { randomStream } from '../../train/random.js';
 import { listed } from '../../train/words.js';
 import { classesOf, structureFaults } from './faults.js';
-import { samplesOf } from './samples_of.js';
-import { divide } from './split.js';
-import { type ClassFiles, type Survey, surveyDataset } from './survey.js';
+import type { ClassFiles, Survey } from './found.js';
+import { samplesOf } from './found.js';
+import { surveyDataset } from './survey.js';
 
 /** The share of each class that validates by default. */
 export const VAL_SHARE = 0.2;
@@ -77,4 +78,24 @@ function divided(found: ClassFiles, seed: number, share: number) {
     val.set(name, parts.val);
   }
   return { train, val, single: [...found.keys()].filter((name) => found.get(name)!.length === 1) };
+}
+
+interface Divided {
+  readonly train: readonly string[];
+  readonly val: readonly string[];
+}
+
+/**
+ * Divides a class: the `share` of its pictures with the lowest draws is for validation, at least one and never all of
+ * them; a single picture is for training. Each picture draws from a stream of its own name, so that its part does not
+ * hang on other classes, on the order of the files, or, but for a few at the edge, on pictures that come and go.
+ *
+ * @param files  names below the data set's folder, in the order that both parts keep
+ */
+function divide(files: readonly string[], seed: number, share: number): Divided {
+  const held = Math.min(Math.max(Math.round(files.length * share), 1), files.length - 1);
+  const drawn = files.map((file) => ({ file, draw: randomStream(seed, 'split', file).uint32() }));
+  drawn.sort((a, b) => a.draw - b.draw || (a.file < b.file ? -1 : 1));
+  const val = new Set(drawn.slice(0, held).map(({ file }) => file));
+  return { train: files.filter((file) => !val.has(file)), val: files.filter((file) => val.has(file)) };
 }

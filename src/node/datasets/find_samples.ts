@@ -2,10 +2,10 @@
 
 import { UsageError } from '../../errors.js';
 import { callback, checkOptions, type OptionRules, oneOf, signal } from '../../options.js';
-import { PARTS, type Part, type Sample } from '../../train/samples.js';
+import { PARTS, type Part, type Sample } from '../../train/dataset.js';
 import { listed } from '../../train/words.js';
-import { samplesOf } from './samples_of.js';
-import { countFiles, surveyDataset } from './survey.js';
+import { countFiles, samplesOf } from './found.js';
+import { surveyDataset } from './survey.js';
 
 export interface FindSamplesOptions {
   /** Of a data set that says what is for what; `val` by default. */

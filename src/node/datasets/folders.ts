@@ -2,12 +2,12 @@
 
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
-import type { Part } from '../../train/samples.js';
+import type { Part } from '../../train/dataset.js';
 import { listed, pictures } from '../../train/words.js';
 import { foreignPictures, foreignText } from '../image/foreign.js';
 import { filesBelow, isPictureName, leadsBack, listFolder } from '../image/walk.js';
-import { partNamed } from './parts.js';
-import type { ClassFiles, Survey } from './survey.js';
+import type { ClassFiles, Survey } from './found.js';
+import { partNamed } from './found.js';
 
 /** @throws UsageError where a folder may not be read or two are the same part; the signal's reason */
 export async function surveyFolder(path: string, signal?: AbortSignal): Promise<Survey> {

@@ -1,7 +1,8 @@
 // When pictures that cannot be read are too many to train without them: one rule for `vgg16 train`, which stops, and for
 // `vgg16 data check`, which says so beforehand.
 
-import { type Dataset, PARTS, type Part, type Sample } from '../../train/samples.js';
+import { PictureError } from '../../errors.js';
+import { type Dataset, PARTS, type Part, type Sample } from '../../train/dataset.js';
 import { listed, pictures } from '../../train/words.js';
 
 /** Of all pictures of a data set, whatever part they are for. */
@@ -51,4 +52,38 @@ export function refusalsOf(dataset: Dataset, isBroken: (sample: Sample) => boole
       .filter((part) => readable(part).length === 0)
       .map((part) => lostPartText(part, dataset[part].length)),
   ];
+}
+
+/** Messages of pictures that the error repeats. */
+const NAMED = 3;
+
+const CHECK = '`vgg16 data check` lists all that is wrong';
+
+/** Counts the broken among a known number of pictures. */
+export class BrokenCount {
+  readonly #named: string[] = [];
+  #count = 0;
+
+  constructor(private readonly total: number) {}
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @throws PictureError when these are too many to go on without them */
+  add(error: PictureError): void {
+    this.#count++;
+    if (this.#named.length < NAMED) this.#named.push(error.message);
+    const { total } = this;
+    if (!isTooManyBroken(this.#count, total)) return;
+    const isAll = this.#count === total;
+    const what = isAll ? brokenText(total, total) : `stopped: ${brokenText(this.#count, total)}`;
+    const advice = isAll ? CHECK : `${CHECK}; mend them or take them out`;
+    throw new PictureError(`${what}: ${this.#examples()}; ${advice}`, { cause: error });
+  }
+
+  #examples(): string {
+    const more = this.#count - this.#named.length;
+    return this.#named.join('; ') + (more > 0 ? `; and ${more} more` : '');
+  }
 }

@@ -3,13 +3,13 @@
 import { access } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { UsageError } from '../../errors.js';
-import type { Part } from '../../train/samples.js';
+import type { Part } from '../../train/dataset.js';
 import { listed } from '../../train/words.js';
 import { PICTURE_EXTENSIONS } from '../image/decode.js';
 import { byCodePoints, isPictureName } from '../image/walk.js';
 import { readCells } from './cells.js';
-import { partNamed } from './parts.js';
-import type { ClassFiles, Survey } from './survey.js';
+import type { ClassFiles, Survey } from './found.js';
+import { partNamed } from './found.js';
 
 /** What the columns may be called, in any case. */
 const COLUMNS = {

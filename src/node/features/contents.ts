@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { frame, framingForSize } from '../../image/framing.js';
 import { checkPicture, type Picture, type PictureInput } from '../../image/picture.js';
 import { isUint8Array, ownBytes } from '../../realm.js';
-import type { Sample } from '../../train/samples.js';
+import type { Sample } from '../../train/dataset.js';
 import { decode } from '../image/decode.js';
 import { checkPath, withPictureFile } from '../image/picture_file.js';
 

@@ -3,21 +3,66 @@
 import { ahead } from '../../ahead.js';
 import { PictureError, UsageError } from '../../errors.js';
 import type { VGG16 } from '../../model/vgg16.js';
+import type { Sample } from '../../train/dataset.js';
 import { FeaturePipeline } from '../../train/features/pipeline.js';
-import type {
-  ExtractOptions,
-  FeatureRow,
-  FeatureSpec,
-  FeatureStats,
-  FeatureTable,
-} from '../../train/features/spec.js';
-import type { Sample } from '../../train/samples.js';
-import { BrokenCount } from '../datasets/broken.js';
+import type { FeatureRow, FeatureSpec, FeatureStats, FeatureTable } from '../../train/features/spec.js';
+import { BrokenCount } from '../datasets/refusals.js';
 import { RowMemory } from './row_memory.js';
 import { type Opened, Rows } from './rows.js';
 import { FeatureStore, folderOf } from './store.js';
 
 const DEFAULT_MEMORY = 256e6;
+
+export interface ExtractOptions {
+  /** `fingerprintOf` the base up to the layer. */
+  readonly fingerprint: string;
+  /** Where features are cached; undefined computes all of them, keeps them for this table alone, and can draw new views. */
+  readonly cacheFolder?: string | undefined;
+  /** Rows in a forward pass, at most; by default as many as fill the GPU at this size. */
+  readonly batch?: number | undefined;
+  /** Bytes of rows that are kept in memory, so that not every epoch reads them from disk. 256 MB by default. */
+  readonly memory?: number | undefined;
+  /** Pictures that are done with, of how many; 0 as it begins. */
+  readonly onProgress?: ((done: number, total: number, stats: FeatureStats) => void) | undefined;
+  /** Counts the pictures that cannot be read, where these are a part of those that it is counted among. */
+  readonly broken?: Pick<BrokenCount, 'add'> | undefined;
+  /** Told of each picture that is done with: its row can be read, or it was left out. By its place among all samples. */
+  readonly onReady?: ((index: number) => void) | undefined;
+  /** Told of each picture that cannot be read, which is then left out. */
+  readonly onBroken?: ((sample: Sample, error: PictureError) => void) | undefined;
+  /** Told in a line of each picture that is decoded here, and of which hardly anything is seen. */
+  readonly onOdd?: ((sample: Sample, note: string) => void) | undefined;
+  /** Told in one line what the owner should know, for instance that the cache cannot be written. */
+  readonly onNote?: ((note: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The features of pictures, each computed once: they are cached by the picture's bytes and by all that decides them, a
+ * file each, so that an interrupted call goes on where it was. Memory does not grow with the number of pictures, but for
+ * names and a few bytes each. Pictures that cannot be read are left out.
+ *
+ * A plain picture's row equals, bit for bit, what `model.features` gives with `framingForSize(size)`.
+ *
+ * @throws PictureError where so many of the pictures cannot be read that `BrokenCount` refuses; UsageError for a layer or size that the network
+ *   does not have; GpuError; DeviceLostError; the signal's reason, once the GPU has finished what it has begun
+ */
+export async function extractFeatures(
+  model: VGG16,
+  samples: readonly Sample[],
+  spec: FeatureSpec,
+  options: ExtractOptions,
+): Promise<FeatureTable> {
+  options.signal?.throwIfAborted();
+  const table = await CachedFeatures.create(model, samples, spec, options);
+  try {
+    await table.fill();
+    return table;
+  } catch (error) {
+    await table.close();
+    throw error;
+  }
+}
 
 /** Samples go by their place among all of them; the table's users count only those that could be read. */
 export class CachedFeatures implements FeatureTable {

@@ -8,10 +8,10 @@ import { dirname } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
 import { flagOf, optionsAgain } from '../../train/checks.js';
+import { PARTS, type Part } from '../../train/dataset.js';
 import type { ResolvedOptions } from '../../train/defaults.js';
-import type { RunOptions } from '../../train/options.js';
-import { areRules, OLDER_RULES, type RunRules } from '../../train/rules.js';
-import { PARTS, type Part } from '../../train/samples.js';
+import type { ChosenOptions } from '../../train/options.js';
+import { areRules, OLDER_RULES, type RunRules } from '../../train/standing.js';
 import type { Preprocess } from '../../weights/archive.js';
 import { PREPROCESSES } from '../../weights/preprocess.js';
 import { type ChoicesRecord, isChoicesRecord } from '../choices_file.js';
@@ -102,12 +102,12 @@ export async function readArguments(path: string): Promise<RunArguments> {
 export function resumedOptions(
   folder: string,
   { options, rules }: RunArguments,
-  asked: RunOptions,
+  asked: ChosenOptions,
 ): ResolvedOptions {
   const deciding = decidingOptions(options, rules);
   const mayChange = (option: string) => ['epochs', 'patience'].includes(option) && !(option in deciding);
   const changed = Object.entries(asked).filter(([option, value]) => {
-    const was = options[option as keyof RunOptions];
+    const was = options[option as keyof ChosenOptions];
     return value !== undefined && !mayChange(option) && JSON.stringify(value) !== JSON.stringify(was);
   });
   if (changed.length === 0) {
@@ -115,7 +115,7 @@ export function resumedOptions(
     return optionsAgain({ ...options, epochs, patience });
   }
   const differences = changed.map(([option, value]) => {
-    return `${flagOf(option)} was ${say(options[option as keyof RunOptions])}, not ${say(value)}`;
+    return `${flagOf(option)} was ${say(options[option as keyof ChosenOptions])}, not ${say(value)}`;
   });
   throw new UsageError(
     `${folder} can only go on as it began: ${differences.join('; ')}; a new run can begin with its weights: ` +

@@ -2,7 +2,7 @@
 
 import { flagOf } from '../../train/checks.js';
 import { type ResolvedOptions, withDefaults } from '../../train/defaults.js';
-import type { RunOptions } from '../../train/options.js';
+import type { ChosenOptions } from '../../train/options.js';
 import { EMBEDDED } from '../embedded.js';
 import { shellWord } from '../shell_word.js';
 import type { RunArguments } from './args.js';
@@ -11,7 +11,7 @@ import type { RunArguments } from './args.js';
 const FIRST = ['head', 'optimiser', 'augment', 'cache', 'pool', 'momentum', 'batch', 'epochs'] as const;
 
 /** Options that mean nothing beside the others, and that nobody would type. */
-function isIdle(option: keyof RunOptions, { head, optimiser, augment }: ResolvedOptions): boolean {
+function isIdle(option: keyof ChosenOptions, { head, optimiser, augment }: ResolvedOptions): boolean {
   if (option === 'hidden') return head !== 'mlp';
   if (option === 'dropout') return head === 'linear';
   if (option === 'momentum' || option === 'nesterov') return optimiser !== 'sgd';
@@ -19,7 +19,10 @@ function isIdle(option: keyof RunOptions, { head, optimiser, augment }: Resolved
 }
 
 /** An option as one types it: `["--epochs", "63"]`, `["--no-cache"]`; undefined where nothing can be typed. */
-export function flagTyped(option: keyof RunOptions, options: ResolvedOptions): readonly string[] | undefined {
+export function flagTyped(
+  option: keyof ChosenOptions,
+  options: ResolvedOptions,
+): readonly string[] | undefined {
   const value = options[option];
   if (value === undefined || isIdle(option, options)) return undefined;
   if (option === 'cache') return value ? undefined : ['--no-cache'];
@@ -30,7 +33,7 @@ export function flagTyped(option: keyof RunOptions, options: ResolvedOptions): r
 
 /** All options that can be typed, in their order. */
 export function allTyped(options: ResolvedOptions): (readonly string[])[] {
-  const names = Object.keys(options) as (keyof RunOptions)[];
+  const names = Object.keys(options) as (keyof ChosenOptions)[];
   return names.map((option) => flagTyped(option, options)).filter((flag) => flag !== undefined);
 }
 
@@ -54,8 +57,8 @@ export function commandOf(
   if (dtype !== 'f32') words.push('--dtype', dtype);
   if (initFrom !== null) words.push('--init-from', shellWord(initFrom));
   if (valShare !== undefined) words.push('--val-share', String(valShare));
-  let said: RunOptions = {};
-  const rest = (Object.keys(options) as (keyof RunOptions)[]).filter((option) =>
+  let said: ChosenOptions = {};
+  const rest = (Object.keys(options) as (keyof ChosenOptions)[]).filter((option) =>
     FIRST.every((first) => first !== option),
   );
   for (const option of [...FIRST, ...rest]) {

@@ -1,8 +1,10 @@
 // A run's folder: never one that another run has.
 
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
+import type { Gpu } from '../../gpu/gpu.js';
 import { writeAtomically } from '../atomic_file.js';
 import { makeFolders, refusing, syncFolder } from '../disk.js';
 import { shellWord } from '../shell_word.js';
@@ -98,4 +100,17 @@ async function makeFolder(folder: string): Promise<boolean> {
 /** @throws OutputError */
 export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeAtomically(path, (append) => append(Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)));
+}
+
+/** What env.json says: with what a run was computed. */
+export function environmentOf(gpu: Gpu): Record<string, unknown> {
+  const { vendor, architecture, device, description, isSoftware } = gpu.info;
+  return {
+    'vgg16-webgpu': __VERSION__,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    processors: availableParallelism(),
+    gpu: { vendor, architecture, device, driver: description, isSoftware },
+    started: new Date().toISOString(),
+  };
 }

@@ -7,10 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../errors.js';
 import type { PictureInput } from '../../image/picture.js';
 import { isUrl } from '../../realm.js';
-import { datasetOf } from '../../train/dataset.js';
-import { type Dataset, PARTS, type Sample } from '../../train/samples.js';
+import { type Dataset, datasetOf, PARTS, type Sample } from '../../train/dataset.js';
 import { writeAtomically } from '../atomic_file.js';
-import { pathsIn } from '../datasets/samples_of.js';
+import { pathsIn } from '../datasets/found.js';
 
 /** Changes when a reader of today could not read it any more. */
 const VERSION = 1;

@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { PictureInput } from '../../image/picture.js';
-import type { Sample } from '../../train/samples.js';
+import type { Sample } from '../../train/dataset.js';
 import { runFile } from './folder.js';
 import { readSplit } from './split.js';
 

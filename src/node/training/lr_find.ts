@@ -2,25 +2,19 @@
 
 import type { VGG16 } from '../../model/vgg16.js';
 import { checkOptions, type OptionRules, text } from '../../options.js';
-import { readBatches, shuffledReading } from '../../train/batches.js';
 import { resolveOptions } from '../../train/checks.js';
-import { RUN_OPTIONS } from '../../train/options.js';
-import type { Dataset } from '../../train/samples.js';
-import { type CurvePoint, SWEEP, Sweep, suggestRate, sweepRate } from '../../train/sweep.js';
+import type { Dataset } from '../../train/dataset.js';
+import { CHOSEN_OPTIONS } from '../../train/options.js';
+import type { FoundRate } from '../../train/sweep.js';
 import type { TrainOptions } from './new_run.js';
-import { createTrainer, type Prepared, prepare } from './prepare.js';
-import { initialise } from './saved_head.js';
-import { openSession, SESSION_OPTIONS, type Session } from './session.js';
+import { findRate } from './run.js';
+import { openSession, SESSION_OPTIONS } from './session.js';
+import { withTables } from './tables.js';
 
-export interface FoundRate {
-  /** Undefined where the loss falls at no rate. */
-  readonly suggestion: number | undefined;
-  /** Rates in rising order, up to where the loss diverged. */
-  readonly curve: readonly CurvePoint[];
-}
+type RateOptions = Omit<TrainOptions, 'out' | 'valShare'>;
 
-const RATE_OPTIONS: OptionRules<Omit<TrainOptions, 'out' | 'valShare'>> = {
-  ...RUN_OPTIONS,
+const RATE_OPTIONS: OptionRules<RateOptions> = {
+  ...CHOSEN_OPTIONS,
   ...SESSION_OPTIONS,
   initFrom: text,
 };
@@ -34,49 +28,12 @@ const RATE_OPTIONS: OptionRules<Omit<TrainOptions, 'out' | 'valShare'>> = {
 export async function findLearningRate(
   model: VGG16,
   dataset: Dataset,
-  options: Omit<TrainOptions, 'out' | 'valShare'> = {},
+  options: RateOptions = {},
 ): Promise<FoundRate> {
   checkOptions('findLearningRate()', options, RATE_OPTIONS);
-  const { initFrom, cacheFolder, onEvent, signal, ...chosen } = options;
+  const { initFrom = null, cacheFolder, onEvent, signal, ...chosen } = options;
   const unexamined = { ...dataset, test: [] };
-  const session = await openSession(model, unexamined, resolveOptions(chosen), {
-    ...{ cacheFolder, onEvent, signal },
-  });
-  const prepared = await prepare(session);
-  try {
-    return await searchRate(session, prepared, initFrom ?? null);
-  } finally {
-    await prepared.close();
-  }
-}
-
-/** @param initFrom  the head file that training is to begin with */
-export async function searchRate(
-  session: Session,
-  prepared: Prepared,
-  initFrom: string | null,
-): Promise<FoundRate> {
-  const { options, onEvent, signal } = session;
-  const { train } = prepared;
-  const trainer = await createTrainer(session, prepared);
-  const sweep = new Sweep();
-  try {
-    await initialise(session, trainer, initFrom);
-    for (let epoch = 0, goOn = true; goOn; epoch++) {
-      const reading = shuffledReading(train, options.seed, epoch, !options.cache);
-      for await (const { x, labels } of readBatches(train, reading, options.batch)) {
-        signal?.throwIfAborted();
-        const lr = sweepRate(sweep.curve.length);
-        await trainer.step(x, labels, lr);
-        goOn = sweep.add((await trainer.readTotals()).loss);
-        const step = sweep.curve.length;
-        const loss = sweep.curve.at(-1)?.loss;
-        if (loss !== undefined) onEvent({ type: 'lr-find', step, steps: SWEEP.steps, lr, loss });
-        if (!goOn) break;
-      }
-    }
-  } finally {
-    await trainer.dispose();
-  }
-  return { suggestion: suggestRate(sweep.curve), curve: sweep.curve };
+  const told = { cacheFolder, onEvent, signal };
+  const session = await openSession(model, unexamined, resolveOptions(chosen), told);
+  return withTables(session, (tables) => findRate(session, tables, initFrom));
 }

@@ -1,20 +1,25 @@
-// Trains a head on what a VGG16 makes of pictures.
+// A new run: trains a head on what a VGG16 makes of pictures.
 
+import { resolve } from 'node:path';
 import type { VGG16 } from '../../model/vgg16.js';
 import { checkOptions, type OptionRules, text } from '../../options.js';
 import { resolveOptions } from '../../train/checks.js';
-import type { ResolvedOptions } from '../../train/defaults.js';
-import type { EpochRow } from '../../train/epoch_row.js';
-import type { Evaluation } from '../../train/metrics.js';
-import { RUN_OPTIONS, type RunOptions } from '../../train/options.js';
-import type { Remark } from '../../train/remarks.js';
-import type { Dataset } from '../../train/samples.js';
-import { createRun, removeIfEmpty } from '../runs/folder.js';
-import { argumentsOf, conduct, type Undertaking } from './run.js';
-import { openSession, SESSION_OPTIONS, type Session, type SessionOptions } from './session.js';
-import type { TrainedHead } from './trained_head.js';
+import type { Dataset } from '../../train/dataset.js';
+import { CHOSEN_OPTIONS, type ChosenOptions } from '../../train/options.js';
+import type { Session } from '../../train/session.js';
+import { claimRun, type RunArguments } from '../runs/args.js';
+import { abandonRun, createRun, environmentOf, removeIfEmpty, runFile, writeJson } from '../runs/folder.js';
+import { writeResults } from '../runs/results.js';
+import { writeSplit } from '../runs/split.js';
+import { leaveRun, occupyRun } from '../runs/state.js';
+import { baseRefOf } from '../weights/locate.js';
+import type { TrainResult } from './result.js';
+import { startRun } from './run.js';
+import { openSession, SESSION_OPTIONS, type SessionOptions, tunedKernelsOf } from './session.js';
+import { Stop } from './stop.js';
+import { withTables } from './tables.js';
 
-export interface TrainOptions extends RunOptions, SessionOptions {
+export interface TrainOptions extends ChosenOptions, SessionOptions {
   /** The run's folder, made for it or empty. Without one nothing is written. */
   readonly out?: string | undefined;
   /** A head file whose numbers training begins with. */
@@ -24,7 +29,7 @@ export interface TrainOptions extends RunOptions, SessionOptions {
 }
 
 const TRAIN_OPTIONS: OptionRules<TrainOptions> = {
-  ...RUN_OPTIONS,
+  ...CHOSEN_OPTIONS,
   ...SESSION_OPTIONS,
   out: text,
   initFrom: text,
@@ -33,26 +38,6 @@ const TRAIN_OPTIONS: OptionRules<TrainOptions> = {
     fits: (value) => typeof value === 'number' && value > 0 && value < 1,
   },
 };
-
-export interface TrainResult {
-  readonly classes: readonly string[];
-  /** All options, with the learning rate that was used. */
-  readonly options: ResolvedOptions;
-  readonly history: readonly EpochRow[];
-  /** The epoch whose head is kept. */
-  readonly best: EpochRow;
-  /** Whether training ended because nothing was gained any more. */
-  readonly early: boolean;
-  /** What its owner should know of how it went; told as notes, too. */
-  readonly remarks: readonly Remark[];
-  /** Of the best head, on the validation pictures. */
-  readonly evaluation: Evaluation;
-  /** The same on the test pictures; undefined where there are none. */
-  readonly test: Evaluation | undefined;
-  readonly folder: string | undefined;
-  /** The best head. */
-  readonly head: TrainedHead;
-}
 
 /**
  * Trains a head. The same model, pictures and options give the same bytes on the same adapter and driver.
@@ -70,26 +55,69 @@ export async function trainHead(
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   checkOptions('trainHead()', options, TRAIN_OPTIONS);
-  const { out, initFrom, valShare, cacheFolder, onEvent, signal, ...chosen } = options;
-  if (out !== undefined) await createRun(out);
+  const { out: folder, initFrom, valShare, cacheFolder, onEvent, signal, ...chosen } = options;
+  if (folder !== undefined) await createRun(folder);
   let session: Session;
   try {
-    session = await openSession(model, dataset, resolveOptions(chosen, dataset.train.length), {
-      cacheFolder,
-      onEvent,
-      signal,
-    });
+    const resolved = resolveOptions(chosen, dataset.train.length);
+    session = await openSession(model, dataset, resolved, { cacheFolder, onEvent, signal });
   } catch (error) {
-    if (out !== undefined) await removeIfEmpty(out);
+    if (folder !== undefined) await removeIfEmpty(folder);
     throw error;
   }
   const args = await argumentsOf(session, initFrom, valShare);
-  return carryOut({ session, folder: out, args, isResumed: false, checkpoint: undefined });
+  const stop = new Stop(session, folder, 0);
+  if (folder !== undefined) await begin(session, folder, args);
+  try {
+    for (const text of dataset.notes) session.onEvent({ type: 'note', text });
+    return await withTables(session, (tables) => startRun(session, tables, { folder, args }, stop));
+  } catch (error) {
+    if (folder !== undefined && stop.isFutile(error)) await abandonRun(folder);
+    throw stop.explained(error);
+  } finally {
+    if (folder !== undefined) await leaveRun(folder);
+  }
 }
 
-/** Conducts a run to its result. @throws as `trainHead` */
-export async function carryOut(undertaking: Undertaking): Promise<TrainResult> {
-  const { session, ...outcome } = await conduct(undertaking);
-  const { dataset, options } = session;
-  return { ...outcome, classes: dataset.classes, options, folder: undertaking.folder };
+/**
+ * Writes what can be written before anything is computed: a folder that cannot be used is found out, and a killed run
+ * can be resumed.
+ */
+async function begin({ model, dataset }: Session, folder: string, args: RunArguments): Promise<void> {
+  await claimRun(runFile(folder, 'environment'));
+  try {
+    await occupyRun(folder);
+    await writeJson(runFile(folder, 'environment'), environmentOf(model.gpu));
+    await writeJson(runFile(folder, 'classes'), dataset.classes);
+    await writeSplit(runFile(folder, 'split'), dataset);
+    await writeResults(runFile(folder, 'results'), []);
+    // Last: a folder that has it has all the others, and is a run.
+    await writeJson(runFile(folder, 'args'), args);
+  } catch (error) {
+    await abandonRun(folder);
+    throw error;
+  }
+}
+
+/** What the run writes down of itself. */
+async function argumentsOf(
+  session: Session,
+  initFrom: string | undefined,
+  valShare: number | undefined,
+): Promise<RunArguments> {
+  const { model, dataset, options, rules } = session;
+  const kernels = tunedKernelsOf(session);
+  return {
+    data: resolve(dataset.name),
+    weights: await baseRefOf(model.path),
+    base: model.basePath === model.path ? null : await baseRefOf(model.basePath),
+    preprocess: model.preprocess,
+    dtype: model.dtype,
+    initFrom: initFrom === undefined ? null : resolve(initFrom),
+    options,
+    ...(valShare !== undefined && { valShare }),
+    rules,
+    pictures: { train: dataset.train.length, val: dataset.val.length, test: dataset.test.length },
+    ...(kernels && { kernels }),
+  };
 }

@@ -1,4 +1,4 @@
-// Takes a run up where it was left.
+// A run that is taken up again where it was left.
 
 import { readFile, stat } from 'node:fs/promises';
 import { UsageError } from '../../errors.js';
@@ -14,20 +14,35 @@ import {
   text,
   value,
 } from '../../options.js';
-import { RUN_OPTIONS, type RunOptions } from '../../train/options.js';
-import type { Dataset } from '../../train/samples.js';
-import { type RunArguments, readArguments, resumedOptions } from '../runs/args.js';
-import { runFile } from '../runs/folder.js';
+import type { Dataset } from '../../train/dataset.js';
+import { CHOSEN_OPTIONS, type ChosenOptions } from '../../train/options.js';
+import { createTrainer, type Session, type Tables } from '../../train/session.js';
+import { driftOf } from '../../train/standardise.js';
+import { hashOfOptions, type RunArguments, readArguments, resumedOptions } from '../runs/args.js';
+import { runFile, writeJson } from '../runs/folder.js';
+import { readResults, writeResults } from '../runs/results.js';
 import { readSplit } from '../runs/split.js';
+import { leaveRun, occupyRun } from '../runs/state.js';
 import { pathOfRef } from '../weights/locate.js';
-import { readCheckpoint } from './checkpoint.js';
-import { areSameKernels, tunedKernelsOf } from './kernels.js';
-import { carryOut, type TrainResult } from './new_run.js';
-import { openSession, SESSION_OPTIONS, type SessionOptions } from './session.js';
+import type { TrainResult } from './result.js';
+import { completeRun, digestOfAll, type RunRecord, startRun, withRate } from './run.js';
+import { type Checkpoint, readCheckpoint, readStandardisation, restore } from './saved_head.js';
+import {
+  areSameKernels,
+  openSession,
+  SESSION_OPTIONS,
+  type SessionOptions,
+  tunedKernelsOf,
+} from './session.js';
+import { Stop } from './stop.js';
+import { withTables } from './tables.js';
+
+/** Features may differ by so much, in deviations, as another GPU computes the same pictures. */
+const MOST_DRIFT = 0.01;
 
 export interface ResumeOptions extends SessionOptions {
   /** What is said of the run's options: all but `epochs` of a run with a constant rate must be as they were. */
-  readonly options?: RunOptions | undefined;
+  readonly options?: ChosenOptions | undefined;
   /** A device to share; without it one is opened. */
   readonly gpu?: Gpu | undefined;
   readonly adapter?: string | undefined;
@@ -41,7 +56,7 @@ export interface ResumeOptions extends SessionOptions {
 
 const RESUME_OPTIONS: OptionRules<ResumeOptions> = {
   ...SESSION_OPTIONS,
-  options: group(RUN_OPTIONS),
+  options: group(CHOSEN_OPTIONS),
   gpu: GPU,
   adapter: text,
   model: value('a VGG16, as VGG16.load() gives it', (model) => model instanceof VGG16),
@@ -75,10 +90,92 @@ export async function resumeRun(folder: string, resuming: ResumeOptions = {}): P
       const text = `${folder} began with other kernels than can be had now: what follows will differ by how these round`;
       session.onEvent({ type: 'note', text });
     }
-    return await carryOut({ session, folder, args, isResumed: true, checkpoint });
+    return await goOn(session, { folder, args }, checkpoint);
   } finally {
     if (!resuming.model) model.dispose();
   }
+}
+
+/** @param checkpoint  undefined before the first epoch */
+async function goOn(
+  session: Session,
+  record: ResumedRecord,
+  checkpoint: Checkpoint | undefined,
+): Promise<TrainResult> {
+  const { folder } = record;
+  const stop = new Stop(session, folder, checkpoint?.facts.epoch ?? 0);
+  await occupyRun(folder);
+  try {
+    return await withTables(session, async (tables) => {
+      if (checkpoint) return goOnFrom(checkpoint, session, tables, record, stop);
+      const args = await rememberEnd(session, record);
+      await writeResults(runFile(folder, 'results'), []);
+      return startRun(session, tables, { folder, args }, stop);
+    });
+  } catch (error) {
+    throw stop.explained(error);
+  } finally {
+    await leaveRun(folder);
+  }
+}
+
+type ResumedRecord = RunRecord & { readonly folder: string };
+
+async function goOnFrom(
+  checkpoint: Checkpoint,
+  asked: Session,
+  found: Tables,
+  record: ResumedRecord,
+  stop: Stop,
+): Promise<TrainResult> {
+  const { folder } = record;
+  const tables = await asBefore(checkpoint, found, digestOfAll(asked, found));
+  const { session, args: withLr } = await withRate(asked, tables, record);
+  if (checkpoint.facts.options !== hashOfOptions(session.options, session.rules)) {
+    throw new UsageError(
+      `${checkpoint.path} was computed with other arguments than ${folder}/args.json says now`,
+    );
+  }
+  const args = await rememberEnd(session, { folder, args: withLr });
+  const trainer = await createTrainer(session, tables);
+  try {
+    await restore(trainer, checkpoint);
+    const history = await readResults(runFile(folder, 'results'), checkpoint.facts.epoch);
+    await writeResults(runFile(folder, 'results'), history);
+    return await completeRun({ session, tables, trainer, history }, { folder, args }, stop);
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/** Where a resumed run is told to end holds for the next time, too. @returns args.json as it is then */
+async function rememberEnd({ options }: Session, { folder, args }: ResumedRecord): Promise<RunArguments> {
+  const { epochs, patience } = options;
+  if (epochs === args.options.epochs && patience === args.options.patience) return args;
+  const changed = { ...args, options: { ...args.options, epochs, patience } };
+  await writeJson(runFile(folder, 'args'), changed);
+  return changed;
+}
+
+/**
+ * What a checkpoint was trained on, found to be there still; with its own standardisation, which another GPU would
+ * compute a little differently.
+ */
+async function asBefore(checkpoint: Checkpoint, now: Tables, data: string): Promise<Tables> {
+  const { path, facts } = checkpoint;
+  if (facts.data !== data) {
+    throw new UsageError(
+      `${path} was trained on other pictures or classes than there are now; some are gone, broken or changed`,
+    );
+  }
+  const standardisation = await readStandardisation(checkpoint);
+  if (!standardisation || !now.standardisation) return now;
+  if (driftOf(standardisation, now.standardisation) > MOST_DRIFT) {
+    throw new UsageError(
+      `${path}: the pictures' features are not those that it was trained on, though the files are`,
+    );
+  }
+  return { ...now, standardisation };
 }
 
 async function loadModel(

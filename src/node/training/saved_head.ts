@@ -1,22 +1,31 @@
-// A head on its way to a file and back.
+// A head on its way to a file and back: best.safetensors, which is a head alone, and last.safetensors, a checkpoint,
+// which holds all that its training needs to go on as if it had never stopped. Everything random is drawn from the seed
+// by the number of the epoch or step, so that no generator is to be kept.
 
+import { createReadStream } from 'node:fs';
 import { UsageError } from '../../errors.js';
 import type { EpochRow } from '../../train/epoch_row.js';
-import { headTensors } from '../../train/head/head_tensors.js';
+import { headTensors, initialiseFrom } from '../../train/head/head_tensors.js';
 import type { HeadTrainer } from '../../train/head/head_trainer.js';
-import { initialiseFrom } from '../../train/head/initialise_from.js';
+import type { Standardisation } from '../../train/head/trainer_options.js';
+import { featureMapOf, hasFcs, type Session } from '../../train/session.js';
 import { fingerprintOf } from '../../weights/fingerprint.js';
-import { type HeadTensor, type HeadToWrite, openHeadFile } from '../../weights/head_file.js';
+import {
+  type HeadTensor,
+  type HeadToWrite,
+  openHeadFile,
+  type StateToWrite,
+  writeHead,
+} from '../../weights/head_file.js';
 import { describeVgg16, type Vgg16Weights } from '../../weights/vgg16.js';
+import { writeAtomically } from '../atomic_file.js';
 import { baseRefOf } from '../weights/locate.js';
 import { openWeights } from '../weights/open.js';
-import { featureMapOf, type Session } from './session.js';
 
 /** What a file says of a head, besides its numbers. */
 export type HeadDescription = Omit<HeadToWrite, 'tensors' | 'state' | 'metadata'>;
 
-/** @param units  inputs of the first layer, then outputs of each */
-export async function describeHead(session: Session, units: readonly number[]): Promise<HeadDescription> {
+export async function describeHead(session: Session, { shape }: HeadTrainer): Promise<HeadDescription> {
   const { model, dataset, options, fingerprint } = session;
   return {
     features: options.features,
@@ -25,16 +34,18 @@ export async function describeHead(session: Session, units: readonly number[]): 
     classes: dataset.classes,
     preprocess: model.preprocess,
     base: { ref: await baseRefOf(model.basePath), fingerprint },
-    units,
+    units: [shape.inputs, ...shape.hidden, shape.classes],
   };
 }
 
-export function unitsOf({ shape }: HeadTrainer): readonly number[] {
-  return [shape.inputs, ...shape.hidden, shape.classes];
+/** The trainer's head as a file has it. */
+function tensorsOf(session: Session, trainer: HeadTrainer): AsyncIterable<HeadTensor> {
+  const map = session.options.pool === 'flatten' ? featureMapOf(session) : undefined;
+  return headTensors(trainer, { map });
 }
 
 /** What a head file says of how good it is. */
-export function scoreOf({ epoch, val_accuracy, val_loss }: EpochRow): Record<string, string> {
+function scoreOf({ epoch, val_accuracy, val_loss }: EpochRow): Record<string, string> {
   return {
     'train.epoch': String(epoch),
     'train.val-accuracy': String(val_accuracy),
@@ -42,21 +53,127 @@ export function scoreOf({ epoch, val_accuracy, val_loss }: EpochRow): Record<str
   };
 }
 
-/** The trainer's head as a file has it. */
-export function tensorsOf(session: Session, trainer: HeadTrainer): AsyncIterable<HeadTensor> {
-  const map = session.options.pool === 'flatten' ? featureMapOf(session) : undefined;
-  return headTensors(trainer, { map });
+/** Writes the trainer's head. @throws OutputError; WeightsError for numbers that are not finite; GpuError; DeviceLostError */
+export function saveHead(
+  path: string,
+  session: Session,
+  trainer: HeadTrainer,
+  description: HeadDescription,
+  row: EpochRow,
+): Promise<void> {
+  const tensors = tensorsOf(session, trainer);
+  return writeHead(path, { ...description, tensors, metadata: scoreOf(row) });
 }
 
-/**
- * Gives a trainer all layers of a file that its session wrote.
- *
- * @throws WeightsError for a file that is missing, damaged, or another head's; GpuError
- */
+/** Gives a trainer all layers of a file that its session wrote. @throws WeightsError for a file that is missing, damaged, or another head's; GpuError */
 export function loadHead(session: Session, trainer: HeadTrainer, path: string): Promise<void> {
-  return withWeights(path, session, (weights) =>
-    initialiseFrom(trainer, weights, unitsOf(trainer).length - 1),
+  const layers = trainer.shape.hidden.length + 1;
+  return withWeights(path, session, (weights) => initialiseFrom(trainer, weights, layers));
+}
+
+/** How far a checkpoint is, and what it went by. */
+export interface CheckpointFacts {
+  /** Epochs and steps that are done. */
+  readonly epoch: number;
+  readonly step: number;
+  /** `hashOfOptions` and `digestOfAll` */
+  readonly options: string;
+  readonly data: string;
+}
+
+const FACT_KEYS = {
+  epoch: 'train.epoch',
+  step: 'train.step',
+  options: 'train.options',
+  data: 'train.data',
+} as const satisfies Record<keyof CheckpointFacts, string>;
+
+/** The standardisation's tensors among those of the trainer's state. */
+const STANDARDISATION = ['standardisation.mean', 'standardisation.scale'] as const;
+
+/** Writes the trainer's head and state. @throws as `saveHead` */
+export async function saveCheckpoint(
+  path: string,
+  session: Session,
+  trainer: HeadTrainer,
+  description: HeadDescription,
+  facts: CheckpointFacts,
+): Promise<void> {
+  const { standardisation } = trainer.options;
+  const state: StateToWrite[] = trainer.state.map(({ name, shape }) => {
+    return { name, shape, read: () => trainer.read(name) };
+  });
+  if (standardisation) {
+    const { mean, scale } = standardisation;
+    for (const [i, values] of [mean, scale].entries()) {
+      state.push({ name: STANDARDISATION[i]!, shape: [values.length], read: async () => values });
+    }
+  }
+  const metadata = Object.fromEntries(
+    Object.entries(FACT_KEYS).map(([key, name]) => [name, String(facts[key as keyof CheckpointFacts])]),
   );
+  await writeHead(path, { ...description, tensors: tensorsOf(session, trainer), state, metadata });
+}
+
+/** A checkpoint, read but for its tensors. */
+export interface Checkpoint {
+  readonly path: string;
+  readonly facts: CheckpointFacts;
+  /** `fingerprintOf` the base that the run stands on. */
+  readonly fingerprint: string;
+}
+
+/** @throws WeightsError for a file that is missing or damaged; UsageError for a head that is no checkpoint */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const { metadata, base, close } = await openHeadFile(path);
+  await close();
+  const text = (key: keyof CheckpointFacts) => {
+    const said = metadata[FACT_KEYS[key]];
+    if (said === undefined)
+      throw new UsageError(`${path}: a head without ${FACT_KEYS[key]}: it is no checkpoint`);
+    return said;
+  };
+  const number = (key: keyof CheckpointFacts) => {
+    const value = Number(text(key));
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new UsageError(`${path}: metadata ${FACT_KEYS[key]} is ${text(key)}, no whole number`);
+    }
+    return value;
+  };
+  const facts = {
+    epoch: number('epoch'),
+    step: number('step'),
+    options: text('options'),
+    data: text('data'),
+  };
+  return { path, fingerprint: base.fingerprint, facts };
+}
+
+/** Puts a trainer where the checkpoint was. @throws WeightsError; UsageError for another head's; GpuError */
+export async function restore(trainer: HeadTrainer, { path, facts }: Checkpoint): Promise<void> {
+  const file = await openHeadFile(path);
+  try {
+    for (const { name } of trainer.state) {
+      if (!file.state.has(name))
+        throw new UsageError(`${path} has no ${name}: it is the checkpoint of another head`);
+      await trainer.write(name, await file.readState(name));
+    }
+  } finally {
+    await file.close();
+  }
+  trainer.stepsDone = facts.step;
+}
+
+/** The standardisation that the checkpoint's head was trained behind; undefined without one. @throws WeightsError */
+export async function readStandardisation({ path }: Checkpoint): Promise<Standardisation | undefined> {
+  const file = await openHeadFile(path);
+  try {
+    if (!file.state.has(STANDARDISATION[0])) return undefined;
+    const [mean, scale] = await Promise.all(STANDARDISATION.map((name) => file.readState(name)));
+    return { mean: mean!, scale: scale! };
+  } finally {
+    await file.close();
+  }
 }
 
 /**
@@ -77,15 +194,7 @@ export async function initialise(session: Session, trainer: HeadTrainer, file: s
   onEvent({ type: 'note', text });
 }
 
-/** Whether the model brings fc1 and fc2 that were made for what the head reads. */
-export function hasFcs({ model, options }: Pick<Session, 'model' | 'options'>): boolean {
-  const { dense, features, pool, featureSide } = model.widths;
-  const { side } = featureMapOf({ model, options });
-  const fits = options.features === features && options.pool === pool;
-  return dense.size === 3 && fits && (pool === 'avg' || featureSide === side);
-}
-
-/** All layers of a file that tells the same classes apart, and the hidden ones of any other. */
+/** Takes all layers of a file that tells the same classes apart, and the hidden ones of any other. */
 async function beginWith(
   session: Session,
   trainer: HeadTrainer,
@@ -138,4 +247,34 @@ function isHead(path: string): Promise<boolean> {
     },
     () => false,
   );
+}
+
+/** A trained head as its owner has it in hand. */
+export interface TrainedHead {
+  /** Writes the head as a file that `VGG16.load` and `openWeights` take. @throws OutputError */
+  save(path: string): Promise<void>;
+}
+
+/** The head that a trainer holds, taken out of it. @param best  the epoch that it is of */
+export async function takeHead(session: Session, trainer: HeadTrainer, best: EpochRow): Promise<TrainedHead> {
+  const description = await describeHead(session, trainer);
+  const taken: HeadTensor[] = [];
+  for await (const tensor of tensorsOf(session, trainer)) taken.push(tensor);
+  return {
+    save: (path) => writeHead(path, { ...description, tensors: each(taken), metadata: scoreOf(best) }),
+  };
+}
+
+async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+/** The head in a file. */
+export function headInFile(file: string): TrainedHead {
+  return {
+    save: (path) =>
+      writeAtomically(path, async (append) => {
+        for await (const chunk of createReadStream(file)) await append(chunk);
+      }),
+  };
 }

@@ -1,29 +1,16 @@
-// What all parts of a training work with: the model, the pictures, what was chosen, and who is told.
+// A training session as it is opened here: the data set is checked, the base is hashed, the cache folder is found.
 
-import type { LayerName } from '../../architecture.js';
+import { convShapeOf } from '../../model/launches.js';
 import type { VGG16 } from '../../model/vgg16.js';
-import { layerNamed } from '../../network/layers.js';
 import { callback, type OptionRules, signal, text } from '../../options.js';
-import { datasetOf } from '../../train/dataset.js';
+import { type Dataset, datasetOf } from '../../train/dataset.js';
 import type { ResolvedOptions } from '../../train/defaults.js';
 import type { OnEvent } from '../../train/events.js';
-import { RULES, type RunRules } from '../../train/rules.js';
-import type { Dataset } from '../../train/samples.js';
+import { featureMapOf, type Session } from '../../train/session.js';
+import { RULES, type RunRules } from '../../train/standing.js';
 import { cacheFolder as ownCacheFolder } from '../cache.js';
+import { type ChoicesRecord, choicesKeyOf, recordOf } from '../choices_file.js';
 import { fingerprintOfFile } from '../weights/open.js';
-
-export interface Session {
-  readonly model: VGG16;
-  readonly dataset: Dataset;
-  readonly options: ResolvedOptions;
-  readonly rules: RunRules;
-  /** `fingerprintOf` the model's base up to the layer that the head stands on. */
-  readonly fingerprint: string;
-  /** Undefined keeps no features on disk. */
-  readonly cacheFolder: string | undefined;
-  readonly onEvent: OnEvent;
-  readonly signal: AbortSignal | undefined;
-}
 
 export interface SessionOptions {
   /** Where features are cached; the package's own cache folder by default. */
@@ -56,18 +43,23 @@ export async function openSession(
   };
 }
 
-/** The feature map that a head is trained on: side and channels, and how many numbers the head reads of it. */
-export interface FeatureMap {
-  readonly layer: LayerName;
-  readonly side: number;
-  readonly channels: number;
-  readonly inputs: number;
+/**
+ * Which tuned kernels the features are computed with; undefined where nothing was chosen. args.json keeps them: tuning
+ * while a run rests must not change what it goes on with.
+ */
+export function tunedKernelsOf({ model, options }: Session): ChoicesRecord | undefined {
+  const { layer } = featureMapOf({ model, options });
+  const convs = model
+    .layers(options.size, options.size, layer)
+    .filter(({ operation }) => operation === 'conv3x3')
+    .map((conv) => convShapeOf(conv, 1));
+  const choices = model.choices.forConvs(convs);
+  return choices.isEmpty ? undefined : recordOf(choicesKeyOf(model.gpu, model.dtype), choices);
 }
 
-/** @throws UsageError for a layer that the model lacks, or a size that it cannot be had of */
-export function featureMapOf({ model, options }: Pick<Session, 'model' | 'options'>): FeatureMap {
-  const { features, size, pool } = options;
-  const layer = layerNamed(features, model.widths);
-  const [side, , channels] = model.layers(size, size, layer).at(-1)!.shape as [number, number, number];
-  return { layer, side, channels, inputs: pool === 'avg' ? channels : side * side * channels };
+/** Whether the same kernels are meant, however fast they were. */
+export function areSameKernels(a: ChoicesRecord | undefined, b: ChoicesRecord | undefined): boolean {
+  const text = (record: ChoicesRecord | undefined) =>
+    JSON.stringify(record?.conv3x3.map(({ shape, choice }) => [shape, choice]) ?? []);
+  return text(a) === text(b);
 }

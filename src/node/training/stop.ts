@@ -1,10 +1,11 @@
 // What is told when a run ends before it is finished: what is kept, and how to go on.
 
 import { DeviceLostError, PictureError, TrainingError, UsageError, WeightsError } from '../../errors.js';
+import type { Keeper } from '../../train/epochs.js';
+import type { Session } from '../../train/session.js';
 import { shellWord } from '../shell_word.js';
-import type { Keeper } from './keeper.js';
-import type { Session } from './session.js';
 
+/** Knows what is kept of a run, and says it where the run ends before it is finished. */
 export class Stop {
   constructor(
     private readonly session: Session,

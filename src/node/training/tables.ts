@@ -1,28 +1,52 @@
-// The features of a part of the data set, with all that there is to tell on the way.
+// The features of the data set's parts, with all that there is to tell on the way.
 
 import { PictureError } from '../../errors.js';
 import { Oddities } from '../../model/oddity.js';
+import { PARTS, type Part } from '../../train/dataset.js';
 import type { FeatureTable } from '../../train/features/spec.js';
-import { PARTS, type Part } from '../../train/samples.js';
+import { featureMapOf, type Session, type Tables } from '../../train/session.js';
+import { standardisationOf } from '../../train/standardise.js';
 import { pictures } from '../../train/words.js';
-import type { BrokenCount } from '../datasets/broken.js';
-import { classesWithout, lostPartText, lostText } from '../datasets/refusals.js';
-import { extractFeatures } from '../features/extract.js';
-import { featureMapOf, type Session } from './session.js';
+import { BrokenCount, classesWithout, lostPartText, lostText } from '../datasets/refusals.js';
+import { extractFeatures } from '../features/table.js';
 
 /**
- * Opens the table of a part; only training pictures are varied. Whoever opened it closes it.
+ * Gives `use` the tables of every part, and closes them. All are opened first: what is wrong with one is found out
+ * before anything is trained.
  *
- * @param broken  counts the pictures of all parts that cannot be read
  * @throws PictureError where too many pictures cannot be read, or all of a class to train on; GpuError;
- *   DeviceLostError; the signal's reason
+ *   DeviceLostError; the signal's reason; errors of `use`
  */
-export async function openTable(session: Session, part: Part, broken: BrokenCount): Promise<FeatureTable> {
+export async function withTables<Result>(
+  session: Session,
+  use: (tables: Tables) => Promise<Result>,
+): Promise<Result> {
+  const { dataset, options, signal } = session;
+  const opened: FeatureTable[] = [];
+  const broken = new BrokenCount(sum(PARTS.map((part) => dataset[part].length)));
+  const open = async (part: Part) => {
+    const table = await openTable(session, part, broken);
+    opened.push(table);
+    return table;
+  };
+  try {
+    const train = await open('train');
+    const val = await open('val');
+    const test = dataset.test.length > 0 ? await open('test') : undefined;
+    const { channels } = featureMapOf(session);
+    const standardisation = await standardisationOf(train, options.standardise, channels, signal);
+    return await use({ train, val, test, standardisation });
+  } finally {
+    for (const table of opened) await table.close();
+  }
+}
+
+/** Opens the table of a part; only training pictures are varied. @param broken  counts those of all parts */
+async function openTable(session: Session, part: Part, broken: BrokenCount): Promise<FeatureTable> {
   const { model, dataset, options, fingerprint, cacheFolder, onEvent, signal } = session;
   const { pool, size, augment, views, seed } = options;
   const isVaried = part === 'train';
   const sizes = PARTS.map((one) => dataset[one].length);
-  const all = sum(sizes);
   const before = sum(sizes.slice(0, PARTS.indexOf(part)));
   const oddities = new Oddities();
   const table = await extractFeatures(
@@ -35,7 +59,7 @@ export async function openTable(session: Session, part: Part, broken: BrokenCoun
     {
       ...{ fingerprint, cacheFolder, signal, broken },
       onProgress: (done, total, { cached }) => {
-        const overall = { done: before + done, total: all };
+        const overall = { done: before + done, total: sum(sizes) };
         onEvent({ type: 'features', part, done, total, cached, overall });
       },
       onBroken: ({ name }, { message }) => onEvent({ type: 'skipped', part, name, reason: message }),
@@ -43,24 +67,16 @@ export async function openTable(session: Session, part: Part, broken: BrokenCoun
       onNote: (text) => onEvent({ type: 'note', text }),
     },
   );
+  const total = dataset[part].length;
   const left = table.stats.broken;
-  if (left > 0) {
-    onEvent({
-      type: 'note',
-      text: `${part}: ${left} of ${pictures(dataset[part].length)} left out, unreadable`,
-    });
-  }
+  if (left > 0)
+    onEvent({ type: 'note', text: `${part}: ${left} of ${pictures(total)} left out, unreadable` });
   if (oddities.note) onEvent({ type: 'note', text: oddities.note });
   const lost = part === 'train' ? classesWithout(dataset.classes, table.samples) : [];
-  const fault =
-    table.samples.length === 0
-      ? lostPartText(part, dataset[part].length)
-      : lost.length > 0
-        ? lostText(lost)
-        : undefined;
-  if (fault === undefined) return table;
+  const isEmpty = table.samples.length === 0;
+  if (!isEmpty && lost.length === 0) return table;
   await table.close();
-  throw new PictureError(`${dataset.name}: ${fault}`);
+  throw new PictureError(`${dataset.name}: ${isEmpty ? lostPartText(part, total) : lostText(lost)}`);
 }
 
 function sum(counts: readonly number[]): number {

@@ -1,10 +1,8 @@
 // What is computed of each picture, and what those who train on it are given.
 
 import type { LayerName, Pool } from '../../architecture.js';
-import type { PictureError } from '../../errors.js';
-import type { BrokenCount } from '../../node/datasets/broken.js';
-import type { Sample } from '../samples.js';
-import type { AugmentationName } from './augmentation.js';
+import type { Sample } from '../dataset.js';
+import type { AugmentationName } from '../options.js';
 
 /** Which numbers are computed of a picture. */
 export interface FeatureSpec {
@@ -29,30 +27,6 @@ export interface FeatureStats {
   readonly seconds: number;
   /** Share of the time, from the first forward pass to the last, in which none was under way: the GPU waited. */
   readonly gpuIdleShare: number;
-}
-
-export interface ExtractOptions {
-  /** `fingerprintOf` the base up to the layer. */
-  readonly fingerprint: string;
-  /** Where features are cached; undefined computes all of them, keeps them for this table alone, and can draw new views. */
-  readonly cacheFolder?: string | undefined;
-  /** Rows in a forward pass, at most; by default as many as fill the GPU at this size. */
-  readonly batch?: number | undefined;
-  /** Bytes of rows that are kept in memory, so that not every epoch reads them from disk. 256 MB by default. */
-  readonly memory?: number | undefined;
-  /** Pictures that are done with, of how many; 0 as it begins. */
-  readonly onProgress?: ((done: number, total: number, stats: FeatureStats) => void) | undefined;
-  /** Counts the pictures that cannot be read, where these are a part of those that it is counted among. */
-  readonly broken?: Pick<BrokenCount, 'add'> | undefined;
-  /** Told of each picture that is done with: its row can be read, or it was left out. By its place among all samples. */
-  readonly onReady?: ((index: number) => void) | undefined;
-  /** Told of each picture that cannot be read, which is then left out. */
-  readonly onBroken?: ((sample: Sample, error: PictureError) => void) | undefined;
-  /** Told in a line of each picture that is decoded here, and of which hardly anything is seen. */
-  readonly onOdd?: ((sample: Sample, note: string) => void) | undefined;
-  /** Told in one line what the owner should know, for instance that the cache cannot be written. */
-  readonly onNote?: ((note: string) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A row of a table: a sample's place in `samples`, and 0 for the plain picture or 1 to `views` for a varied one. */

@@ -21,7 +21,7 @@ export interface HeadLayer {
 }
 
 /** Layers of a head, first to last. @throws UsageError for sides that are no whole numbers, and for fewer than 2 classes */
-export function layersOf({ inputs, hidden, classes }: HeadShape): HeadLayer[] {
+export function headLayers({ inputs, hidden, classes }: HeadShape): HeadLayer[] {
   checkSide('inputs', inputs, 1);
   hidden.forEach((units, i) => {
     checkSide(`hidden layer ${i + 1}`, units, 1);

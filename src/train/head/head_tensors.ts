@@ -1,16 +1,57 @@
-// A trained head as files have it: torchvision's names and layout, and nothing that a reader would have to do first.
+// A head as files have it, and back: torchvision's names and layout, with kernels (outputs,inputs) and the inputs of a
+// flattened feature map in the order C, H, W. Here kernels are (inputs,outputs), and maps H, W, C as activations lie.
 
 import { torchvisionDense } from '../../architecture.js';
-import { type FileInputs, type FlattenedMap, fileInputsOf } from './file_layout.js';
-import { type HeadLayer, layersOf } from './head_shape.js';
+import { UsageError } from '../../errors.js';
+import { readFinite } from '../../weights/finite.js';
+import { decodeFloats } from '../../weights/floats.js';
+import type { HeadTensor } from '../../weights/head_file.js';
+import type { TensorEntry } from '../../weights/source.js';
+import type { DenseWeights, Vgg16Weights } from '../../weights/vgg16.js';
+import { type HeadLayer, headLayers } from './head_shape.js';
 import type { HeadTrainer } from './head_trainer.js';
 
-export interface FileTensor {
-  /** `classifier.0.weight`, `classifier.0.bias`, `classifier.3.weight`, ... */
-  readonly name: string;
-  /** (outputs,inputs) or (outputs) */
-  readonly shape: readonly number[];
-  readonly values: Float32Array<ArrayBuffer>;
+/** The square feature map that a first layer reads flattened. */
+export interface FlattenedMap {
+  readonly side: number;
+  readonly channels: number;
+}
+
+/** What a file makes of a layer's inputs, each by its number here. */
+export interface FileInputs {
+  /** The place in the file. */
+  place(input: number): number;
+  /** What is taken from it before k. Files have it in b: less the sum of their k times mean. */
+  mean(input: number): number;
+  /** What it is multiplied by then. Files have it in k: ours times scale. */
+  scale(input: number): number;
+}
+
+const AS_THEY_ARE: FileInputs = { place: (input) => input, mean: () => 0, scale: () => 1 };
+
+/**
+ * @param index  the layer's number, from 0
+ * @throws UsageError for a map of another size than the trainer's inputs
+ */
+export function fileInputsOf(
+  { shape, options }: HeadTrainer,
+  index: number,
+  map: FlattenedMap | undefined,
+): FileInputs {
+  if (index > 0) return AS_THEY_ARE;
+  const { side, channels } = map ?? { side: 1, channels: shape.inputs };
+  const space = side * side;
+  if (space * channels !== shape.inputs) {
+    throw new UsageError(
+      `a map of ${side} x ${side} x ${channels} is not the ${shape.inputs} inputs of the head`,
+    );
+  }
+  const { mean, scale } = options.standardisation ?? {};
+  return {
+    place: (input) => (input % channels) * space + Math.trunc(input / channels),
+    mean: (input) => mean?.[input] ?? 0,
+    scale: (input) => scale?.[input] ?? 1,
+  };
 }
 
 /**
@@ -23,8 +64,8 @@ export interface FileTensor {
 export async function* headTensors(
   trainer: HeadTrainer,
   { map }: { readonly map: FlattenedMap | undefined },
-): AsyncGenerator<FileTensor> {
-  for (const [i, layer] of layersOf(trainer.shape).entries()) {
+): AsyncGenerator<HeadTensor> {
+  for (const [i, layer] of headLayers(trainer.shape).entries()) {
     const file = fileInputsOf(trainer, i, map);
     const name = torchvisionDense(i);
     const { weight, shift } = await fileKernel(trainer, layer, file);
@@ -53,4 +94,72 @@ async function fileKernel(
     }
   }
   return { weight, shift };
+}
+
+/**
+ * Gives the first layers of a head the numbers of a file, so that they compute what the file's do: `headTensors` the other
+ * way. Moments stay as they are.
+ *
+ * @param count  how many layers; all hidden ones by default
+ * @throws UsageError where the layers are not there or have other sizes; WeightsError for a file that is damaged;
+ *                    GpuError, DeviceLostError
+ */
+export async function initialiseFrom(
+  trainer: HeadTrainer,
+  weights: Vgg16Weights,
+  count: number = trainer.shape.hidden.length,
+): Promise<void> {
+  const layers = headLayers(trainer.shape).slice(0, count);
+  const dense = layers.map(({ name, inputs, outputs }) => {
+    const found = weights.dense.find(({ layer }) => layer === name);
+    if (found?.inputs === inputs && found.outputs === outputs) return found;
+    const has = found ? `${found.inputs} inputs and ${found.outputs} outputs` : 'none';
+    throw new UsageError(
+      `${weights.source.path}: the head's ${name} has ${inputs} inputs and ${outputs} outputs, the file's has ${has}`,
+    );
+  });
+  const { featureSide: side, convs } = weights;
+  const map = side === undefined ? undefined : { side, channels: convs.at(-1)!.outputChannels };
+  for (const [i, layer] of dense.entries()) {
+    await initialiseLayer(trainer, weights, layer, fileInputsOf(trainer, i, map));
+  }
+}
+
+async function initialiseLayer(
+  trainer: HeadTrainer,
+  { source }: Vgg16Weights,
+  { layer, kernel, bias, inputs, outputs }: DenseWeights,
+  file: FileInputs,
+): Promise<void> {
+  const floats = async function* (entry: TensorEntry) {
+    for await (const bytes of readFinite(source, entry, 'F32')) yield decodeFloats(bytes, 'F32');
+  };
+  /** By its place in the file, as chunks of a row go by. */
+  const inputAt = new Uint32Array(inputs);
+  for (let input = 0; input < inputs; input++) inputAt[file.place(input)] = input;
+
+  const k = new Float32Array(inputs * outputs);
+  const shift = new Float64Array(outputs);
+  let [place, o] = [0, 0];
+  for await (const values of floats(kernel)) {
+    for (const value of values) {
+      const input = inputAt[place]!;
+      const scale = file.scale(input);
+      // An input that is scaled to nothing always is its mean, whose part the bias has.
+      k[input * outputs + o] = scale === 0 ? 0 : value / scale;
+      shift[o]! += value * file.mean(input);
+      if (++place === inputs) [place, o] = [0, o + 1];
+    }
+  }
+  await trainer.write(`${layer}.kernel`, k);
+
+  const b = new Float32Array(outputs);
+  let done = 0;
+  for await (const values of floats(bias)) {
+    for (const value of values) {
+      b[done] = value + shift[done]!;
+      done++;
+    }
+  }
+  await trainer.write(`${layer}.bias`, b);
 }

@@ -10,7 +10,7 @@ import { IGNORED } from '../../kernels/softmax_cross_entropy/softmax_cross_entro
 import { type LayerShape, Parameters } from '../../network/parameters.js';
 import type { PiecedTensor } from '../../network/pieced_tensor.js';
 import { randomStream } from '../random.js';
-import { type HeadLayer, type HeadShape, layersOf } from './head_shape.js';
+import { type HeadLayer, type HeadShape, headLayers } from './head_shape.js';
 import { initialKernel } from './initialise.js';
 import { planStep, type StepPlan } from './step_plan.js';
 import { ADAMW_DEFAULTS, checkRate, checkTrainerOptions, type TrainerOptions } from './trainer_options.js';
@@ -57,7 +57,7 @@ export class HeadTrainer {
    * @throws UsageError for a shape or options that make no sense; GpuError where the adapter cannot, or memory is short
    */
   static async create(gpu: Gpu, shape: HeadShape, options: TrainerOptions): Promise<HeadTrainer> {
-    const layers = layersOf(shape);
+    const layers = headLayers(shape);
     checkTrainerOptions(shape, options);
     const parameters = await Parameters.create(gpu, trainedShapes(layers, options));
     try {

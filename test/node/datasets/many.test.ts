@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findDataset } from '../../../src/node/datasets/find.js';
 import { readSplit, writeSplit } from '../../../src/node/runs/split.js';
-import type { Dataset } from '../../../src/train/samples.js';
+import type { Dataset } from '../../../src/train/dataset.js';
 import { useTrees } from './support.js';
 
 const tree = useTrees();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { VggError } from '../../../src/errors.js';
-import type { Dataset, Sample } from '../../../src/train/samples.js';
+import type { Dataset, Sample } from '../../../src/train/dataset.js';
 
 /** A temporary folder; each call of what is given writes files into a new one below it and gives its path. */
 export function useTrees(): (

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findDataset } from '../../../src/node/datasets/find.js';
-import type { Dataset } from '../../../src/train/samples.js';
+import type { Dataset } from '../../../src/train/dataset.js';
 import { faultOf, placed, useTrees } from './support.js';
 
 const tree = useTrees();

@@ -11,9 +11,10 @@ import { PictureError } from '../../../src/errors.js';
 import { framingForSize } from '../../../src/image/framing.js';
 import type { PictureInput } from '../../../src/image/picture.js';
 import { VGG16 } from '../../../src/model/vgg16.js';
-import { extractFeatures } from '../../../src/node/features/extract.js';
-import type { ExtractOptions, FeatureSpec, FeatureTable } from '../../../src/train/features/spec.js';
-import type { Sample } from '../../../src/train/samples.js';
+import type { ExtractOptions } from '../../../src/node/features/table.js';
+import { extractFeatures } from '../../../src/node/features/table.js';
+import type { Sample } from '../../../src/train/dataset.js';
+import type { FeatureSpec, FeatureTable } from '../../../src/train/features/spec.js';
 import { noise } from '../../support/expected.js';
 import { useGpu } from '../../support/gpu.js';
 

@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { atMost } from '../../../src/ahead.js';
-import type { ExtractOptions, FeatureSpec, FeatureStats } from '../../../src/train/features/spec.js';
+import type { ExtractOptions } from '../../../src/node/features/table.js';
+import type { FeatureSpec, FeatureStats } from '../../../src/train/features/spec.js';
 import { samplesOf } from '../training/pictures.js';
 import { useNetwork } from '../training/support.js';
 
@@ -24,7 +25,7 @@ vi.mock('../../../src/node/features/contents.js', async (original) => {
     });
   return { ...real, withContents };
 });
-const { extractFeatures } = await import('../../../src/node/features/extract.js');
+const { extractFeatures } = await import('../../../src/node/features/table.js');
 
 const SPEC: FeatureSpec = {
   ...{ layer: 'block1_pool', pool: 'avg', size: 32, seed: 1 },

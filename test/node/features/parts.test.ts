@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { ahead, atMost } from '../../../src/ahead.js';
 import { PictureError } from '../../../src/errors.js';
-import { BrokenCount } from '../../../src/node/datasets/broken.js';
+import { BrokenCount } from '../../../src/node/datasets/refusals.js';
 import { RowMemory } from '../../../src/node/features/row_memory.js';
-import { Busy } from '../../../src/train/features/busy.js';
+import { Busy } from '../../../src/train/features/pipeline.js';
 
 describe('ahead', () => {
   it('gives results in order, having begun with so many more and no others', async () => {

@@ -3,13 +3,13 @@ import { EMBEDDED } from '../../../src/node/embedded.js';
 import type { RunArguments } from '../../../src/node/runs/args.js';
 import { allTyped, commandOf } from '../../../src/node/runs/command.js';
 import { resolveOptions } from '../../../src/train/checks.js';
-import type { RunOptions } from '../../../src/train/options.js';
-import { RULES } from '../../../src/train/rules.js';
+import type { ChosenOptions } from '../../../src/train/options.js';
+import { RULES } from '../../../src/train/standing.js';
 
 const PICTURES = 244;
 
 /** The command for a run that was asked for these. */
-function command(said: RunOptions, change: Partial<RunArguments> = {}): string {
+function command(said: ChosenOptions, change: Partial<RunArguments> = {}): string {
   const options = resolveOptions(said, PICTURES);
   const args: RunArguments = {
     ...{
@@ -32,7 +32,7 @@ describe('the command of a run', () => {
     expect(command({ epochs: 63, lr: 1e-3, cache: true })).toBe("vgg16 train 'my photos'");
   });
 
-  it.each<[RunOptions, string]>([
+  it.each<[ChosenOptions, string]>([
     [{ size: 112, seed: 3 }, '--size 112 --seed 3'],
     [{ head: 'mlp', pool: 'flatten', hidden: [64, 8] }, '--head mlp --pool flatten --hidden 64,8'],
     [{ head: 'fc' }, '--head fc'],

@@ -6,8 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { findDataset } from '../../../src/node/datasets/find.js';
 import { digestOf, readSplit, splitRecord, writeSplit } from '../../../src/node/runs/split.js';
+import type { Dataset, Sample } from '../../../src/train/dataset.js';
 import { datasetOf } from '../../../src/train/dataset.js';
-import type { Dataset, Sample } from '../../../src/train/samples.js';
 import { faultOf, numbered, useTrees } from '../datasets/support.js';
 
 const tree = useTrees();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { writeSplit } from '../../../src/node/runs/split.js';
 import { countTrainedOn } from '../../../src/node/runs/trained_on.js';
-import type { Sample } from '../../../src/train/samples.js';
+import type { Sample } from '../../../src/train/dataset.js';
 
 const CLASSES = ['ant', 'bee'];
 let folder: string;

@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { type TrainOptions, trainHead } from '../../../src/node/training/new_run.js';
-import { hasFcs } from '../../../src/node/training/saved_head.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import { resolveOptions } from '../../../src/train/checks.js';
-import type { RunOptions } from '../../../src/train/options.js';
+import type { ChosenOptions } from '../../../src/train/options.js';
+import { hasFcs } from '../../../src/train/session.js';
 import { readFloats } from '../../../src/weights/floats.js';
 import { eight, OVERFIT, pictures, QUICK } from './pictures.js';
 import { useNetwork } from './support.js';
@@ -48,7 +48,7 @@ describe('an fc head', () => {
   });
 
   it('has its own numbers where the base has none for these features', () => {
-    const fits = (said: RunOptions) =>
+    const fits = (said: ChosenOptions) =>
       hasFcs({ model: model(), options: resolveOptions({ ...QUICK, head: 'fc', ...said }) });
     expect(fits({})).toBe(true);
     expect(fits({ features: 'block4_pool' })).toBe(false);

@@ -2,8 +2,8 @@
 
 import { seededRandom } from '../../../src/bench/random.js';
 import type { TrainOptions } from '../../../src/node/training/new_run.js';
+import type { Dataset, Sample } from '../../../src/train/dataset.js';
 import { datasetOf } from '../../../src/train/dataset.js';
-import type { Dataset, Sample } from '../../../src/train/samples.js';
 
 export const SIZE = 32;
 export const CLASSES = ['red', 'green', 'blue'] as const;

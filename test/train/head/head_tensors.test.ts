@@ -8,10 +8,10 @@ import { type RandomVgg16, writeRandomVgg16 } from '../../../src/bench/random_vg
 import { UsageError } from '../../../src/errors.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import type { HeadShape } from '../../../src/train/head/head_shape.js';
-import { type FileTensor, headTensors } from '../../../src/train/head/head_tensors.js';
+import { headTensors, initialiseFrom } from '../../../src/train/head/head_tensors.js';
 import type { HeadTrainer } from '../../../src/train/head/head_trainer.js';
-import { initialiseFrom } from '../../../src/train/head/initialise_from.js';
 import { readFloats } from '../../../src/weights/floats.js';
+import type { HeadTensor } from '../../../src/weights/head_file.js';
 import { describeVgg16, type Vgg16Weights } from '../../../src/weights/vgg16.js';
 import { expectClose } from '../../support/allclose.js';
 import { useGpu } from '../../support/gpu.js';
@@ -33,8 +33,8 @@ const CLOSE = { atol: 1e-5, rtol: 1e-5 };
 
 const gpu = useGpu();
 
-async function tensorsOf(trainer: HeadTrainer, map: typeof MAP | undefined): Promise<FileTensor[]> {
-  const tensors: FileTensor[] = [];
+async function tensorsOf(trainer: HeadTrainer, map: typeof MAP | undefined): Promise<HeadTensor[]> {
+  const tensors: HeadTensor[] = [];
   for await (const tensor of headTensors(trainer, { map })) tensors.push(tensor);
   return tensors;
 }
@@ -154,7 +154,7 @@ describe('a head that begins with the layers of a VGG16', () => {
 });
 
 /** The forward pass of a file's head in float64. */
-function float64Probabilities(tensors: readonly FileTensor[], features: readonly number[]): number[] {
+function float64Probabilities(tensors: readonly HeadTensor[], features: readonly number[]): number[] {
   let x = [...features];
   for (let i = 0; i < tensors.length; i += 2) {
     const [weight, bias] = [tensors[i]!.values, tensors[i + 1]!.values];

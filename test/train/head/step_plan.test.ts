@@ -5,7 +5,7 @@ import { record } from '../../../src/gpu/dispatch.js';
 import { controlWords } from '../../../src/kernels/control.js';
 import { padToQuad } from '../../../src/kernels/shapes.js';
 import { Parameters } from '../../../src/network/parameters.js';
-import { layersOf } from '../../../src/train/head/head_shape.js';
+import { headLayers } from '../../../src/train/head/head_shape.js';
 import { trainedShapes } from '../../../src/train/head/head_trainer.js';
 import { initialKernel } from '../../../src/train/head/initialise.js';
 import { planStep } from '../../../src/train/head/step_plan.js';
@@ -17,7 +17,7 @@ const gpu = useGpu();
 it.each([SGD, ADAMW])('padding stays zero in training by $name', async (optimiser) => {
   const device = gpu();
   const options = { ...OPTIONS, optimiser, dropout: 0.5, clipNorm: 1, labelSmoothing: 0.1 };
-  const layers = layersOf(SHAPE);
+  const layers = headLayers(SHAPE);
   const parameters = await Parameters.create(device, trainedShapes(layers, options));
   for (const layer of layers) {
     await parameters.layer(layer.name).kernel.value.write(initialKernel(1, layer));

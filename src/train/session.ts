@@ -1,0 +1,88 @@
+// What a training works with: the model, the pictures, what was chosen, who is told; and the head that comes of it.
+
+import type { LayerName } from '../architecture.js';
+import type { VGG16 } from '../model/vgg16.js';
+import { layerNamed } from '../network/layers.js';
+import type { Dataset } from './dataset.js';
+import type { ResolvedOptions } from './defaults.js';
+import type { OnEvent } from './events.js';
+import type { FeatureTable } from './features/spec.js';
+import { HeadTrainer } from './head/head_trainer.js';
+import { balancedWeights, countClasses, frequencyBiases } from './head/initialise.js';
+import type { Standardisation, TrainerOptions } from './head/trainer_options.js';
+import type { RunRules } from './standing.js';
+
+export interface Session {
+  readonly model: VGG16;
+  readonly dataset: Dataset;
+  readonly options: ResolvedOptions;
+  readonly rules: RunRules;
+  /** `fingerprintOf` the model's base up to the layer that the head stands on. */
+  readonly fingerprint: string;
+  /** Where features are kept for later runs; undefined keeps none. */
+  readonly cacheFolder: string | undefined;
+  readonly onEvent: OnEvent;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The features that a head is trained, validated and tested with. */
+export interface Tables {
+  readonly train: FeatureTable;
+  readonly val: FeatureTable;
+  /** Undefined where there is nothing to test with. */
+  readonly test: FeatureTable | undefined;
+  /** That of the training pictures; undefined where features stay as they are. */
+  readonly standardisation: Standardisation | undefined;
+}
+
+/** The feature map that a head is trained on: side and channels, and how many numbers the head reads of it. */
+export interface FeatureMap {
+  readonly layer: LayerName;
+  readonly side: number;
+  readonly channels: number;
+  readonly inputs: number;
+}
+
+/** @throws UsageError for a layer that the model lacks, or a size that it cannot be had of */
+export function featureMapOf({ model, options }: Pick<Session, 'model' | 'options'>): FeatureMap {
+  const { features, size, pool } = options;
+  const layer = layerNamed(features, model.widths);
+  const [side, , channels] = model.layers(size, size, layer).at(-1)!.shape as [number, number, number];
+  return { layer, side, channels, inputs: pool === 'avg' ? channels : side * side * channels };
+}
+
+/** Whether the model brings fc1 and fc2 that were made for what the head reads. */
+export function hasFcs({ model, options }: Pick<Session, 'model' | 'options'>): boolean {
+  const { dense, features, pool, featureSide } = model.widths;
+  const { side } = featureMapOf({ model, options });
+  const fits = options.features === features && options.pool === pool;
+  return dense.size === 3 && fits && (pool === 'avg' || featureSide === side);
+}
+
+/** Makes a head with random numbers. Whoever made it disposes of it. @throws GpuError */
+export function createTrainer(session: Session, tables: Tables): Promise<HeadTrainer> {
+  const { train, val, test, standardisation } = tables;
+  const { model, dataset, options, rules } = session;
+  const { batch, optimiser, momentum, nesterov, weightDecay } = options;
+  const { dropout, clipNorm, labelSmoothing, seed } = options;
+  const shape = { inputs: train.width, hidden: hiddenOf(session), classes: dataset.classes.length };
+  const counts = countClasses(train.samples, shape.classes);
+  const classWeights = options.classWeights === 'balanced' ? balancedWeights(counts) : undefined;
+  const trainerOptions: TrainerOptions = {
+    ...{ dropout, clipNorm, labelSmoothing, seed, classWeights, standardisation },
+    optimiser:
+      optimiser === 'sgd' ? { name: 'sgd', momentum, nesterov, weightDecay } : { name: 'adamw', weightDecay },
+    // No larger than any batch will be: a step computes all of its rows.
+    batch: Math.min(batch, Math.max(...[train, val, test].map((part) => part?.samples.length ?? 0))),
+    firstBiases:
+      rules.biases === 'frequency' ? frequencyBiases(counts, labelSmoothing, classWeights) : undefined,
+  };
+  return HeadTrainer.create(model.gpu, shape, trainerOptions);
+}
+
+/** Units of the hidden layers; those of an `fc` head are the base's own where it has them. */
+function hiddenOf(session: Session): readonly number[] {
+  const { model, options } = session;
+  if (options.head !== 'fc' || !hasFcs(session)) return options.hidden;
+  return [...model.widths.dense.values()].slice(0, -1);
+}
