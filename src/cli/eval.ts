@@ -5,7 +5,7 @@ import { EXIT_CODES, type ExitCode, PictureError, UsageError, WeightsError } fro
 import { Oddities } from '../model/oddity.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { findSamples } from '../node/datasets/find_samples.js';
-import { countTrainedOn } from '../node/runs/trained_on.js';
+import { countTrainedOn } from '../node/runs/split.js';
 import { checkExclusive, evaluateModel } from '../node/training/evaluate.js';
 import { PARTS, type Part, type Sample } from '../train/dataset.js';
 import type { Evaluation } from '../train/metrics.js';

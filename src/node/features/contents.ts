@@ -1,7 +1,6 @@
 // What a sample's picture is, byte for byte: its hash, and its pixels once they are needed.
 
 import { createHash } from 'node:crypto';
-import { frame, framingForSize } from '../../image/framing.js';
 import { checkPicture, type Picture, type PictureInput } from '../../image/picture.js';
 import { isUint8Array, ownBytes } from '../../realm.js';
 import type { Sample } from '../../train/dataset.js';
@@ -43,33 +42,4 @@ function isPixels(input: PictureInput): input is Picture {
 
 function hashOf(prefix: string, bytes: Uint8Array): Buffer {
   return createHash('sha256').update(prefix).update(bytes).digest().subarray(0, HASH_BYTES);
-}
-
-/** The longest side of a source, in short sides: a panorama's ends are left out, or it would need memory without limit. */
-const LONGEST_SIDE = 2;
-
-/** Bytes of the largest source for results of `size` px. */
-export function largestSource(size: number): number {
-  return 3 * LONGEST_SIDE * shortSide(size) ** 2;
-}
-
-/**
- * What varied views of `size` px are sampled from: the picture with its short side resized as it is for evaluation, so
- * that sampling at about 1:1 needs no antialiasing of its own.
- */
-export function sourceOf(picture: Picture, size: number, name: string): Picture {
-  const short = shortSide(size);
-  const long = LONGEST_SIDE * short;
-  const { width, height } = picture;
-  const crop =
-    width >= LONGEST_SIDE * height
-      ? ([short, long] as const)
-      : height >= LONGEST_SIDE * width
-        ? ([long, short] as const)
-        : 'none';
-  return frame(picture, { resize: short, crop }, name);
-}
-
-function shortSide(size: number): number {
-  return framingForSize(size).resize as number;
 }

@@ -11,8 +11,9 @@ import type { Sample } from '../../train/dataset.js';
 import { DRAW_VERSION, drawView } from '../../train/features/draw.js';
 import type { Job } from '../../train/features/pipeline.js';
 import type { FeatureSpec } from '../../train/features/spec.js';
+import { sourceOf } from '../../train/features/warper.js';
 import { randomStream } from '../../train/random.js';
-import { type Contents, HASH_BYTES, sourceOf, withContents } from './contents.js';
+import { type Contents, HASH_BYTES, withContents } from './contents.js';
 import type { RowMemory } from './row_memory.js';
 import type { FeatureStore } from './store.js';
 

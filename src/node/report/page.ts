@@ -7,10 +7,9 @@ import type { Evaluation } from '../../train/metrics.js';
 import { shellWord } from '../shell_word.js';
 import { confusionFigure } from './confusion.js';
 import { curveFigures } from './curves.js';
-import { mistakeCards } from './mistakes.js';
 import { counted, duration, percent, short, whole } from './numbers.js';
 import { PAGE_STYLE } from './page_style.js';
-import { classTable, pairTable } from './tables.js';
+import { classTable, mistakeCards, pairTable } from './sections.js';
 
 export interface ReportPage {
   readonly title: string;

@@ -10,6 +10,7 @@ import { isUrl } from '../../realm.js';
 import { type Dataset, datasetOf, PARTS, type Sample } from '../../train/dataset.js';
 import { writeAtomically } from '../atomic_file.js';
 import { pathsIn } from '../datasets/found.js';
+import { runFile } from './folder.js';
 
 /** Changes when a reader of today could not read it any more. */
 const VERSION = 1;
@@ -157,4 +158,27 @@ function isRow(row: unknown): row is Row {
   const [file, className, name] = row;
   const isFile = typeof file === 'string' || (file === null && name !== undefined);
   return isFile && typeof className === 'string' && (name === undefined || typeof name === 'string');
+}
+
+/**
+ * How many of these pictures a run was trained on, as far as its split.json tells.
+ *
+ * @param weights  the run's folder, or a file in it; 0 where there is no run
+ * @param classes  the run's, in their order
+ */
+export async function countTrainedOn(
+  weights: string,
+  classes: readonly string[],
+  samples: readonly Sample[],
+): Promise<number> {
+  const found = await stat(weights).catch(() => undefined);
+  const folder = found?.isDirectory() ? weights : dirname(weights);
+  const split = await readSplit(runFile(folder, 'split'), classes).catch(() => undefined);
+  if (!split) return 0;
+  const trained = new Set(split.train.map(({ picture }) => pathOf(picture)));
+  return samples.filter(({ picture }) => trained.has(pathOf(picture))).length;
+}
+
+function pathOf(picture: PictureInput): unknown {
+  return typeof picture === 'string' ? resolve(picture) : picture;
 }

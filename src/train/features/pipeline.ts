@@ -6,9 +6,8 @@ import type { Picture } from '../../image/picture.js';
 import { evenBatch, largestBatch } from '../../model/batches.js';
 import { averageOverSpace, checkFinite } from '../../model/features.js';
 import type { VGG16 } from '../../model/vgg16.js';
-import { largestSource } from '../../node/features/contents.js';
 import type { FeatureSpec } from './spec.js';
-import { type VariedPicture, Warper } from './warper.js';
+import { largestSource, type VariedPicture, Warper } from './warper.js';
 
 /** A picture and who wants its row. */
 export interface Job {

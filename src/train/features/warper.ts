@@ -3,10 +3,39 @@
 import { record } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { Tensor } from '../../gpu/tensor.js';
+import { frame, framingForSize } from '../../image/framing.js';
 import type { Picture } from '../../image/picture.js';
 import { VIEW_WORDS, viewWords, warp } from '../../kernels/warp/warp.js';
-import { largestSource } from '../../node/features/contents.js';
 import type { ViewMaps } from './draw.js';
+
+/** The longest side of a source, in short sides: a panorama's ends are left out, or it would need memory without limit. */
+const LONGEST_SIDE = 2;
+
+/** Bytes of the largest source for results of `size` px. */
+export function largestSource(size: number): number {
+  return 3 * LONGEST_SIDE * shortSide(size) ** 2;
+}
+
+/**
+ * What varied views of `size` px are sampled from: the picture with its short side resized as it is for evaluation, so
+ * that sampling at about 1:1 needs no antialiasing of its own.
+ */
+export function sourceOf(picture: Picture, size: number, name: string): Picture {
+  const short = shortSide(size);
+  const long = LONGEST_SIDE * short;
+  const { width, height } = picture;
+  const crop =
+    width >= LONGEST_SIDE * height
+      ? ([short, long] as const)
+      : height >= LONGEST_SIDE * width
+        ? ([long, short] as const)
+        : 'none';
+  return frame(picture, { resize: short, crop }, name);
+}
+
+function shortSide(size: number): number {
+  return framingForSize(size).resize as number;
+}
 
 export interface VariedPicture {
   /** As `sourceOf` makes it. */

@@ -4,8 +4,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { decodeEntry, encodeEntry } from '../../../src/node/features/entry.js';
-import { type CacheKey, FeatureStore, folderOf } from '../../../src/node/features/store.js';
+import {
+  type CacheKey,
+  decodeEntry,
+  encodeEntry,
+  FeatureStore,
+  folderOf,
+} from '../../../src/node/features/store.js';
 
 const ROW = Float32Array.of(1.5, -0, 3e-40, 4);
 const NAME = 'abcdef0123';

@@ -2,8 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeSplit } from '../../../src/node/runs/split.js';
-import { countTrainedOn } from '../../../src/node/runs/trained_on.js';
+import { countTrainedOn, writeSplit } from '../../../src/node/runs/split.js';
 import type { Sample } from '../../../src/train/dataset.js';
 
 const CLASSES = ['ant', 'bee'];

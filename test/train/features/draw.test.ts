@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { vec2d } from 'wgpu-matrix';
 import { frame, framingForSize } from '../../../src/image/framing.js';
-import { sourceOf } from '../../../src/node/features/contents.js';
 import { warp } from '../../../src/reference/warp.js';
 import { drawView } from '../../../src/train/features/draw.js';
+import { sourceOf } from '../../../src/train/features/warper.js';
 import { AUGMENTATIONS } from '../../../src/train/options.js';
 import { type RandomStream, randomStream } from '../../../src/train/random.js';
 import { noise } from '../../support/expected.js';
