@@ -1,9 +1,9 @@
 // All that is random in training: streams that a seed and names tell apart. Nothing else has to be remembered for a run to
 // be repeated or taken up again, for the stream of epoch 7 is the same whether or not epoch 6 was drawn before it.
 
-import { createHash } from 'node:crypto';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { Sha256 } from '../sha256.js';
 
 /** What a stream is for, and which of its kind it is: `'shuffle', epoch`. */
 export type StreamName = readonly [
@@ -26,8 +26,8 @@ export interface RandomStream {
 
 /** The numbers drawn for a purpose: the same for the same seed and name, on every machine. */
 export function randomStream(seed: number, ...name: StreamName): RandomStream {
-  const hash = createHash('sha256').update(JSON.stringify([seed, ...name]));
-  const generator = xoroshiro128plus(hash.digest().readInt32LE(0));
+  const hash = new Sha256().update(JSON.stringify([seed, ...name])).digest();
+  const generator = xoroshiro128plus(new DataView(hash.buffer, hash.byteOffset).getInt32(0, true));
   const uint32 = () => generator.next() >>> 0;
   const below = (count: number) => uniformInt(generator, 0, count - 1);
   const uniform = () => uint32() / 2 ** 32;
