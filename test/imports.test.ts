@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   image: ['node'],
   network: ['kernels', 'gpu', 'weights'],
   model: ['network', 'kernels', 'gpu', 'weights', 'image', 'reference', 'node'],
-  train: ['network', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference', 'node'],
+  train: ['network', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
   tune: ['network', 'model', 'kernels', 'gpu', 'reference', 'node'],
   plot: [],
   node: ['plot', 'train', 'network', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],

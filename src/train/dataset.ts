@@ -3,7 +3,7 @@
 import { UsageError } from '../errors.js';
 import type { PictureInput } from '../image/picture.js';
 import { checkOptions, listOf, text } from '../options.js';
-import { listed, pictures } from './words.js';
+import { listed, pictures } from '../text.js';
 
 /** A picture and what is in it. */
 export interface Sample {

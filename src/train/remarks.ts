@@ -1,7 +1,7 @@
 // What the owner of a run should know of how it went: that it is no better than a guess, that it was too short, or that
 // it learnt its pictures by heart. A pure function of rows and evaluation, so that a resumed run says the same.
 
-import { percent, short } from '../node/report/numbers.js';
+import { percent, short } from '../text.js';
 import type { ResolvedOptions } from './defaults.js';
 import type { EpochRow } from './epoch_row.js';
 import type { Evaluation } from './metrics.js';

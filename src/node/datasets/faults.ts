@@ -1,6 +1,6 @@
 // What in a data set's structure leaves nothing to learn, or nothing right.
 
-import { listed, pictures } from '../../train/words.js';
+import { listed, pictures } from '../../text.js';
 import { PICTURE_EXTENSIONS } from '../image/decode.js';
 import { foreignPictures, foreignText } from '../image/foreign.js';
 import { byCodePoints } from '../image/walk.js';

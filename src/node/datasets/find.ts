@@ -2,10 +2,10 @@
 
 import { UsageError } from '../../errors.js';
 import { CHECKED_IN_USE, checkOptions, type OptionRules, signal, whole } from '../../options.js';
+import { listed } from '../../text.js';
 import type { Dataset } from '../../train/dataset.js';
 import { datasetOf } from '../../train/dataset.js';
 import { randomStream } from '../../train/random.js';
-import { listed } from '../../train/words.js';
 import { classesOf, structureFaults } from './faults.js';
 import type { ClassFiles, Survey } from './found.js';
 import { samplesOf } from './found.js';

@@ -2,8 +2,8 @@
 
 import { UsageError } from '../../errors.js';
 import { callback, checkOptions, type OptionRules, oneOf, signal } from '../../options.js';
+import { listed } from '../../text.js';
 import { PARTS, type Part, type Sample } from '../../train/dataset.js';
-import { listed } from '../../train/words.js';
 import { countFiles, samplesOf } from './found.js';
 import { surveyDataset } from './survey.js';
 

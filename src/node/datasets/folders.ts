@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
+import { listed, pictures } from '../../text.js';
 import type { Part } from '../../train/dataset.js';
-import { listed, pictures } from '../../train/words.js';
 import { foreignPictures, foreignText } from '../image/foreign.js';
 import { filesBelow, isPictureName, leadsBack, listFolder } from '../image/walk.js';
 import type { ClassFiles, Survey } from './found.js';

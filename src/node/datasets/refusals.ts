@@ -2,8 +2,8 @@
 // `vgg16 data check`, which says so beforehand.
 
 import { PictureError } from '../../errors.js';
+import { listed, pictures } from '../../text.js';
 import { type Dataset, PARTS, type Part, type Sample } from '../../train/dataset.js';
-import { listed, pictures } from '../../train/words.js';
 
 /** Of all pictures of a data set, whatever part they are for. */
 const MAX_BROKEN_SHARE = 0.05;

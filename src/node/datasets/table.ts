@@ -3,8 +3,8 @@
 import { access } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { UsageError } from '../../errors.js';
+import { listed } from '../../text.js';
 import type { Part } from '../../train/dataset.js';
-import { listed } from '../../train/words.js';
 import { PICTURE_EXTENSIONS } from '../image/decode.js';
 import { byCodePoints, isPictureName } from '../image/walk.js';
 import { readCells } from './cells.js';

@@ -2,8 +2,8 @@
 
 import { shortened } from '../../plot/escape.js';
 import { type Figure, label, standaloneSvg } from '../../plot/svg.js';
+import { counted, percent, whole } from '../../text.js';
 import type { Evaluation } from '../../train/metrics.js';
-import { counted, percent, whole } from './numbers.js';
 
 /** A cell's side in px for few classes, and from which side on something can be written into it. */
 const SIDES: readonly (readonly [classes: number, side: number])[] = [

@@ -3,8 +3,8 @@
 import { type Box, type LineChart, lineChart, type Point } from '../../plot/line_chart.js';
 import { linearScale, logScale, type Scale } from '../../plot/scales.js';
 import { type Figure, standaloneSvg } from '../../plot/svg.js';
+import { percent, short } from '../../text.js';
 import type { EpochRow } from '../../train/epoch_row.js';
-import { percent, short } from './numbers.js';
 
 type History = readonly EpochRow[];
 

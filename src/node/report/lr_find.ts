@@ -3,7 +3,7 @@
 import { lineChart } from '../../plot/line_chart.js';
 import { linearScale, logScale } from '../../plot/scales.js';
 import { standaloneSvg } from '../../plot/svg.js';
-import { short } from './numbers.js';
+import { short } from '../../text.js';
 
 /** What a step of the search came to. */
 export interface RatePoint {

@@ -2,12 +2,12 @@
 
 import { escapeText } from '../../plot/escape.js';
 import { inlineSvg } from '../../plot/svg.js';
+import { counted, duration, percent, short, whole } from '../../text.js';
 import type { EpochRow } from '../../train/epoch_row.js';
 import type { Evaluation } from '../../train/metrics.js';
 import { shellWord } from '../shell_word.js';
 import { confusionFigure } from './confusion.js';
 import { curveFigures } from './curves.js';
-import { counted, duration, percent, short, whole } from './numbers.js';
 import { PAGE_STYLE } from './page_style.js';
 import { classTable, mistakeCards, pairTable } from './sections.js';
 

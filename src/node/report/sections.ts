@@ -2,8 +2,8 @@
 // their pictures, where mislabelled ones are found first.
 
 import { escapeText } from '../../plot/escape.js';
+import { percent, whole } from '../../text.js';
 import type { ClassScores, Evaluation, Mistake } from '../../train/metrics.js';
-import { percent, whole } from './numbers.js';
 
 /** Pairs that are listed. */
 const MOST_PAIRS = 10;

@@ -4,9 +4,9 @@ import { UsageError } from '../../errors.js';
 import { RUN_OPTIONS, type RunOptions } from '../../model/options.js';
 import type { VGG16 } from '../../model/vgg16.js';
 import { callback, checkOptions, group, listOf, type OptionRules, text, whole } from '../../options.js';
+import { listed } from '../../text.js';
 import type { Sample } from '../../train/dataset.js';
 import { createEvaluation, type Evaluation } from '../../train/metrics.js';
-import { listed } from '../../train/words.js';
 import { classifyReusing, REUSE_OPTIONS, type Reuse } from '../features/reuse.js';
 
 export interface EvaluateOptions extends RunOptions {

@@ -1,6 +1,7 @@
 // What a run came to: its result, and the report of it.
 
 import { join } from 'node:path';
+import { counted, duration, whole } from '../../text.js';
 import type { ResolvedOptions } from '../../train/defaults.js';
 import type { EpochRow } from '../../train/epoch_row.js';
 import type { Run } from '../../train/epochs.js';
@@ -8,7 +9,6 @@ import type { FeatureStats } from '../../train/features/spec.js';
 import type { Evaluation } from '../../train/metrics.js';
 import { choiceText, type Remark } from '../../train/remarks.js';
 import type { Tables } from '../../train/session.js';
-import { counted, duration, whole } from '../report/numbers.js';
 import { REPORT_FILES, writeReport } from '../report/report.js';
 import type { RunArguments } from '../runs/args.js';
 import { allTyped, commandOf } from '../runs/command.js';

@@ -2,11 +2,11 @@
 
 import { PictureError } from '../../errors.js';
 import { Oddities } from '../../model/oddity.js';
+import { pictures } from '../../text.js';
 import { PARTS, type Part } from '../../train/dataset.js';
 import type { FeatureTable } from '../../train/features/spec.js';
 import { featureMapOf, type Session, type Tables } from '../../train/session.js';
 import { standardisationOf } from '../../train/standardise.js';
-import { pictures } from '../../train/words.js';
 import { BrokenCount, classesWithout, lostPartText, lostText } from '../datasets/refusals.js';
 import { extractFeatures } from '../features/table.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { counted, percent, short } from '../../../src/node/report/numbers.js';
 import { commonFolder } from '../../../src/node/report/sections.js';
 import { escapeText, shortened } from '../../../src/plot/escape.js';
 import { linearScale, logScale } from '../../../src/plot/scales.js';
 import { DARK, LIGHT } from '../../../src/plot/theme.js';
+import { counted, percent, short } from '../../../src/text.js';
 import { confidenceInterval } from '../../../src/train/metrics.js';
 
 describe('numbers in a report', () => {

@@ -1,4 +1,4 @@
-// Numbers as the report writes them.
+// Numbers, counts and names as messages and reports write them.
 
 const WHOLE = new Intl.NumberFormat('en-GB');
 
@@ -31,4 +31,19 @@ export function duration(seconds: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** `1 picture`, `3 pictures`. */
+export function pictures(count: number): string {
+  return `${count} ${count === 1 ? 'picture' : 'pictures'}`;
+}
+
+/** More names than these would bury what a message says. */
+const MOST_NAMES = 5;
+
+/** The first few names, and how many there are besides. */
+export function listed(names: readonly string[]): string {
+  const rest = names.length - MOST_NAMES;
+  const shown = names.slice(0, MOST_NAMES).join(', ');
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
 }
