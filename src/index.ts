@@ -21,7 +21,6 @@ export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/f
 export type { Picture, PictureInput } from './image/picture.js';
 export type { Features } from './model/features.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
-export type { Rungs } from './model/launches.js';
 export type { LoadOptions } from './model/network.js';
 export type {
   ClassifyOptions,
@@ -35,6 +34,7 @@ export type {
 export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
 export { VGG16 } from './model/vgg16.js';
+export type { Rungs } from './network/build.js';
 export { type Layer, layersOf, PAPER_WIDTHS, type PlannedLayer, type Widths } from './network/layers.js';
 export type { ChoicesRecord } from './node/choices_file.js';
 export { type CheckOptions, checkDataset } from './node/datasets/check.js';

@@ -2,8 +2,8 @@
 
 import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
-import { type Conv3x3Rung, canRun } from '../kernels/conv3x3/conv3x3.js';
-import type { Choices } from '../model/choices.js';
+import { type Conv3x3Rung, canRun } from '../kernels/conv3x3/rungs.js';
+import type { Choices } from '../network/choices.js';
 import { nmse } from '../reference/compare.js';
 import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.js';
 import { makeInput } from './input.js';

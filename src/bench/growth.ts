@@ -1,7 +1,7 @@
 // How time and memory grow with the batch and with the size of the pictures: in proportion, or something is wrong.
 
 import type { Gpu } from '../gpu/gpu.js';
-import type { Choices } from '../model/choices.js';
+import type { Choices } from '../network/choices.js';
 import type { Measured } from './e2e.js';
 import type { Engine, PassInput } from './engine.js';
 import { makeInput } from './input.js';

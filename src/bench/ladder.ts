@@ -1,7 +1,7 @@
 // The rungs of a ladder, from naive to fastest, on VGG16's own layers.
 
 import type { Gpu } from '../gpu/gpu.js';
-import { CONV3X3_RUNGS } from '../kernels/conv3x3/conv3x3.js';
+import { CONV3X3_RUNGS } from '../kernels/conv3x3/rungs.js';
 import { GEMV_MAX_BATCH, LINEAR_RUNGS, type LinearRung } from '../kernels/linear/linear.js';
 import type { Measured } from './e2e.js';
 import { plannedLayers } from './layer_task.js';

@@ -10,6 +10,7 @@ import { outputsLast, type PeerNetwork } from './peers/tfjs_weights.js';
 import { type Random, seededRandom } from './random.js';
 
 export interface LayerTask {
+  readonly layer: PlannedLayer;
   readonly name: LayerName;
   readonly operation: Operation;
   readonly batch: number;
@@ -37,17 +38,14 @@ export function plannedLayers(side: number): PlannedLayer[] {
 }
 
 /** @param network  of which the layer's weights are taken */
-export function layerTask(
-  { name, operation, inputShape, shape, relu, flops }: PlannedLayer,
-  network: PeerNetwork,
-  batch: number,
-): LayerTask {
+export function layerTask(layer: PlannedLayer, network: PeerNetwork, batch: number): LayerTask {
+  const { name, operation, inputShape, shape, relu, flops } = layer;
   const random = seededRandom(sizeOf(inputShape) + batch);
   const x = new Float32Array(batch * sizeOf(inputShape));
   for (let i = 0; i < x.length; i++) x[i] = Math.max(0, random.normal());
   const { k, b } = weightsOf(network, name, inputShape);
   const values = x.length + batch * sizeOf(shape) + k.length + b.length;
-  const task = { name, operation, batch, inputShape, shape, relu, x, k, b };
+  const task = { layer, name, operation, batch, inputShape, shape, relu, x, k, b };
   let expected: Expected | undefined;
   return {
     ...task,

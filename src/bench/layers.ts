@@ -1,7 +1,7 @@
 // Every layer of VGG16 alone: ours and the peers', in turns.
 
 import type { Gpu } from '../gpu/gpu.js';
-import type { Choices } from '../model/choices.js';
+import type { Choices } from '../network/choices.js';
 import type { Measured } from './e2e.js';
 import { layerTask, plannedLayers } from './layer_task.js';
 import { type LayerEngine, layerTurns } from './layer_turns.js';

@@ -1,8 +1,8 @@
 // What an adapter can do at most, measured: the roof under which every kernel stands.
 
-import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { bindable } from '../gpu/limits.js';
+import { Recorder } from '../gpu/recorder.js';
 import { Tensor } from '../gpu/tensor.js';
 import { FLOPS_PER_REPEAT, peakFma, peakRead } from '../kernels/peak/peak.js';
 import { timed } from './turns.js';
@@ -38,7 +38,7 @@ async function measureFlops(gpu: Gpu): Promise<number> {
     for (let threads = 2 ** 12; ; threads *= 4) {
       const y = await Tensor.create(gpu, 'y', [4 * Math.min(threads, most)]);
       try {
-        const ms = await fastest(gpu, await peakFma(gpu, { ab, y, repeats: REPEATS }));
+        const ms = await fastest(gpu, (recorder) => peakFma(recorder, { ab, y, repeats: REPEATS }));
         if (ms >= MIN_MS || threads >= most) return ((y.size / 4) * REPEATS * FLOPS_PER_REPEAT) / ms / 1e6;
       } finally {
         y.dispose();
@@ -54,25 +54,31 @@ async function measureBytes(gpu: Gpu): Promise<number> {
   const x = await Tensor.create(gpu, 'x', [bytes / 4]);
   const y = await Tensor.create(gpu, 'y', [4 * READ_THREADS]);
   try {
-    const once = await peakRead(gpu, { x, y });
-    const repeats = Math.max(1, Math.ceil(MIN_MS / (await fastest(gpu, once))));
-    const dispatches = Array.from({ length: repeats }, () => once).flat();
-    return (repeats * bytes) / (await fastest(gpu, dispatches)) / 1e6;
+    const read = (recorder: Recorder) => peakRead(recorder, { x, y });
+    const repeats = Math.max(1, Math.ceil(MIN_MS / (await fastest(gpu, read))));
+    return (repeats * bytes) / (await fastest(gpu, read, repeats)) / 1e6;
   } finally {
     x.dispose();
     y.dispose();
   }
 }
 
-async function fastest(gpu: Gpu, dispatches: readonly Dispatch[]): Promise<number> {
-  const run = () =>
-    timed(async () => {
-      const encoder = gpu.device.createCommandEncoder({ label: 'peak' });
-      record(encoder, 'peak', dispatches);
-      await gpu.submit('peak', encoder.finish());
-    });
-  await run();
-  const times: number[] = [];
-  for (let i = 0; i < RUNS; i++) times.push(await run());
-  return Math.min(...times);
+async function fastest(gpu: Gpu, record: (recorder: Recorder) => void, repeats = 1): Promise<number> {
+  const recorder = new Recorder(gpu, 'peak');
+  record(recorder);
+  const plan = await recorder.finish();
+  try {
+    const run = () =>
+      timed(async () => {
+        const encoder = gpu.device.createCommandEncoder({ label: 'peak' });
+        plan.record(encoder, { label: 'peak', repeats });
+        await gpu.submit('peak', encoder.finish());
+      });
+    await run();
+    const times: number[] = [];
+    for (let i = 0; i < RUNS; i++) times.push(await run());
+    return Math.min(...times);
+  } finally {
+    plan.dispose();
+  }
 }

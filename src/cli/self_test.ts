@@ -1,9 +1,9 @@
 // Does the GPU really compute? One small convolution, held against float64 on the CPU.
 
 import { VggError } from '../errors.js';
-import { record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
-import { type Shape, sizeOf, Tensor } from '../gpu/tensor.js';
+import { runOnce } from '../gpu/recorder.js';
+import { type Shape, sizeOf } from '../gpu/tensor.js';
 import { conv3x3 } from '../kernels/conv3x3/conv3x3.js';
 import { nmse } from '../reference/compare.js';
 import { conv3x3 as conv3x3InFloat64 } from '../reference/conv3x3.js';
@@ -52,23 +52,15 @@ async function convolutionError(gpu: Gpu): Promise<number> {
     // Whatever the kernel fails to write shows.
     y: filled(shapes.y, () => Number.NaN),
   };
-  const tensors: Tensor[] = [];
-  const upload = async (name: keyof typeof shapes) => {
-    const tensor = await Tensor.from(gpu, `self-test ${name}`, shapes[name], values[name]);
-    tensors.push(tensor);
-    return tensor;
-  };
-  try {
-    const [x, k, b, y] = [await upload('x'), await upload('k'), await upload('b'), await upload('y')];
-    const rung = '03_register_blocked';
-    const { dispatches } = await conv3x3(gpu, { label: 'self-test', x, k, b, y, relu: true, rung });
-    const encoder = gpu.device.createCommandEncoder({ label: 'self-test' });
-    record(encoder, 'self-test', dispatches);
-    await gpu.submit('self-test', encoder.finish());
-    return nmse(await y.read(), conv3x3InFloat64(values.x, values.k, values.b, SIZES, true));
-  } finally {
-    for (const tensor of tensors) tensor.dispose();
-  }
+  const results = await runOnce(gpu, 'self-test', (recorder) => {
+    const given = (name: keyof typeof shapes) =>
+      recorder.persistent(`self-test ${name}`, shapes[name], values[name]);
+    const y = given('y');
+    const args = { x: given('x'), k: given('k'), b: given('b'), y, relu: true };
+    conv3x3(recorder, { label: 'self-test', ...args, rung: '03_register_blocked' });
+    recorder.read('y', y);
+  });
+  return nmse(results.get('y')!, conv3x3InFloat64(values.x, values.k, values.b, SIZES, true));
 }
 
 function filled(shape: Shape, value: (i: number) => number): Float32Array {

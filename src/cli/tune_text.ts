@@ -5,7 +5,7 @@ import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import type { Conv3x3Choice } from '../kernels/conv3x3/candidates.js';
 import type { LinearChoice } from '../kernels/linear/candidates.js';
-import type { Choices, ConvShape, DenseShape } from '../model/choices.js';
+import type { Choices, ConvShape, DenseShape } from '../network/choices.js';
 import { choicesKeyOf } from '../node/choices_file.js';
 import type { TunedNetwork } from '../tune/network.js';
 import type { TunedShape } from '../tune/tune.js';

@@ -1,8 +1,5 @@
 // The few words that change from one training step to the next, in one tensor: all else of a step is recorded once.
 
-import type { Gpu } from '../gpu/gpu.js';
-import { Tensor } from '../gpu/tensor.js';
-
 /** Kernels declare the same five words as `struct Control`. */
 export const CONTROL_WORDS = 5;
 
@@ -15,11 +12,6 @@ export interface ControlValues {
   /** Of AdamW; not needed by other optimisers. */
   readonly beta1?: number;
   readonly beta2?: number;
-}
-
-/** Control words that are all zero: written anew before each step. */
-export function createControl(gpu: Gpu): Promise<Tensor> {
-  return Tensor.create(gpu, 'control', [CONTROL_WORDS]);
 }
 
 /** What a step's kernels read. Powers of beta are taken here, in float64: in f32, 1 - 0.999 keeps 15 of 24 bits. */

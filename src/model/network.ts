@@ -1,12 +1,13 @@
 // Weights on the GPU, in the order the kernels read: streamed there from a file, tensor by tensor, piece by piece.
 
-import { record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { bindable } from '../gpu/limits.js';
+import { runOnce } from '../gpu/recorder.js';
 import { BYTES_PER_VALUE, Tensor, type TensorDtype } from '../gpu/tensor.js';
 import { pack } from '../kernels/pack/pack.js';
 import { padToQuad } from '../kernels/shapes.js';
-import { type Widths, widthsOf } from '../network/layers.js';
+import type { Network } from '../network/forward.js';
+import { widthsOf } from '../network/layers.js';
 import { type LayerParameters, type Parameter, Parameters } from '../network/parameters.js';
 import { checkChoice } from '../weights/checks.js';
 import { unfitNumber } from '../weights/finite.js';
@@ -27,12 +28,6 @@ export interface LoadOptions {
   /** Bytes of the file that have reached the GPU. */
   readonly onProgress?: ((progress: { loaded: number; total: number }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** A VGG16 on a GPU. */
-export interface Network {
-  readonly widths: Widths;
-  readonly parameters: Parameters;
 }
 
 /**
@@ -157,17 +152,16 @@ class Uploader {
       // Should the upload fail first, this one's failure is nobody's.
       ahead.catch(() => {});
       await this.gpu.write(label, this.staging.buffer, bytes);
-      const dispatches = await pack(this.gpu, {
-        label,
-        source: this.staging.view(`${label} in the file`, [bytes.length / 4]),
-        dtype: entry.dtype,
-        ...{ rows: count, sourceC, space, k, C: padToQuad(sourceC) },
-        ...{ columns, first: row - first },
-      });
-      const encoder = this.gpu.device.createCommandEncoder({ label });
-      record(encoder, label, dispatches);
       // Waiting here bounds what Dawn holds of the host's memory.
-      await this.gpu.submit(label, encoder.finish());
+      await runOnce(this.gpu, label, (recorder) =>
+        pack(recorder, {
+          label,
+          source: this.staging.view(`${label} in the file`, [bytes.length / 4]),
+          dtype: entry.dtype,
+          ...{ rows: count, sourceC, space, k, C: padToQuad(sourceC) },
+          ...{ columns, first: row - first },
+        }),
+      );
       this.#report(count * rowBytes);
     }
   }

@@ -5,8 +5,9 @@ import type { PictureError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { FRAMING, type Framing } from '../image/framing.js';
-import { CONV3X3_RUNGS } from '../kernels/conv3x3/conv3x3.js';
+import { CONV3X3_RUNGS } from '../kernels/conv3x3/rungs.js';
 import { LINEAR_RUNGS, type LinearRung } from '../kernels/linear/linear.js';
+import type { Rungs } from '../network/build.js';
 import type { ChoicesRecord } from '../node/choices_file.js';
 import {
   callback,
@@ -24,7 +25,6 @@ import {
 import { ACTIVATION } from '../weights/activation.js';
 import type { Preprocess } from '../weights/archive.js';
 import { PREPROCESS } from '../weights/preprocess.js';
-import type { Rungs } from './launches.js';
 import type { LoadOptions } from './network.js';
 
 export interface Vgg16Options extends LoadOptions {

@@ -2,8 +2,8 @@
 
 import type { LayerName } from '../architecture.js';
 import { median } from '../median.js';
+import type { ForwardPlan } from '../network/forward.js';
 import type { ProfileOptions } from './options.js';
-import type { ForwardPlan } from './plan.js';
 
 /** A layer's time. */
 export interface LayerTiming {
@@ -11,7 +11,7 @@ export interface LayerTiming {
   /** (N,H,W,C) or (N,D) */
   readonly shape: readonly number[];
   readonly ms: number;
-  /** Arithmetic done a second, in units of 10^9 floating point operations. */
+  /** Arithmetic done per second, in units of 10^9 floating point operations. */
   readonly gflops: number;
 }
 
@@ -20,7 +20,8 @@ export async function profile(
   plan: ForwardPlan,
   { passes = 3, warmUp = true }: ProfileOptions,
 ): Promise<LayerTiming[]> {
-  const { batch, height, width } = plan.request;
+  const { batch, layers } = plan;
+  const [height, width] = layers[0]!.inputShape as [number, number, number];
   const pixels = new Uint8Array(batch * height * width * 3).fill(128);
   if (warmUp) await plan.run(pixels);
   const times: (readonly number[])[] = [];
@@ -28,7 +29,7 @@ export async function profile(
     await plan.run(pixels);
     times.push(plan.timings);
   }
-  return plan.layers.map(({ name, shape, flops }, i) => {
+  return layers.map(({ name, shape, flops }, i) => {
     const ms = median(times.map((timings) => timings[i]!));
     return { layer: name, shape: [batch, ...shape], ms, gflops: (flops * batch) / ms / 1e6 };
   });

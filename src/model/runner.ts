@@ -1,15 +1,18 @@
-// Forward passes one after another through one plan or two. Two may be on their way, so that the GPU has the next one to do while
-// the results of the last are looked at.
+// Forward passes one after another through one plan or two. Two may be in flight, so that the GPU has the next one to do while the
+// results of the last are looked at.
 
 import { UsageError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import type { Normalisation } from '../kernels/normalise/normalise.js';
-import type { KernelWishes } from './launches.js';
-import type { Network } from './network.js';
-import { ForwardPlan, type PassInput, type PassResults, type PlanRequest } from './plan.js';
-
-/** One computes, one waits for it to end. */
-const MOST_PASSES = 2;
+import type { KernelWishes } from '../network/build.js';
+import {
+  ForwardPlan,
+  type ForwardRequest,
+  type Network,
+  type PassInput,
+  type PassResults,
+} from '../network/forward.js';
+import { Turns } from '../turns.js';
 
 /** A pass that was submitted. */
 export interface Pass {
@@ -17,15 +20,13 @@ export interface Pass {
   readonly results: Promise<PassResults>;
 }
 
-/** Owns the network and the plans through which it is asked. */
+/** Owns the network's parameters and the plans that compute with them. */
 export class Runner {
   /** One that begins with pixels, and one that begins behind a layer: a caller may take turns between them. */
   readonly #plans = new Map<'pixels' | 'layer', { readonly key: string; readonly plan: ForwardPlan }>();
   /** Calls wait for each other: they share the plans. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #isBusy = false;
-  /** Passes whose results are not there yet, the oldest first. None of these promises is ever rejected. */
-  readonly #onTheWay = new Set<Promise<void>>();
   #disposed = false;
 
   constructor(
@@ -36,29 +37,29 @@ export class Runner {
   ) {}
 
   /**
-   * Submits a pass, and waits for none but where two are on their way.
+   * Submits a pass; waits for an earlier one only where two are in flight.
    *
    * @param input  as `ForwardPlan.begin`
    * @throws as `use` and `ForwardPlan.begin`
    */
-  begin(request: PlanRequest, input: PassInput): Promise<Pass> {
+  begin(request: ForwardRequest, input: PassInput): Promise<Pass> {
     return this.use(request, async (plan) => {
-      const [oldest] = this.#onTheWay;
-      if (this.#onTheWay.size >= MOST_PASSES) await oldest;
-      const pass = await plan.begin(input);
-      return { results: this.#followed(pass.results) };
+      const { results } = await plan.begin(input);
+      const free = () => this.#freeIfDone();
+      results.then(free, free);
+      return { results };
     });
   }
 
   /** A pass and its results. @throws as `begin` and `Pass.results` */
-  async run(request: PlanRequest, input: PassInput): Promise<PassResults> {
+  async run(request: ForwardRequest, input: PassInput): Promise<PassResults> {
     const { results } = await this.begin(request, input);
     return results;
   }
 
   /** `work` with a plan, in its turn. @throws as `ForwardPlan.create` and `work`; UsageError once disposed of */
-  use<T>(request: PlanRequest, work: (plan: ForwardPlan) => Promise<T>): Promise<T> {
-    const result = this.#turn.then(async () => {
+  use<T>(request: ForwardRequest, work: (plan: ForwardPlan) => Promise<T>): Promise<T> {
+    return this.#turns.take(async () => {
       if (this.#disposed) throw new UsageError('this VGG16 has been disposed of');
       this.#isBusy = true;
       try {
@@ -68,8 +69,6 @@ export class Runner {
         this.#freeIfDone();
       }
     });
-    this.#turn = result.catch(() => {});
-    return result;
   }
 
   /** What has begun ends before its memory is freed. Safe to call twice. */
@@ -78,23 +77,12 @@ export class Runner {
     this.#freeIfDone();
   }
 
-  #followed(results: Promise<PassResults>): Promise<PassResults> {
-    const done = results
-      .catch(() => {})
-      .then(() => {
-        this.#onTheWay.delete(done);
-        this.#freeIfDone();
-      });
-    this.#onTheWay.add(done);
-    return done.then(() => results);
-  }
-
-  async #planFor(request: PlanRequest): Promise<ForwardPlan> {
+  async #planFor(request: ForwardRequest): Promise<ForwardPlan> {
     const key = JSON.stringify(request);
     const kind = request.from === undefined ? 'pixels' : 'layer';
     const there = this.#plans.get(kind);
     if (there?.key === key) return there.plan;
-    await Promise.all(this.#onTheWay);
+    await Promise.all([...this.#plans.values()].map(({ plan }) => plan.idle()));
     there?.plan.dispose();
     this.#plans.delete(kind);
     const plan = await ForwardPlan.create(this.gpu, this.network, this.normalisation, {
@@ -106,8 +94,9 @@ export class Runner {
   }
 
   #freeIfDone(): void {
-    if (!this.#disposed || this.#isBusy || this.#onTheWay.size > 0) return;
-    for (const { plan } of this.#plans.values()) plan.dispose();
+    const plans = [...this.#plans.values()].map(({ plan }) => plan);
+    if (!this.#disposed || this.#isBusy || plans.some(({ isIdle }) => !isIdle)) return;
+    for (const plan of plans) plan.dispose();
     this.#plans.clear();
     this.network.parameters.dispose();
   }

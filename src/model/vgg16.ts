@@ -4,6 +4,9 @@ import type { Activation, LayerName } from '../architecture.js';
 import { UsageError } from '../errors.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import type { Picture, PictureInput } from '../image/picture.js';
+import { kernelsText, type Rungs } from '../network/build.js';
+import type { Choices } from '../network/choices.js';
+import type { Network } from '../network/forward.js';
 import {
   classifierLayerOf,
   inputSideOf,
@@ -22,12 +25,10 @@ import type { OpenedWeights } from '../weights/opened.js';
 import { NORMALISATIONS } from '../weights/preprocess.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { checkCount, concatenated } from './batches.js';
-import type { Choices } from './choices.js';
 import { type Answer, eachResult, many } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
 import { type Label, labelsFor } from './labels.js';
-import { kernelsText, type Rungs } from './launches.js';
-import { loadNetwork, type Network } from './network.js';
+import { loadNetwork } from './network.js';
 import {
   CALLS,
   type ClassifyOptions,

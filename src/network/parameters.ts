@@ -1,8 +1,8 @@
 // What a network has learnt, on the GPU: kernel and bias of each layer, the same for inference and for training.
 
 import { UsageError } from '../errors.js';
-import { type Dispatch, record } from '../gpu/dispatch.js';
 import type { Gpu } from '../gpu/gpu.js';
+import { type Recorder, runOnce } from '../gpu/recorder.js';
 import { type Shape, Tensor, type TensorDtype } from '../gpu/tensor.js';
 import { PiecedTensor } from './pieced_tensor.js';
 
@@ -11,13 +11,13 @@ export interface DerivedForm {
   /** Tells the forms of one parameter apart: `winograd 36`. */
   readonly name: string;
   readonly shape: Shape;
-  /** Launches what computes the form `u`, f32, from the parameter's value. */
-  launch(u: Tensor): Promise<readonly Dispatch[]>;
+  /** Records what computes the form `u`, f32, from the parameter's value. */
+  record(recorder: Recorder, u: Tensor): void;
 }
 
 interface Derived {
   readonly u: Tensor;
-  readonly dispatches: readonly Dispatch[];
+  readonly form: DerivedForm;
   /** The version of the value that it was computed from. */
   version: number;
 }
@@ -107,12 +107,11 @@ export class Parameter {
   }
 
   /**
-   * What brings all derived forms up to date, for a plan that changes the value itself, or runs after one that does.
-   * Whoever runs these dispatches need not call `refresh`.
+   * Records what brings all derived forms up to date, for a plan that changes the value itself, or runs after one that does.
+   * Whoever runs that plan need not call `refresh`.
    */
-  async refreshing(): Promise<readonly Dispatch[]> {
-    const all = await Promise.all(this.#derived.values());
-    return all.flatMap(({ dispatches }) => dispatches);
+  async recordRefresh(recorder: Recorder): Promise<void> {
+    for (const { form, u } of await Promise.all(this.#derived.values())) form.record(recorder, u);
   }
 
   /** Safe to call twice. */
@@ -131,10 +130,10 @@ export class Parameter {
     return [this.value, ...(this.gradient ? [this.gradient] : []), ...this.moments.values()];
   }
 
-  async #derive({ name, shape, launch }: DerivedForm): Promise<Derived> {
-    const u = await Tensor.create(this.gpu, `${this.name} ${name}`, shape);
+  async #derive(form: DerivedForm): Promise<Derived> {
+    const u = await Tensor.create(this.gpu, `${this.name} ${form.name}`, form.shape);
     try {
-      const derived = { u, dispatches: await launch(u), version: Number.NaN };
+      const derived = { u, form, version: Number.NaN };
       await this.#compute([derived]);
       if (this.#isDisposed) throw new UsageError(`${this.name} has been disposed of`);
       this.#ready.push(derived);
@@ -146,12 +145,12 @@ export class Parameter {
   }
 
   async #compute(all: readonly Derived[]): Promise<void> {
-    const { gpu, name: label, version } = this;
+    const { version } = this;
     const stale = all.filter((derived) => derived.version !== version);
     if (stale.length === 0) return;
-    const encoder = gpu.device.createCommandEncoder({ label });
-    for (const { dispatches } of stale) record(encoder, label, dispatches);
-    await gpu.submit(label, encoder.finish());
+    await runOnce(this.gpu, this.name, (recorder) => {
+      for (const { form, u } of stale) form.record(recorder, u);
+    });
     for (const derived of stale) derived.version = version;
   }
 }

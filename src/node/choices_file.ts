@@ -8,7 +8,7 @@ import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import { isConv3x3Candidate } from '../kernels/conv3x3/candidates.js';
 import { isLinearCandidate } from '../kernels/linear/candidates.js';
-import { Choices, type ConvEntry, type DenseEntry, type Entry } from '../model/choices.js';
+import { Choices, type ConvEntry, type DenseEntry, type Entry } from '../network/choices.js';
 import { cacheFolder } from './cache.js';
 
 /** What choices hold for. */

@@ -1,41 +1,37 @@
 // A fully connected layer to try choices on, its kernel in as many pieces as the adapter needs.
 
 import type { LinearChoice } from '../kernels/linear/candidates.js';
-import { type LinearPiece, linear } from '../kernels/linear/linear.js';
 import { columnsPerPiece } from '../kernels/linear/pieces.js';
-import type { DenseShape } from '../model/choices.js';
+import type { DenseShape } from '../network/choices.js';
+import { Linear } from '../network/operations/linear.js';
+import { Parameters } from '../network/parameters.js';
 import { linearAt } from '../reference/single.js';
-import { LINEAR_BOUND } from './bounds.js';
 import { type Expected, placesFor, placesIn } from './check.js';
-import { contenderOf, Tensors, type Trial } from './trial.js';
+import { fillLayer, type Trial, trialOf } from './trial.js';
 import type { Workbench } from './workbench.js';
+
+/** The NMSE against float64 that a rung may have: see conv3x3_trial.ts. */
+const LINEAR_BOUND = 1e-11;
 
 /** @throws GpuError where the adapter has not the memory */
 export async function linearTrial(bench: Workbench, shape: DenseShape): Promise<Trial<LinearChoice>> {
-  const { gpu, dtype, activations, weights } = bench;
+  const { gpu, dtype, activations } = bench;
   const { N, D, O } = shape;
-  const tensors = new Tensors();
+  const name = 'linear';
+  const parameters = await Parameters.create(gpu, [{ name, kernel: [D, O] }], dtype);
   try {
-    const x = await tensors.own(activations.filled(gpu, 'x', [N, D]));
-    const b = await tensors.own(activations.filled(gpu, 'b', [O]));
-    const y = await tensors.own(activations.filled(gpu, 'y', [N, O]));
-    const width = columnsPerPiece(gpu.limits, D, O, dtype);
-    const pieces: LinearPiece[] = [];
-    for (let first = 0; first < O; first += width) {
-      const k = await tensors.own(weights.filled(gpu, 'k', [D, Math.min(width, O - first)]));
-      pieces.push({ first, k });
-    }
-    let known: Expected | undefined;
-    const expected = () => (known ??= expectedOf(bench, shape, width));
-    return {
-      makeReady: async (choice) => {
-        const launched = await linear(gpu, { label: 'linear', x, pieces, b, y, relu: true, ...choice });
-        return contenderOf(bench, launched, [y], expected, LINEAR_BOUND);
-      },
-      dispose: () => tensors.dispose(),
-    };
+    await fillLayer(bench, parameters, name);
+    return trialOf(bench, {
+      x: await activations.filled(gpu, 'x', [N, D]),
+      parameters,
+      operationsOf: (choice) => [
+        new Linear({ name, parameters: parameters.layer(name), choice, relu: true }),
+      ],
+      expected: () => expectedOf(bench, shape, columnsPerPiece(gpu.limits, D, O, dtype)),
+      boundOf: () => LINEAR_BOUND,
+    });
   } catch (error) {
-    tensors.dispose();
+    parameters.dispose();
     throw error;
   }
 }

@@ -36,12 +36,6 @@ export class Pattern {
     return new Pattern(values, await Tensor.from(gpu, 'pattern', [LENGTH], stored));
   }
 
-  /** What `fill` writes to every place, to show what is not written over. @throws GpuError */
-  static async of(gpu: Gpu, value: number): Promise<Pattern> {
-    const values = new Float32Array(LENGTH).fill(value);
-    return new Pattern(values, await Tensor.from(gpu, String(value), [LENGTH], values));
-  }
-
   /** The number at that place of a tensor that was filled. */
   readonly at = (index: number): number => this.values[index % LENGTH]!;
 
@@ -51,7 +45,7 @@ export class Pattern {
     const period = this.tensor.byteLength;
     for (let start = 0; start < tensor.byteLength; start += period) {
       const size = Math.min(period, tensor.byteLength - start);
-      encoder.copyBufferToBuffer(this.tensor.buffer, 0, tensor.buffer, start, size);
+      encoder.copyBufferToBuffer(this.tensor.buffer, 0, tensor.buffer, tensor.offset + start, size);
     }
     await gpu.submit(`fill ${tensor.label}`, encoder.finish());
   }

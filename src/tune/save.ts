@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
-import type { Choices } from '../model/choices.js';
+import type { Choices } from '../network/choices.js';
 import { writeAtomically } from '../node/atomic_file.js';
 import { choicesKeyOf, readChoices, recordOf } from '../node/choices_file.js';
 import { makeFolders, refusing } from '../node/disk.js';

@@ -1,8 +1,8 @@
 // The shapes of a VGG16 that there is something to choose for, each once.
 
 import type { LayerName } from '../architecture.js';
-import type { ConvShape, DenseShape } from '../model/choices.js';
-import { convShapeOf, denseShapeOf } from '../model/launches.js';
+import { convShapeOf, denseShapeOf } from '../network/build.js';
+import type { ConvShape, DenseShape } from '../network/choices.js';
 import type { PlannedLayer } from '../network/layers.js';
 
 export type TunableShape =
@@ -12,16 +12,16 @@ export type TunableShape =
 /** In the order of their first layers. */
 export function shapesOf(layers: readonly PlannedLayer[], batch: number): TunableShape[] {
   const found = new Map<string, TunableShape>();
-  layers.forEach((layer, i) => {
+  for (const layer of layers) {
     const { name, operation } = layer;
     let tunable: TunableShape;
     if (operation === 'conv3x3') tunable = { operation, shape: convShapeOf(layer, batch), layers: [name] };
     else if (operation === 'linear') {
-      tunable = { operation, shape: denseShapeOf(layer, layers[i - 1]!, batch), layers: [name] };
-    } else return;
+      tunable = { operation, shape: denseShapeOf(layer, batch), layers: [name] };
+    } else continue;
     const key = JSON.stringify(tunable.shape);
     const same = found.get(key);
     found.set(key, same ? { ...same, layers: [...same.layers, name] } : tunable);
-  });
+  }
   return [...found.values()];
 }

@@ -1,71 +1,91 @@
-// A shape to try choices on: its tensors, and what they must come to.
+// A shape to try choices on: what it computes with, and what it must come to.
 
-import type { Dispatch } from '../gpu/dispatch.js';
+import type { Plan } from '../gpu/plan.js';
+import { Recorder } from '../gpu/recorder.js';
 import type { Tensor } from '../gpu/tensor.js';
+import { fused, type Operation, recordForward } from '../network/operation.js';
+import type { Parameters } from '../network/parameters.js';
 import { type Expected, faultOf } from './check.js';
 import type { Contender } from './contest.js';
 import type { Workbench } from './workbench.js';
 
-/** What a launch gives: dispatches, and memory of its own. */
-export interface Launched {
-  readonly dispatches: readonly Dispatch[];
-  readonly scratch: readonly Tensor[];
-}
-
-/** Owns the tensors of a shape. */
+/** A shape's input and weights, filled with the workbench's numbers. */
 export interface Trial<Choice> {
   makeReady(choice: Choice): Promise<Contender>;
   dispose(): void;
 }
 
-/** Tensors that go together. */
-export class Tensors {
-  readonly #owned: Tensor[] = [];
+/** Written to all memory before a run is checked. A pooling makes NaN of NaN and a number on some adapters only. */
+const POISON = 1e30;
 
-  async own(created: Promise<Tensor>): Promise<Tensor> {
-    const tensor = await created;
-    this.#owned.push(tensor);
-    return tensor;
-  }
-
-  dispose(): void {
-    for (const tensor of this.#owned) tensor.dispose();
-  }
+/** Of a shape. */
+export interface TrialShape<Choice> {
+  readonly x: Tensor;
+  readonly parameters: Parameters;
+  /** What is computed with a choice; fused where it can be, as in a network. */
+  operationsOf(choice: Choice): Operation[];
+  expected(): Expected;
+  /** The NMSE against float64 that a choice may have. */
+  boundOf(choice: Choice): number;
 }
 
-/**
- * A launch, warmed up, that writes y, and other tensors before it. They are full of what shows where its first run fails to write.
- *
- * @throws GpuError, having disposed of the launch's memory
- */
-export async function contenderOf(
-  { gpu, nan, huge, stopwatch }: Workbench,
-  { dispatches, scratch }: Launched,
-  [y, ...before]: readonly [Tensor, ...Tensor[]],
-  expected: () => Expected,
-  bound: number,
-): Promise<Contender> {
-  let repeats = 1;
-  const dispose = () => {
-    for (const tensor of scratch) tensor.dispose();
-  };
-  try {
-    await stopwatch.warmUp(dispatches);
-    await nan.fill(gpu, y);
-    for (const tensor of before) await huge.fill(gpu, tensor);
-  } catch (error) {
-    dispose();
-    throw error;
-  }
+/** Takes over the tensors of the shape. */
+export function trialOf<Choice>(bench: Workbench, shape: TrialShape<Choice>): Trial<Choice> {
+  let known: Expected | undefined;
+  const expected = () => (known ??= shape.expected());
   return {
-    dispose,
-    async time() {
-      const ms = await stopwatch.time(dispatches, repeats);
-      repeats = stopwatch.repeatsFor(ms);
-      return ms;
+    async makeReady(choice) {
+      const plan = await planOf(bench, shape, choice);
+      try {
+        await bench.stopwatch.warmUp(plan);
+      } catch (error) {
+        plan.dispose();
+        throw error;
+      }
+      let repeats = 1;
+      return {
+        dispose: () => plan.dispose(),
+        async time() {
+          const ms = await bench.stopwatch.time(plan, repeats);
+          repeats = bench.stopwatch.repeatsFor(ms);
+          return ms;
+        },
+        async fault() {
+          await plan.poison(POISON);
+          const results = await plan.run();
+          return faultOf(results.get('y')!, expected(), shape.boundOf(choice));
+        },
+      };
     },
-    async fault() {
-      return faultOf(await y.read(), expected(), bound);
+    dispose() {
+      shape.x.dispose();
+      shape.parameters.dispose();
     },
   };
+}
+
+async function planOf<Choice>(
+  { gpu }: Workbench,
+  { x, operationsOf }: TrialShape<Choice>,
+  choice: Choice,
+): Promise<Plan> {
+  const operations = fused(operationsOf(choice), new Set());
+  await Promise.all(operations.map((operation) => operation.ready?.()));
+  const recorder = new Recorder(gpu, 'tuning');
+  const recorded = recordForward(recorder, operations, x);
+  recorder.read('y', recorded.at(-1)!.y);
+  return recorder.finish();
+}
+
+/** Fills kernel and bias of a layer. @throws GpuError */
+export async function fillLayer(
+  { gpu, activations, weights }: Workbench,
+  parameters: Parameters,
+  name: string,
+): Promise<void> {
+  const { kernel, bias } = parameters.layer(name);
+  for (const { k } of kernel.value.pieces) await weights.fill(gpu, k);
+  await activations.fill(gpu, bias.value.whole);
+  kernel.value.changed();
+  bias.value.changed();
 }

@@ -5,7 +5,7 @@ import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
 import { type Conv3x3Choice, conv3x3Candidates, conv3x3Variants } from '../kernels/conv3x3/candidates.js';
 import { type LinearChoice, linearCandidates } from '../kernels/linear/candidates.js';
-import { Choices, type ConvShape } from '../model/choices.js';
+import { Choices, type ConvShape } from '../network/choices.js';
 import { type Contest, hold, type Outcome, slowKinds } from './contest.js';
 import { conv3x3Trial } from './conv3x3_trial.js';
 import { linearTrial } from './linear_trial.js';

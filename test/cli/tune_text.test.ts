@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { coloursFor } from '../../src/cli/progress.js';
 import { choiceText, tunedTables } from '../../src/cli/tune_text.js';
-import type { ConvShape } from '../../src/model/choices.js';
+import type { ConvShape } from '../../src/network/choices.js';
 import type { TunedShape } from '../../src/tune/tune.js';
 
 const plain = coloursFor({ write() {} });

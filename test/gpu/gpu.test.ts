@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceLostError, GpuError, NoAdapterError } from '../../src/errors.js';
 import { isSoftwareAdapter } from '../../src/gpu/device.js';
-import { prepare, record } from '../../src/gpu/dispatch.js';
+import { dispatch } from '../../src/gpu/dispatch.js';
 import { specialise, tilingOf } from '../../src/gpu/pipelines.js';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { SUBGROUP_MATRIX } from '../../src/gpu/subgroups.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { Timer } from '../../src/gpu/timer.js';
@@ -96,14 +97,17 @@ describe('Gpu', () => {
     expect(gpu().liveBuffers).toBe(2);
     expect(gpu().liveBytes).toBe(32);
     const timer = await Timer.create(gpu(), 1);
-    const dispatch = await prepare(gpu(), 'twice', { name: 'double', wgsl: DOUBLE }, [x, y], [1, 1, 1]);
+    const recorder = new Recorder(gpu(), 'twice');
+    recorder.dispatch('twice', { name: 'double', wgsl: DOUBLE }, [x, y], [1, 1, 1]);
+    const plan = await recorder.finish();
     const encoder = gpu().device.createCommandEncoder();
-    record(encoder, 'twice', [dispatch], timer?.writes(0));
+    plan.record(encoder, { label: 'twice', timestampWrites: timer?.writes(0) });
     timer?.resolve(encoder);
     await gpu().submit('twice', encoder.finish());
     expect([...(await y.read())]).toEqual([2, 4, 6, 8]);
     if (timer) expect((await timer.read())[0]).toBeGreaterThanOrEqual(0);
     timer?.dispose();
+    plan.dispose();
     for (const tensor of [x, y, y]) tensor.dispose();
     expect(gpu().liveBuffers).toBe(0);
     expect(gpu().liveBytes).toBe(0);
@@ -165,10 +169,8 @@ describe('Gpu', () => {
     const x = await Tensor.create(lesser, 'x', [256]);
     const y = await Tensor.create(lesser, 'y', [257]);
     const kernel = { name: 'double', wgsl: DOUBLE };
-    await expect(prepare(lesser, 'fc1', kernel, [x, y], [1, 1, 1])).rejects.toThrow(
-      /^fc1: y needs a binding of/,
-    );
-    await expect(prepare(lesser, 'fc1', kernel, [x, x], [9, 1, 1])).rejects.toThrow(
+    expect(() => dispatch(lesser, 'fc1', kernel, [x, y], [1, 1, 1])).toThrow(/^fc1: y needs a binding of/);
+    expect(() => dispatch(lesser, 'fc1', kernel, [x, x], [9, 1, 1])).toThrow(
       /^fc1: needs 9 x 1 x 1 workgroups/,
     );
     lesser.dispose();

@@ -1,13 +1,14 @@
 // Every kernel at VGG16's own sizes, through its launcher, on Dawn's null backend: the whole WGSL compiler and all limits, and
 // nothing is computed.
 
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
-import { CONV3X3_RUNGS, type Conv3x3Rung, conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
-import { defaultScratchBytes } from '../../src/kernels/conv3x3/defaults.js';
+import { conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
+import { CONV3X3_RUNGS, type Conv3x3Rung, isWinograd, pointsOf } from '../../src/kernels/conv3x3/rungs.js';
 import { matrixTiling } from '../../src/kernels/conv3x3/subgroup_matrix.js';
-import { pointsOf, winogradFilter, winogradScratch } from '../../src/kernels/conv3x3/winograd.js';
+import { winogradFilter } from '../../src/kernels/conv3x3/winograd.js';
 import {
   linearBackwardBias,
   linearBackwardInput,
@@ -22,6 +23,7 @@ import { VIEW_WORDS, warp } from '../../src/kernels/warp/warp.js';
 import { weightStorage } from '../../src/kernels/weight_storage.js';
 import { PAPER_WIDTHS, planLayers } from '../../src/network/layers.js';
 import { useGpu } from '../support/gpu.js';
+import { recorded } from '../support/kernel.js';
 import { withStorages } from './cases.js';
 
 const gpu = useGpu({ adapter: 'null' });
@@ -45,20 +47,20 @@ describe.each(DIRECT_STORAGES)('conv3x3/$rung, weights as $weights', ({ rung, we
   const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
   it.each(convs)('$name, with and without ReLU', async ({ name: label, inputShape, shape }) => {
     const O = shape[2]!;
-    const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
-    const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O], dtype);
+    using x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
+    using k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), O], dtype);
     expect(weightStorage(k)).toBe(weights);
-    const b = await Tensor.create(gpu(), 'b', [O]);
-    const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
+    using b = await Tensor.create(gpu(), 'b', [O]);
+    using y = await Tensor.create(gpu(), 'y', [1, ...shape]);
     for (const relu of [true, false]) {
-      const { dispatches } = await conv3x3(gpu(), { label, x, k, b, y, relu, rung });
-      const [dispatch] = dispatches;
+      const [dispatch] = await recorded(gpu(), (recorder) =>
+        conv3x3(recorder, { label, x, k, b, y, relu, rung }),
+      );
       const [columns, rows, more] = dispatch!.workgroups;
       const [BM, BN] = tileOf(rung);
       expect(columns * BN).toBeGreaterThanOrEqual(O);
       expect(rows * more * BM).toBeGreaterThanOrEqual(shape[0]! * shape[1]!);
     }
-    for (const tensor of [x, k, b, y]) tensor.dispose();
   });
 
   it('spreads more rows than one dimension of workgroups reaches', async () => {
@@ -66,22 +68,16 @@ describe.each(DIRECT_STORAGES)('conv3x3/$rung, weights as $weights', ({ rung, we
     // workgroup more than that many is all that can be bound; 04 owns 32 strips, of which that picture has two a row.
     const [BM] = tileOf(rung);
     const [H, W] = { 16: [1030, 1030], 64: [2049, 2049], 128: [2 ** 20, 8] }[BM] as [number, number];
-    const x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
-    const k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4], dtype);
-    const b = await Tensor.create(gpu(), 'b', [4]);
-    const { dispatches } = await conv3x3(gpu(), {
-      label: 'wide',
-      x,
-      k,
-      b,
-      y: x.view('y', x.shape),
-      relu: true,
-      rung,
-    });
-    const [, rows, more] = dispatches[0]!.workgroups;
+    using x = await Tensor.create(gpu(), 'x', [1, H, W, 4]);
+    using k = await Tensor.create(gpu(), 'k', [3, 3, 4, 4], dtype);
+    using b = await Tensor.create(gpu(), 'b', [4]);
+    const y = x.view('y', x.shape);
+    const [dispatch] = await recorded(gpu(), (recorder) =>
+      conv3x3(recorder, { label: 'wide', x, k, b, y, relu: true, rung }),
+    );
+    const [, rows, more] = dispatch!.workgroups;
     expect(more).toBe(2);
     expect(rows * more * BM).toBeGreaterThanOrEqual(H * W);
-    for (const tensor of [x, k, b]) tensor.dispose();
   });
 });
 
@@ -98,57 +94,61 @@ describe.each([
     const [M, N, K] = product.split('x').map(Number) as [number, number, number];
     const config = { componentType: 'f16', resultComponentType: 'f32', M, N, K };
     const card = { info: { ...gpu().info, isSoftware: false, maxSubgroup }, limits: gpu().limits };
-    const x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
-    const k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), shape[2]!], 'f16');
-    const b = await Tensor.create(gpu(), 'b', [shape[2]!]);
-    const y = await Tensor.create(gpu(), 'y', [1, ...shape]);
+    using x = await Tensor.create(gpu(), 'x', [1, ...inQuads(inputShape)]);
+    using k = await Tensor.create(gpu(), 'k', [3, 3, padToQuad(inputShape[2]!), shape[2]!], 'f16');
+    using b = await Tensor.create(gpu(), 'b', [shape[2]!]);
+    using y = await Tensor.create(gpu(), 'y', [1, ...shape]);
     const args = { label, x, k, b, y, relu: true, rung: '07_subgroup_matrix' } as const;
-    const { dispatches } = await conv3x3(gpu(), { ...args, tiling: matrixTiling(card, config) });
-    expect(dispatches[0]!.workgroups).toEqual([shape[2]! / 64, Math.ceil((shape[0]! * shape[1]!) / 128), 1]);
-    for (const tensor of [x, k, b, y]) tensor.dispose();
+    const [dispatch] = await recorded(gpu(), (recorder) =>
+      conv3x3(recorder, { ...args, tiling: matrixTiling(card, config) }),
+    );
+    expect(dispatch!.workgroups).toEqual([shape[2]! / 64, Math.ceil((shape[0]! * shape[1]!) / 128), 1]);
   });
 });
 
 describe.each(CONV3X3_RUNGS.filter(isWinograd))('conv3x3/%s', (rung) => {
+  afterEach(() => {
+    expect(gpu().liveBuffers).toBe(0);
+  });
+  const isChunk = ({ label }: Tensor) => label.endsWith('chunk of tiles');
   const convs = LAYERS.filter(({ operation }) => operation === 'conv3x3');
   it.each(convs)('$name, with and without ReLU and pooling, three pictures', async (layer) => {
     const { name: label, inputShape, shape } = layer;
     const [H, W, O] = shape as [number, number, number];
     const C = padToQuad(inputShape[2]!);
-    const k = await Tensor.create(gpu(), 'k', [pointsOf(rung), C, O]);
-    const b = await Tensor.create(gpu(), 'b', [O]);
-    const x = await Tensor.create(gpu(), 'x', [3, H, W, C]);
-    const y = await Tensor.create(gpu(), 'y', [3, H, W, O]);
-    const wanted = winogradScratch(rung, { N: 3, H, W, C, O }, defaultScratchBytes(gpu()));
-    const [v, m] = [await Tensor.create(gpu(), 'v', [wanted.v]), await Tensor.create(gpu(), 'm', [wanted.m])];
+    using k = await Tensor.create(gpu(), 'k', [pointsOf(rung), C, O]);
+    using b = await Tensor.create(gpu(), 'b', [O]);
+    using x = await Tensor.create(gpu(), 'x', [3, H, W, C]);
+    using y = await Tensor.create(gpu(), 'y', [3, H, W, O]);
     for (const [relu, pool] of [
       [true, false],
       [true, true],
       [false, false],
     ] as const) {
       const to = pool ? y.view('pooled', [3, H / 2, W / 2, O]) : y;
-      const args = { label, x, k, b, y: to, relu, pool, rung, scratch: { v, m } };
-      const { dispatches, scratch } = await conv3x3(gpu(), args);
-      expect(dispatches.length).toBe(3 * scratch.length);
+      const args = { label, x, k, b, y: to, relu, pool, rung };
+      const dispatches = await recorded(gpu(), (recorder) => conv3x3(recorder, args));
+      const chunks = new Set(dispatches.map(({ tensors }) => tensors.find(isChunk)));
+      expect(dispatches.length).toBe(3 * chunks.size);
       // Whatever the picture and the batch: a part of v and m for each binding.
-      expect(4 * Math.max(wanted.v, wanted.m)).toBeLessThan(40 * 2 ** 20);
-      for (const tensor of scratch) tensor.dispose();
+      const scratch = [dispatches[0]!.tensors[2]!, dispatches[1]!.tensors[3]!].map(({ memory }) => memory);
+      expect(scratch.map(({ label }) => label)).toEqual([`${label} transformed input`, `${label} products`]);
+      for (const { byteLength } of scratch) expect(byteLength).toBeLessThan(40 * 2 ** 20);
     }
-    for (const tensor of [k, b, x, y, v, m]) tensor.dispose();
-    expect(gpu().liveBuffers).toBe(0);
   });
 });
 
 describe('conv3x3/05_winograd_4x4', () => {
-  it('gives one error, which can be caught, where several chunks need a binding that is too large', async () => {
-    const x = await Tensor.create(gpu(), 'x', [1, 800, 800, 4]);
-    const k = await Tensor.create(gpu(), 'k', [36, 4, 64]);
-    const b = await Tensor.create(gpu(), 'b', [64]);
-    const y = await Tensor.create(gpu(), 'y', [1, 800, 800, 64]);
-    const args = { label: 'layer', x, k, b, y, relu: true, rung: '05_winograd_4x4' } as const;
-    await expect(conv3x3(gpu(), args)).rejects.toThrow('layer: y needs a binding of 156 MiB');
-    for (const tensor of [x, k, b, y]) tensor.dispose();
+  afterEach(() => {
     expect(gpu().liveBuffers).toBe(0);
+  });
+  it('gives one error, which can be caught, where several chunks need a binding that is too large', async () => {
+    using x = await Tensor.create(gpu(), 'x', [1, 800, 800, 4]);
+    using k = await Tensor.create(gpu(), 'k', [36, 4, 64]);
+    using b = await Tensor.create(gpu(), 'b', [64]);
+    using y = await Tensor.create(gpu(), 'y', [1, 800, 800, 64]);
+    const args = { label: 'layer', x, k, b, y, relu: true, rung: '05_winograd_4x4' } as const;
+    expect(() => conv3x3(new Recorder(gpu(), 'test'), args)).toThrow('layer: y needs a binding of 156 MiB');
   });
 });
 
@@ -157,16 +157,17 @@ describe.each(withStorages(CONV3X3_RUNGS.filter(isWinograd)))(
   ({ rung, weights, dtype, without }) => {
     const gpu = useGpu({ adapter: 'null', without });
     it('is made of any kernel', async () => {
-      const k = await Tensor.create(gpu(), 'k', [3, 3, 12, 20], dtype);
+      using k = await Tensor.create(gpu(), 'k', [3, 3, 12, 20], dtype);
       expect(weightStorage(k)).toBe(weights);
-      const u = await Tensor.create(gpu(), 'u', [pointsOf(rung), 12, 20]);
-      const [dispatch] = await winogradFilter(gpu(), { label: 'conv', k, u, rung });
+      using u = await Tensor.create(gpu(), 'u', [pointsOf(rung), 12, 20]);
+      const [dispatch] = await recorded(gpu(), (recorder) =>
+        winogradFilter(recorder, { label: 'conv', k, u, rung }),
+      );
       expect(dispatch!.workgroups).toEqual([4, 1, 1]);
-      const small = await Tensor.create(gpu(), 'u', [pointsOf(rung), 12, 16]);
-      await expect(winogradFilter(gpu(), { label: 'conv', k, u: small, rung })).rejects.toThrow(
+      using small = await Tensor.create(gpu(), 'u', [pointsOf(rung), 12, 16]);
+      expect(() => winogradFilter(new Recorder(gpu(), 'test'), { label: 'conv', k, u: small, rung })).toThrow(
         `conv: u is (${pointsOf(rung)},12,16), expected (${pointsOf(rung)},12,20)`,
       );
-      for (const tensor of [k, u, small]) tensor.dispose();
     });
   },
 );
@@ -181,30 +182,34 @@ const LINEAR_BATCHES: Readonly<Record<LinearRung, readonly number[]>> = {
 const LINEAR = withStorages(Object.keys(LINEAR_RUNGS) as LinearRung[]);
 describe.each(LINEAR)('linear/$rung, weights as $weights', ({ rung, weights, dtype, without }) => {
   const gpu = useGpu({ adapter: 'null', without });
+  afterEach(() => {
+    expect(gpu().liveBuffers).toBe(0);
+  });
   const dense = LAYERS.filter(({ operation }) => operation === 'linear');
   it.each(dense)('$name, the batches it is for', async ({ name: label, inputShape, shape }) => {
     const D = inputShape.reduce((product, side) => product * side, 1);
     const O = shape[0]!;
     // One piece's memory serves for all: nothing is computed.
     const columns = Math.min(O, 1024);
-    const k = await Tensor.create(gpu(), 'k', [D, columns], dtype);
+    using k = await Tensor.create(gpu(), 'k', [D, columns], dtype);
     expect(weightStorage(k)).toBe(weights);
     const pieces = Array.from({ length: O / columns }, (_, i) => ({ first: i * columns, k }));
-    const b = await Tensor.create(gpu(), 'b', [O]);
+    using b = await Tensor.create(gpu(), 'b', [O]);
     for (const N of LINEAR_BATCHES[rung]) {
-      const x = await Tensor.create(gpu(), 'x', [N, D]);
-      const y = await Tensor.create(gpu(), 'y', [N, O]);
-      const { dispatches, scratch } = await linear(gpu(), { label, x, pieces, b, y, relu: N > 1, rung });
+      using x = await Tensor.create(gpu(), 'x', [N, D]);
+      using y = await Tensor.create(gpu(), 'y', [N, O]);
+      const dispatches = await recorded(gpu(), (recorder) =>
+        linear(recorder, { label, x, pieces, b, y, relu: N > 1, rung }),
+      );
       expect(dispatches.length).toBe(pieces.length + LINEAR_RUNGS[rung].length - 1);
-      for (const tensor of [x, y, ...scratch]) tensor.dispose();
     }
-    k.dispose();
-    b.dispose();
-    expect(gpu().liveBuffers).toBe(0);
   });
 });
 
 describe('linear, backward', () => {
+  afterEach(() => {
+    expect(gpu().liveBuffers).toBe(0);
+  });
   const heads = [
     { head: 'fc1 of an mlp', N: 32, D: 25088, O: 256, columns: 256 },
     { head: 'fc2 of an mlp', N: 32, D: 256, O: 12, columns: 12 },
@@ -215,24 +220,29 @@ describe('linear, backward', () => {
   it.each(heads)('$head: $N x $D -> $O', async ({ N, D, O, columns }) => {
     const label = 'fc';
     // One piece's memory serves for all, and for weights and gradients: nothing is computed.
-    const k = await Tensor.create(gpu(), 'k', [D, columns]);
+    using k = await Tensor.create(gpu(), 'k', [D, columns]);
     const pieces = Array.from({ length: O / columns }, (_, i) => ({ first: i * columns, k }));
-    const x = await Tensor.create(gpu(), 'x', [N, D]);
-    const dx = await Tensor.create(gpu(), 'dx', [N, D]);
-    const dy = await Tensor.create(gpu(), 'dy', [N, O]);
-    const db = await Tensor.create(gpu(), 'db', [O]);
-    const byInput = await linearBackwardInput(gpu(), { label, dy, pieces, dx });
-    const byKernel = await linearBackwardKernel(gpu(), { label, x, dy, pieces });
-    expect((await linearBackwardBias(gpu(), { label, dy, db })).length).toBe(1);
-    for (const { dispatches, scratch } of [byInput, byKernel]) {
+    using x = await Tensor.create(gpu(), 'x', [N, D]);
+    using dx = await Tensor.create(gpu(), 'dx', [N, D]);
+    using dy = await Tensor.create(gpu(), 'dy', [N, O]);
+    using db = await Tensor.create(gpu(), 'db', [O]);
+    const byInput = await recorded(gpu(), (recorder) =>
+      linearBackwardInput(recorder, { label, dy, pieces, dx }),
+    );
+    const byKernel = await recorded(gpu(), (recorder) =>
+      linearBackwardKernel(recorder, { label, x, dy, pieces }),
+    );
+    const byBias = await recorded(gpu(), (recorder) => linearBackwardBias(recorder, { label, dy, db }));
+    expect(byBias.length).toBe(1);
+    for (const dispatches of [byInput, byKernel]) {
       expect(dispatches.length).toBe(pieces.length);
-      expect(scratch).toEqual([]);
+      // Without scratch.
+      const bound = dispatches.flatMap(({ tensors }) => tensors);
+      expect(bound.filter((tensor) => ![x, dx, dy, k].includes(tensor))).toEqual([]);
     }
-    const [depths, more, rows] = byInput.dispatches[0]!.workgroups;
+    const [depths, more, rows] = byInput[0]!.workgroups;
     expect(depths * more * 8).toBeGreaterThanOrEqual(D);
     expect(rows * 32).toBeGreaterThanOrEqual(N);
-    for (const tensor of [k, x, dx, dy, db]) tensor.dispose();
-    expect(gpu().liveBuffers).toBe(0);
   });
 });
 
@@ -242,24 +252,22 @@ describe('avgpool', () => {
     for (const shape of [layer.inputShape, layer.shape]) {
       const [H, W, C] = shape as [number, number, number];
       for (const N of H <= 14 ? [1, 64] : [1]) {
-        const x = await Tensor.create(gpu(), 'x', [N, H, W, C]);
-        const y = await Tensor.create(gpu(), 'y', [N, C]);
-        const [dispatch] = await avgPool(gpu(), { label: 'mean', x, y });
+        using x = await Tensor.create(gpu(), 'x', [N, H, W, C]);
+        using y = await Tensor.create(gpu(), 'y', [N, C]);
+        const [dispatch] = await recorded(gpu(), (recorder) => avgPool(recorder, { label: 'mean', x, y }));
         expect(dispatch!.workgroups).toEqual([C / 16, N, 1]);
-        x.dispose();
-        y.dispose();
       }
     }
   });
 
   it('refuses what does not fit', async () => {
-    const x = await Tensor.create(gpu(), 'x', [2, 3, 3, 8]);
-    const y = await Tensor.create(gpu(), 'y', [2, 4]);
-    await expect(avgPool(gpu(), { label: 'mean', x, y })).rejects.toThrow('y is (2,4), expected (2,8)');
-    const flat = avgPool(gpu(), { label: 'mean', x: y, y });
-    await expect(flat).rejects.toThrow('y is (2,4), expected 4 sides');
-    x.dispose();
-    y.dispose();
+    using x = await Tensor.create(gpu(), 'x', [2, 3, 3, 8]);
+    using y = await Tensor.create(gpu(), 'y', [2, 4]);
+    expect(() => avgPool(new Recorder(gpu(), 'test'), { label: 'mean', x, y })).toThrow(
+      'y is (2,4), expected (2,8)',
+    );
+    const flat = () => avgPool(new Recorder(gpu(), 'test'), { label: 'mean', x: y, y });
+    expect(flat).toThrow('y is (2,4), expected 4 sides');
   });
 });
 
@@ -269,49 +277,63 @@ describe('warp', () => {
     { size: 33, N: 1 },
     { size: 2048, N: 2 },
   ])('$N views of $size px', async ({ size, N }) => {
-    const pixels = await Tensor.create(gpu(), 'pixels', [size * size * 3]);
-    const views = await Tensor.create(gpu(), 'views', [N, VIEW_WORDS]);
-    const y = await Tensor.create(gpu(), 'y', [Math.ceil((N * size * size * 3) / 4)]);
-    const [dispatch] = await warp(gpu(), { label: 'warp', pixels, views, y, size });
+    using pixels = await Tensor.create(gpu(), 'pixels', [size * size * 3]);
+    using views = await Tensor.create(gpu(), 'views', [N, VIEW_WORDS]);
+    using y = await Tensor.create(gpu(), 'y', [Math.ceil((N * size * size * 3) / 4)]);
+    const [dispatch] = await recorded(gpu(), (recorder) =>
+      warp(recorder, { label: 'warp', pixels, views, y, size }),
+    );
     const [columns, rows] = dispatch!.workgroups;
     expect(columns * rows * 64 * 4).toBeGreaterThanOrEqual(N * size * size);
-    for (const tensor of [pixels, views, y]) tensor.dispose();
   });
 });
 
 describe('the others', () => {
   it('compile, and refuse what does not fit', async () => {
-    const x = await Tensor.create(gpu(), 'x', [2, 224, 224, 64]);
-    const y = await Tensor.create(gpu(), 'y', [2, 112, 112, 64]);
-    expect((await maxPool2x2(gpu(), { label: 'pool', x, y })).length).toBe(1);
+    using x = await Tensor.create(gpu(), 'x', [2, 224, 224, 64]);
+    using y = await Tensor.create(gpu(), 'y', [2, 112, 112, 64]);
+    expect((await recorded(gpu(), (recorder) => maxPool2x2(recorder, { label: 'pool', x, y }))).length).toBe(
+      1,
+    );
     const flat = x.view('row', [1, 1, 8, 4]);
-    await expect(maxPool2x2(gpu(), { label: 'pool', x: flat, y: flat })).rejects.toThrow(
+    expect(() => maxPool2x2(new Recorder(gpu(), 'test'), { label: 'pool', x: flat, y: flat })).toThrow(
       'too small for a 2x2 window',
     );
 
     const scores = x.view('scores', [2, 8]);
-    expect((await softmax(gpu(), { label: 'softmax', x: scores, y: scores, classes: 7 })).length).toBe(1);
-    const nine = softmax(gpu(), { label: 'softmax', x: scores, y: scores, classes: 9 });
-    await expect(nine).rejects.toThrow('9 classes do not fit into 8 columns');
+    expect(
+      (
+        await recorded(gpu(), (recorder) =>
+          softmax(recorder, { label: 'softmax', x: scores, y: scores, classes: 7 }),
+        )
+      ).length,
+    ).toBe(1);
+    const nine = () =>
+      softmax(new Recorder(gpu(), 'test'), { label: 'softmax', x: scores, y: scores, classes: 9 });
+    expect(nine).toThrow('9 classes do not fit into 8 columns');
 
-    const k = await Tensor.create(gpu(), 'k', [9, 4, 8]);
-    const source = await Tensor.create(gpu(), 'file', [6 * 3 * 9]);
+    using k = await Tensor.create(gpu(), 'k', [9, 4, 8]);
+    using source = await Tensor.create(gpu(), 'file', [6 * 3 * 9]);
     const form = { label: 'conv', source, k, rows: 6, sourceC: 3, space: 9, C: 4, columns: 8 };
     for (const dtype of ['F32', 'F16', 'BF16'] as const) {
-      expect((await pack(gpu(), { ...form, dtype, first: 2 })).length).toBe(1);
+      expect((await recorded(gpu(), (recorder) => pack(recorder, { ...form, dtype, first: 2 }))).length).toBe(
+        1,
+      );
     }
-    await expect(pack(gpu(), { ...form, dtype: 'F32', first: 3 })).rejects.toThrow(
+    expect(() => pack(new Recorder(gpu(), 'test'), { ...form, dtype: 'F32', first: 3 })).toThrow(
       'does not fit from column 3',
     );
-    const short = pack(gpu(), { ...form, dtype: 'F32', first: 0, rows: 7 });
-    await expect(short).rejects.toThrow('file has 162 words, expected 189');
-    const half = await Tensor.create(gpu(), 'k', [9, 4, 8], 'f16');
+    const short = () => pack(new Recorder(gpu(), 'test'), { ...form, dtype: 'F32', first: 0, rows: 7 });
+    expect(short).toThrow('file has 162 words, expected 189');
+    using half = await Tensor.create(gpu(), 'k', [9, 4, 8], 'f16');
     for (const dtype of ['F32', 'F16', 'BF16'] as const) {
-      expect((await pack(gpu(), { ...form, k: half, dtype, rows: 5, first: 2 })).length).toBe(1);
+      expect(
+        (await recorded(gpu(), (recorder) => pack(recorder, { ...form, k: half, dtype, rows: 5, first: 2 })))
+          .length,
+      ).toBe(1);
     }
-    await expect(pack(gpu(), { ...form, k: half, dtype: 'F32', rows: 5, first: 3 })).rejects.toThrow(
-      'conv: columns from 3 of 8 are no whole words of k, which is f16',
-    );
-    for (const tensor of [x, y, k, half, source]) tensor.dispose();
+    expect(() =>
+      pack(new Recorder(gpu(), 'test'), { ...form, k: half, dtype: 'F32', rows: 5, first: 3 }),
+    ).toThrow('conv: columns from 3 of 8 are no whole words of k, which is f16');
   });
 });

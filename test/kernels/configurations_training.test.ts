@@ -5,16 +5,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dispatch } from '../../src/gpu/dispatch.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { adamw } from '../../src/kernels/adamw/adamw.js';
-import { createControl } from '../../src/kernels/control.js';
+import { CONTROL_WORDS } from '../../src/kernels/control.js';
 import { dropout } from '../../src/kernels/dropout/dropout.js';
 import { gradientNorm } from '../../src/kernels/gradient_norm/gradient_norm.js';
-import { addMetrics, createTotals } from '../../src/kernels/metrics/metrics.js';
+import { addMetrics, TOTALS_WORDS } from '../../src/kernels/metrics/metrics.js';
 import { reluBackward } from '../../src/kernels/relu_backward/relu_backward.js';
 import { sgd } from '../../src/kernels/sgd/sgd.js';
 import { padToQuad } from '../../src/kernels/shapes.js';
 import { softmaxCrossEntropy } from '../../src/kernels/softmax_cross_entropy/softmax_cross_entropy.js';
 import { standardise } from '../../src/kernels/standardise/standardise.js';
 import { useGpu } from '../support/gpu.js';
+import { recorded } from '../support/kernel.js';
 
 const BATCHES = [1, 32, 256];
 const THREADS = 64;
@@ -26,7 +27,7 @@ describe('the kernels of a training step', () => {
   /** A piece of VGG16's fc1, the largest tensor there is; its memory serves for all, for nothing is computed. */
   let piece: Tensor;
   beforeAll(async () => {
-    control = await createControl(gpu());
+    control = await Tensor.create(gpu(), 'control', [CONTROL_WORDS]);
     clip = await Tensor.create(gpu(), 'clip', [4]);
     piece = await Tensor.create(gpu(), 'fc1', [25088, 1024]);
   });
@@ -47,10 +48,21 @@ describe('the kernels of a training step', () => {
       const x = piece.view('x', [N, sides]);
       const row = piece.view('row', [sides]);
       const quads = (N * sides) / 4;
-      expectThreads(await standardise(gpu(), { label: 'in', x, mean: row, scale: row }), quads);
-      expectThreads(await reluBackward(gpu(), { label: 'fc1', y: x, dy: x }), quads);
+      expectThreads(
+        await recorded(gpu(), (recorder) => standardise(recorder, { label: 'in', x, mean: row, scale: row })),
+        quads,
+      );
+      expectThreads(
+        await recorded(gpu(), (recorder) => reluBackward(recorder, { label: 'fc1', y: x, dy: x })),
+        quads,
+      );
       for (const rate of [0.5, 1 - 2 ** -53]) {
-        expectThreads(await dropout(gpu(), { label: 'fc1', x, control, rate, layer: 0 }), quads);
+        expectThreads(
+          await recorded(gpu(), (recorder) =>
+            dropout(recorder, { label: 'fc1', x, control, rate, layer: 0 }),
+          ),
+          quads,
+        );
       }
     }
   });
@@ -63,13 +75,14 @@ describe('the kernels of a training step', () => {
       const [labels, classWeights] = [piece.view('labels', [N]), piece.view('class weights', [O])];
       for (const smoothing of [0, 0.1]) {
         const args = { label: 'loss', x, labels, classWeights, dx: x, rows, classes, smoothing };
-        const [dispatch] = await softmaxCrossEntropy(gpu(), args);
+        const [dispatch] = await recorded(gpu(), (recorder) => softmaxCrossEntropy(recorder, args));
         expect(dispatch!.workgroups).toEqual([N, 1, 1]);
       }
-      const totals = await createTotals(gpu());
-      const [dispatch] = await addMetrics(gpu(), { label: 'metrics', rows, totals, control });
+      using totals = await Tensor.create(gpu(), 'totals', [TOTALS_WORDS]);
+      const [dispatch] = await recorded(gpu(), (recorder) =>
+        addMetrics(recorder, { label: 'metrics', rows, totals, control }),
+      );
       expect(dispatch!.workgroups).toEqual([1, 1, 1]);
-      totals.dispose();
     }
   });
 
@@ -77,10 +90,12 @@ describe('the kernels of a training step', () => {
     const fc2 = [0, 1, 2, 3].map(() => piece.view('fc2', [4096, 1024]));
     const gradients = [piece, piece, piece, piece, ...fc2, piece.view('bias', [4096])];
     expect(gradients.reduce((sum, { size }) => sum + size, 0)).toBeGreaterThan(119e6);
-    const { dispatches, scratch } = await gradientNorm(gpu(), { label: 'norm', gradients, clip, maxNorm: 1 });
+    const dispatches = await recorded(gpu(), (recorder) =>
+      gradientNorm(recorder, { label: 'norm', gradients, clip, maxNorm: 1 }),
+    );
     expect(dispatches.map(({ workgroups }) => workgroups[0])).toEqual([...Array(8).fill(1024), 16, 1]);
-    expect(scratch.map(({ shape }) => shape)).toEqual([[8 * 1024 + 16]]);
-    for (const tensor of scratch) tensor.dispose();
+    const partial = new Set(dispatches.map(({ tensors: [x, y] }) => (x!.label.startsWith('norm') ? x : y)));
+    expect([...partial].map((tensor) => tensor!.shape)).toEqual([[8 * 1024 + 16]]);
   });
 
   it.each([{}, { clipped: true }])(
@@ -91,10 +106,16 @@ describe('the kernels of a training step', () => {
         const common = { label: 'fc1', w, dw: w, control, ...limit };
         for (const nesterov of [false, true]) {
           const hyper = { momentum: 0.9, nesterov, weightDecay: 1e-4 };
-          expectThreads(await sgd(gpu(), { ...common, momentum: w, hyper }), w.size / 4);
+          expectThreads(
+            await recorded(gpu(), (recorder) => sgd(recorder, { ...common, momentum: w, hyper })),
+            w.size / 4,
+          );
         }
         const hyper = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
-        expectThreads(await adamw(gpu(), { ...common, m: w, v: w, hyper }), w.size / 4);
+        expectThreads(
+          await recorded(gpu(), (recorder) => adamw(recorder, { ...common, m: w, v: w, hyper })),
+          w.size / 4,
+        );
       }
     },
   );

@@ -1,15 +1,17 @@
 // What is chosen without a tuner, on each kind of adapter: rungs for layers, scratch for Winograd's passes.
 
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { defaultConv3x3 } from '../../src/kernels/conv3x3/candidates.js';
-import { conv3x3, isWinograd } from '../../src/kernels/conv3x3/conv3x3.js';
+import { conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
 import { bestRung, defaultScratchBytes, fmasPerTile } from '../../src/kernels/conv3x3/defaults.js';
-import { chunksOf, pointsOf } from '../../src/kernels/conv3x3/winograd.js';
-import { convShapeOf } from '../../src/model/launches.js';
+import { isWinograd, pointsOf } from '../../src/kernels/conv3x3/rungs.js';
+import { chunksOf } from '../../src/kernels/conv3x3/winograd.js';
+import { convShapeOf } from '../../src/network/build.js';
 import { PAPER_WIDTHS, planLayers } from '../../src/network/layers.js';
 import { useGpu } from '../support/gpu.js';
+import { recorded } from '../support/kernel.js';
 
 /** As `Gpu` would tell of an adapter that this machine does not have. */
 function adapterLike(isSoftware: boolean, minSubgroup: number): Gpu {
@@ -118,6 +120,9 @@ describe('scratch', () => {
 
 describe("a card's defaults", () => {
   const gpu = useGpu({ adapter: 'null' });
+  afterEach(() => {
+    expect(gpu().liveBuffers).toBe(0);
+  });
 
   // 112 px, because the null backend binds no more than 128 MiB.
   it.each(layersAt(112))('compile and fit for $name, 32 images of 112 px', async (layer) => {
@@ -127,17 +132,22 @@ describe("a card's defaults", () => {
     const { rung } = defaultConv3x3(card, sizes);
     const scratchBytes = defaultScratchBytes(card);
     expect(scratchBytes).toBe(2 ** 26);
-    // One buffer for x and y, one for v and m: nothing is computed.
-    const activations = await Tensor.create(gpu(), 'activations', [N * H * W * Math.max(C, O)]);
-    const v = await Tensor.create(gpu(), 'scratch', [2 ** 24]);
-    const k = await Tensor.create(gpu(), 'k', isWinograd(rung) ? [pointsOf(rung), C, O] : [3, 3, C, O]);
-    const b = await Tensor.create(gpu(), 'b', [O]);
-    const { dispatches, scratch } = await conv3x3(gpu(), {
-      ...{ label: layer.name, relu: true, rung, scratchBytes, scratch: { v, m: v } },
-      ...{ x: activations.view('x', [N, H, W, C]), k, b, y: activations.view('y', [N, H, W, O]) },
-    });
-    expect(dispatches.length).toBe(isWinograd(rung) ? 3 * scratch.length : 1);
-    for (const tensor of [activations, v, k, b, ...scratch]) tensor.dispose();
-    expect(gpu().liveBuffers).toBe(0);
+    // One buffer for x and y: nothing is computed.
+    using activations = await Tensor.create(gpu(), 'activations', [N * H * W * Math.max(C, O)]);
+    using k = await Tensor.create(gpu(), 'k', isWinograd(rung) ? [pointsOf(rung), C, O] : [3, 3, C, O]);
+    using b = await Tensor.create(gpu(), 'b', [O]);
+    const dispatches = await recorded(gpu(), (recorder) =>
+      conv3x3(recorder, {
+        ...{ label: layer.name, relu: true, rung, scratchBytes },
+        ...{ x: activations.view('x', [N, H, W, C]), k, b, y: activations.view('y', [N, H, W, O]) },
+      }),
+    );
+    if (!isWinograd(rung)) return expect(dispatches.length).toBe(1);
+    const { tiles, chunk } = chunksOf(rung, sizes, scratchBytes);
+    expect(dispatches.length).toBe(3 * Math.ceil(tiles / chunk));
+    const scratch = new Set(dispatches.flatMap(({ tensors }) => tensors).map(({ memory }) => memory));
+    for (const { label, byteLength } of scratch) {
+      if (/products|transformed/.test(label)) expect(byteLength).toBeLessThanOrEqual(scratchBytes);
+    }
   });
 });

@@ -1,16 +1,18 @@
 // conv3x3/07_subgroup_matrix, which rounds what it reads: where the adapter multiplies no matrices, all but its refusals is skipped.
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { SUBGROUP_MATRIX } from '../../src/gpu/subgroups.js';
 import { Tensor } from '../../src/gpu/tensor.js';
-import { canRun, conv3x3, whyNot } from '../../src/kernels/conv3x3/conv3x3.js';
+import { conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
+import { canRun, whyNot } from '../../src/kernels/conv3x3/rungs.js';
 import { matrixOf, matrixTiling } from '../../src/kernels/conv3x3/subgroup_matrix.js';
 import { Gpu } from '../../src/node/gpu.js';
 import { conv3x3 as reference } from '../../src/reference/conv3x3.js';
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
-import { poisoned, randomTensor } from '../support/kernel.js';
+import { poisoned, randomTensor, recorded } from '../support/kernel.js';
 import { CONV3X3_CASES } from './cases.js';
 import { runConv3x3 } from './conv3x3_launch.js';
 
@@ -35,10 +37,10 @@ describe(`conv3x3/${rung}`, () => {
   const outliers = { N: 1, H: 7, W: 6, C: 12, O: 16, relu: false, outliers: 20, why: 'outliers' };
   it.each([...cases, outliers])('$N x $H x $W x $C -> $O: $why', async ({ relu, outliers, ...sizes }) => {
     const { N, H, W, C, O } = sizes;
-    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1, outliers });
-    const k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, outliers, dtype: 'f16' });
-    const b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
-    const y = await poisoned(gpu(), 'y', [N, H, W, O]);
+    using x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1, outliers });
+    using k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2, outliers, dtype: 'f16' });
+    using b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
+    using y = await poisoned(gpu(), 'y', [N, H, W, O]);
     await runConv3x3(gpu(), { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung });
     const actual = await y.read();
     const rounded = reference(asHalves(x.values), k.values, b.values, sizes, relu);
@@ -53,7 +55,6 @@ describe(`conv3x3/${rung}`, () => {
     );
     const excess = Float64Array.from(actual, (value, i) => Math.abs(value - exact[i]!) - allowed[i]!);
     expect(Math.max(...excess)).toBeLessThanOrEqual(0);
-    for (const tensor of [x.tensor, k.tensor, b.tensor, y]) tensor.dispose();
   });
 
   it('takes what is beyond f16 for the largest that it has', async () => {
@@ -77,23 +78,22 @@ describe(`conv3x3/${rung}`, () => {
       0,
     );
     const ones = Float32Array.from({ length: 9 * 4 * 4 }, (_, i) => 1 + (i % 7));
-    const x = await Tensor.from(gpu(), 'x', [1, 1, 4, 4], values);
-    const k = await Tensor.from(gpu(), 'k', [3, 3, 4, 4], new Uint16Array(encodeFloats(ones, 'F16').buffer));
-    const b = await Tensor.create(gpu(), 'b', [4]);
-    const y = await poisoned(gpu(), 'y', [1, 1, 4, 4]);
+    using x = await Tensor.from(gpu(), 'x', [1, 1, 4, 4], values);
+    using k = await Tensor.from(gpu(), 'k', [3, 3, 4, 4], new Uint16Array(encodeFloats(ones, 'F16').buffer));
+    using b = await Tensor.create(gpu(), 'b', [4]);
+    using y = await poisoned(gpu(), 'y', [1, 1, 4, 4]);
     await runConv3x3(gpu(), { label: 'layer', x, k, b, y, relu: false, rung });
     const clamped = values.map((value) => Math.min(65504, Math.max(-65504, value)));
     expectClose(await y.read(), reference(clamped, ones, new Float32Array(4), sizes, false), {
       atol: 1,
       rtol: 0,
     });
-    for (const tensor of [x, k, b, y]) tensor.dispose();
   });
 
   it('gives the same bytes every time, with another tile, and in smaller subgroups than it is made for', async () => {
-    const x = await randomTensor(gpu(), 'x', [2, 6, 15, 24], { seed: 7 });
-    const k = await randomTensor(gpu(), 'k', [3, 3, 24, 84], { seed: 8, dtype: 'f16' });
-    const b = await randomTensor(gpu(), 'b', [84], { seed: 9 });
+    using x = await randomTensor(gpu(), 'x', [2, 6, 15, 24], { seed: 7 });
+    using k = await randomTensor(gpu(), 'k', [3, 3, 24, 84], { seed: 8, dtype: 'f16' });
+    using b = await randomTensor(gpu(), 'b', [84], { seed: 9 });
     const product = matrixOf(gpu())!;
     const { M, N, K } = product;
     const { SUBGROUP } = matrixTiling(gpu(), product);
@@ -106,7 +106,7 @@ describe(`conv3x3/${rung}`, () => {
     ];
     const results: Float32Array[] = [];
     for (const tiling of tilings) {
-      const y = await poisoned(gpu(), 'y', [2, 6, 15, 84]);
+      using y = await poisoned(gpu(), 'y', [2, 6, 15, 84]);
       await runConv3x3(gpu(), {
         label: 'layer',
         x: x.tensor,
@@ -118,10 +118,8 @@ describe(`conv3x3/${rung}`, () => {
         tiling,
       });
       results.push(await y.read());
-      y.dispose();
     }
     for (const result of results.slice(1)) expect(result).toEqual(results[0]);
-    for (const { tensor } of [x, k, b]) tensor.dispose();
   });
 });
 
@@ -142,16 +140,19 @@ describe(`what conv3x3/${rung} asks for`, () => {
       reason: `needs products of matrices of f16 summed in f32 (${SUBGROUP_MATRIX}), the adapter has none`,
     },
   ] as const)('without $without, of kernels kept as $dtype: $reason', async ({ without, dtype, reason }) => {
-    const lesser = await Gpu.open({ adapter: 'null', without });
+    using lesser = await Gpu.open({ adapter: 'null', without });
     expect(whyNot(lesser, rung, dtype)).toBe(reason);
-    const x = await Tensor.create(lesser, 'x', [1, 4, 4, 4]);
-    const k = await Tensor.create(lesser, 'k', [3, 3, 4, 4], dtype);
-    const b = await Tensor.create(lesser, 'b', [4]);
-    const y = await Tensor.create(lesser, 'y', [1, 4, 4, 4]);
-    const launch = conv3x3(lesser, { label: 'block1_conv1', x, k, b, y, relu: true, rung });
-    if (reason) await expect(launch).rejects.toThrow(`block1_conv1: ${rung} ${reason}`);
-    else expect((await launch).dispatches.length).toBe(1);
-    lesser.dispose();
+    using x = await Tensor.create(lesser, 'x', [1, 4, 4, 4]);
+    using k = await Tensor.create(lesser, 'k', [3, 3, 4, 4], dtype);
+    using b = await Tensor.create(lesser, 'b', [4]);
+    using y = await Tensor.create(lesser, 'y', [1, 4, 4, 4]);
+    const launch = (recorder: Recorder) =>
+      conv3x3(recorder, { label: 'block1_conv1', x, k, b, y, relu: true, rung });
+    if (reason) {
+      expect(() => launch(new Recorder(lesser, 'test'))).toThrow(`block1_conv1: ${rung} ${reason}`);
+    } else {
+      expect((await recorded(lesser, launch)).length).toBe(1);
+    }
   });
 
   it.each([

@@ -2,14 +2,15 @@
 
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
-import { controlWords, createControl } from '../../src/kernels/control.js';
+import { CONTROL_WORDS, controlWords } from '../../src/kernels/control.js';
 import { dropout } from '../../src/kernels/dropout/dropout.js';
 import { type DropoutKey, pcg4d, dropout as reference } from '../../src/reference/dropout.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';
-import { randomTensor, runDispatches } from '../support/kernel.js';
+import { randomTensor, recorded, run } from '../support/kernel.js';
 import { ROWS_CASES } from './cases.js';
 
 const KEY = { seed: 0xfedcba98, step: 7, layer: 1 };
@@ -18,21 +19,19 @@ describe('dropout', () => {
   const gpu = useGpu();
 
   async function onGpu(x: Tensor, { seed, step, layer }: DropoutKey, rate: number): Promise<Float32Array> {
-    const control = await createControl(gpu());
+    using control = await Tensor.create(gpu(), 'control', [CONTROL_WORDS]);
     await gpu().write('control', control.buffer, controlWords({ lr: 0, step, seed }));
-    await runDispatches(gpu(), await dropout(gpu(), { label: 'fc1', x, control, rate, layer }));
-    control.dispose();
+    await run(gpu(), (recorder) => dropout(recorder, { label: 'fc1', x, control, rate, layer }));
     return x.read();
   }
 
   it.each(ROWS_CASES)('$N x $O: $why', async ({ N, O }) => {
     for (const rate of [0.25, 0.5, 0.9]) {
-      const { tensor, values } = await randomTensor(gpu(), 'x', [N, O], { seed: 4, outliers: 20 });
-      const expected = reference(values, KEY, rate);
-      const actual = await onGpu(tensor, KEY, rate);
+      using x = await randomTensor(gpu(), 'x', [N, O], { seed: 4, outliers: 20 });
+      const expected = reference(x.values, KEY, rate);
+      const actual = await onGpu(x.tensor, KEY, rate);
       expect([...actual].map((value) => value === 0)).toEqual([...expected].map((value) => value === 0));
       expectClose(actual, expected, { atol: 0, rtol: 2e-7 });
-      tensor.dispose();
     }
   });
 
@@ -44,20 +43,19 @@ describe('dropout', () => {
 
   it('keeps a number whose random word is the threshold itself', async () => {
     const words = pcg4d(0, KEY.layer, KEY.step, KEY.seed);
-    const x = await Tensor.from(gpu(), 'x', [1, 4], new Float32Array(4).fill(1));
+    using x = await Tensor.from(gpu(), 'x', [1, 4], new Float32Array(4).fill(1));
     const actual = await onGpu(x, KEY, words[0]! / 2 ** 32);
     expect([...actual].map((value) => value > 0)).toEqual([...words].map((word) => word >= words[0]!));
-    x.dispose();
   });
 
   it('leaves padding zero, and all as it is at a rate of 0', async () => {
-    const x = await Tensor.from(gpu(), 'x', [2, 4], new Float32Array([5, 7, 0, 0, 3, 9, 0, 0]));
-    expect(await dropout(gpu(), { label: 'fc1', x, control: x.view('c', [5]), rate: 0, layer: 0 })).toEqual(
-      [],
+    using x = await Tensor.from(gpu(), 'x', [2, 4], new Float32Array([5, 7, 0, 0, 3, 9, 0, 0]));
+    const nothing = await recorded(gpu(), (recorder) =>
+      dropout(recorder, { label: 'fc1', x, control: x.view('c', [5]), rate: 0, layer: 0 }),
     );
+    expect(nothing).toEqual([]);
     const dropped = await onGpu(x, KEY, 0.5);
     expect([2, 3, 6, 7].map((i) => dropped[i])).toEqual([0, 0, 0, 0]);
-    x.dispose();
   });
 
   it('of a gradient, with the same key, is the gradient of dropout', () => {
@@ -72,10 +70,8 @@ describe('dropout', () => {
   describe('as random as it should be', () => {
     const COUNT = 65536;
     const kept = async (key: DropoutKey, rate: number) => {
-      const ones = await Tensor.from(gpu(), 'ones', [64, COUNT / 64], new Float32Array(COUNT).fill(1));
-      const mask = (await onGpu(ones, key, rate)).map((value) => Number(value > 0));
-      ones.dispose();
-      return mask;
+      using ones = await Tensor.from(gpu(), 'ones', [64, COUNT / 64], new Float32Array(COUNT).fill(1));
+      return (await onGpu(ones, key, rate)).map((value) => Number(value > 0));
     };
     const sum = (mask: Float32Array) => mask.reduce((total, value) => total + value, 0);
     /** Binomial numbers stay within five deviations but once in two million times. */
@@ -124,11 +120,11 @@ describe('dropout', () => {
   });
 
   it('refuses rates that are no share', async () => {
-    const x = await Tensor.create(gpu(), 'x', [1, 8]);
+    using x = await Tensor.create(gpu(), 'x', [1, 8]);
     for (const rate of [-0.1, 1, Number.NaN]) {
-      const refused = dropout(gpu(), { label: 'fc1', x, control: x.view('c', [5]), rate, layer: 0 });
-      await expect(refused).rejects.toThrow(`fc1: a dropout of ${rate}, expected 0 to less than 1`);
+      const refused = () =>
+        dropout(new Recorder(gpu(), 'test'), { label: 'fc1', x, control: x.view('c', [5]), rate, layer: 0 });
+      expect(refused).toThrow(`fc1: a dropout of ${rate}, expected 0 to less than 1`);
     }
-    x.dispose();
   });
 });

@@ -1,12 +1,13 @@
 // gradient_norm on the GPU against float64, over tensors of many sizes.
 
 import { describe, expect, it } from 'vitest';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { gradientNorm } from '../../src/kernels/gradient_norm/gradient_norm.js';
 import { gradientNorm as reference } from '../../src/reference/gradient_norm.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
-import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
+import { planned, poisoned, randomTensor } from '../support/kernel.js';
 import { GRADIENT_NORM_CASES } from './cases.js';
 
 describe('gradient_norm', () => {
@@ -14,14 +15,15 @@ describe('gradient_norm', () => {
 
   /** What two runs of one recording gave. */
   async function onGpu(gradients: readonly Tensor[], maxNorm: number): Promise<Float32Array[]> {
-    const clip = await poisoned(gpu(), 'clip', [4]);
-    const { dispatches, scratch } = await gradientNorm(gpu(), { label: 'norm', gradients, clip, maxNorm });
+    using clip = await poisoned(gpu(), 'clip', [4]);
+    using plan = await planned(gpu(), (recorder) =>
+      gradientNorm(recorder, { label: 'norm', gradients, clip, maxNorm }),
+    );
     const runs: Float32Array[] = [];
     for (let i = 0; i < 2; i++) {
-      await runDispatches(gpu(), dispatches);
+      await plan.run();
       runs.push(await clip.read());
     }
-    for (const tensor of [clip, ...scratch]) tensor.dispose();
     return runs;
   }
 
@@ -56,26 +58,25 @@ describe('gradient_norm', () => {
       expected: [Number.NaN, Number.NaN, 0, 0],
     },
   ])('says so: $why', async ({ values, expected }) => {
-    const [dw, other] = [await ofValues(values), await ofValues([0, 0, 0, 0])];
+    using dw = await ofValues(values);
+    using other = await ofValues([0, 0, 0, 0]);
     const [once] = await onGpu([other, dw], 1);
     expect([...once!]).toEqual(expected);
-    dw.dispose();
-    other.dispose();
   });
 
   it('refuses what does not fit, and leaves nothing behind', async () => {
     const before = gpu().liveBuffers;
     const [clip, odd] = [await ofValues([0, 0, 0, 0]), await ofValues([1, 2, 3, 4, 5])];
     const args = { label: 'norm', clip, maxNorm: 1 };
-    await expect(gradientNorm(gpu(), { ...args, gradients: [] })).rejects.toThrow(
+    expect(() => gradientNorm(new Recorder(gpu(), 'test'), { ...args, gradients: [] })).toThrow(
       'norm: no gradients to take the norm of',
     );
-    await expect(gradientNorm(gpu(), { ...args, gradients: [odd] })).rejects.toThrow(
+    expect(() => gradientNorm(new Recorder(gpu(), 'test'), { ...args, gradients: [odd] })).toThrow(
       'norm: dw is (5), expected a number of values that 4 divides',
     );
-    await expect(gradientNorm(gpu(), { ...args, gradients: [clip], maxNorm: 0 })).rejects.toThrow(
-      'norm: a largest norm of 0, expected more than 0',
-    );
+    expect(() =>
+      gradientNorm(new Recorder(gpu(), 'test'), { ...args, gradients: [clip], maxNorm: 0 }),
+    ).toThrow('norm: a largest norm of 0, expected more than 0');
     clip.dispose();
     odd.dispose();
     expect(gpu().liveBuffers).toBe(before);

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import {
   linearBackwardBias,
@@ -15,7 +16,7 @@ import {
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';
-import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
+import { planned, poisoned, randomTensor, run } from '../support/kernel.js';
 import { LINEAR_BACKWARD_CASES } from './cases.js';
 import { cut, cutsOf, joined, poisonedPieces } from './linear_pieces.js';
 
@@ -56,78 +57,74 @@ describe('the float64 gradients of linear agree with central differences', () =>
 
 describe('linear, backward', () => {
   const gpu = useGpu();
+  afterEach(() => {
+    expect(gpu().liveBuffers).toBe(0);
+  });
   const cases = [
     ...LINEAR_BACKWARD_CASES.map((sizes) => ({ ...sizes, outliers: 1, tolerance: TOLERANCE })),
     { N: 9, D: 20, O: 100, why: 'outliers 20 times as large', outliers: 20, tolerance: OUTLIERS },
   ];
 
   it.each(cases)('by the input, $N x $D x $O: $why', async ({ N, D, O, outliers, tolerance }) => {
-    const dy = await randomTensor(gpu(), 'dy', [N, O], { seed: 1, outliers });
-    const k = await randomTensor(gpu(), 'k', [D, O], { seed: 2, outliers });
+    using dy = await randomTensor(gpu(), 'dy', [N, O], { seed: 1, outliers });
+    using k = await randomTensor(gpu(), 'k', [D, O], { seed: 2, outliers });
     const expected = inputReference(dy.values, k.values, { N, D, O });
     for (const cuts of cutsOf(O)) {
       const pieces = await cut(gpu(), k, cuts);
-      const dx = await poisoned(gpu(), 'dx', [N, D]);
-      const launch = await linearBackwardInput(gpu(), { label: 'fc', dy: dy.tensor, pieces, dx });
-      await runDispatches(gpu(), launch.dispatches);
+      using dx = await poisoned(gpu(), 'dx', [N, D]);
+      using plan = await planned(gpu(), (recorder) =>
+        linearBackwardInput(recorder, { label: 'fc', dy: dy.tensor, pieces, dx }),
+      );
+      await plan.run();
       const once = await dx.read();
       expectClose(once, expected, tolerance);
       // What the first piece finds in dx does not matter, and sums are added in the same order every time.
-      await runDispatches(gpu(), launch.dispatches);
+      await plan.run();
       expect(await dx.read()).toEqual(once);
-      for (const tensor of [dx, ...launch.scratch, ...pieces.map((piece) => piece.k)]) tensor.dispose();
+      for (const piece of pieces) piece.k.dispose();
     }
-    dy.tensor.dispose();
-    k.tensor.dispose();
-    expect(gpu().liveBuffers).toBe(0);
   });
 
   it.each(cases)('by the kernel, $N x $D x $O: $why', async ({ N, D, O, outliers, tolerance }) => {
-    const x = await randomTensor(gpu(), 'x', [N, D], { seed: 3, outliers });
-    const dy = await randomTensor(gpu(), 'dy', [N, O], { seed: 4, outliers });
+    using x = await randomTensor(gpu(), 'x', [N, D], { seed: 3, outliers });
+    using dy = await randomTensor(gpu(), 'dy', [N, O], { seed: 4, outliers });
     const expected = kernelReference(x.values, dy.values, { N, D, O });
     for (const cuts of cutsOf(O)) {
       const pieces = await poisonedPieces(gpu(), [D, O], cuts);
       const args = { label: 'fc', x: x.tensor, dy: dy.tensor, pieces };
-      const { dispatches, scratch } = await linearBackwardKernel(gpu(), args);
-      await runDispatches(gpu(), dispatches);
+      using plan = await planned(gpu(), (recorder) => linearBackwardKernel(recorder, args));
+      await plan.run();
       const once = await joined(pieces, [D, O]);
       expectClose(once, expected, tolerance);
-      await runDispatches(gpu(), dispatches);
+      await plan.run();
       expect(await joined(pieces, [D, O])).toEqual(once);
-      for (const tensor of [...scratch, ...pieces.map((piece) => piece.k)]) tensor.dispose();
+      for (const piece of pieces) piece.k.dispose();
     }
-    x.tensor.dispose();
-    dy.tensor.dispose();
-    expect(gpu().liveBuffers).toBe(0);
   });
 
   it.each([...cases, { N: 5, D: 4, O: 260, why: 'over a workgroup', outliers: 20, tolerance: OUTLIERS }])(
     'by the bias, $N x $O: $why',
     async ({ N, O, outliers, tolerance }) => {
-      const dy = await randomTensor(gpu(), 'dy', [N, O], { seed: 5, outliers });
-      const db = await poisoned(gpu(), 'db', [O]);
-      await runDispatches(gpu(), await linearBackwardBias(gpu(), { label: 'fc', dy: dy.tensor, db }));
+      using dy = await randomTensor(gpu(), 'dy', [N, O], { seed: 5, outliers });
+      using db = await poisoned(gpu(), 'db', [O]);
+      await run(gpu(), (recorder) => linearBackwardBias(recorder, { label: 'fc', dy: dy.tensor, db }));
       expectClose(await db.read(), biasReference(dy.values, { N, O }), tolerance);
-      dy.tensor.dispose();
-      db.dispose();
     },
   );
 
   it('leaves padding zero: columns without a gradient, depths without an input', async () => {
     const [N, D, O] = [3, 8, 8];
-    const x = await Tensor.from(gpu(), 'x', [N, D], padded(N, D, 5));
-    const dy = await Tensor.from(gpu(), 'dy', [N, O], padded(N, O, 6));
-    const k = await Tensor.from(gpu(), 'k', [D, O], padded(D, O, 6).fill(0, 5 * O));
-    const dx = await poisoned(gpu(), 'dx', [N, D]);
-    const db = await poisoned(gpu(), 'db', [O]);
-    const dk = await poisoned(gpu(), 'dk', [D, O]);
-    await runDispatches(gpu(), [
-      ...(await linearBackwardInput(gpu(), { label: 'fc', dy, pieces: [{ first: 0, k }], dx })).dispatches,
-      ...(await linearBackwardKernel(gpu(), { label: 'fc', x, dy, pieces: [{ first: 0, k: dk }] }))
-        .dispatches,
-      ...(await linearBackwardBias(gpu(), { label: 'fc', dy, db })),
-    ]);
+    using x = await Tensor.from(gpu(), 'x', [N, D], padded(N, D, 5));
+    using dy = await Tensor.from(gpu(), 'dy', [N, O], padded(N, O, 6));
+    using k = await Tensor.from(gpu(), 'k', [D, O], padded(D, O, 6).fill(0, 5 * O));
+    using dx = await poisoned(gpu(), 'dx', [N, D]);
+    using db = await poisoned(gpu(), 'db', [O]);
+    using dk = await poisoned(gpu(), 'dk', [D, O]);
+    await run(gpu(), (recorder) => {
+      linearBackwardInput(recorder, { label: 'fc', dy, pieces: [{ first: 0, k }], dx });
+      linearBackwardKernel(recorder, { label: 'fc', x, dy, pieces: [{ first: 0, k: dk }] });
+      linearBackwardBias(recorder, { label: 'fc', dy, db });
+    });
     const nonZero = (
       values: Float32Array,
       columns: number,
@@ -139,28 +136,29 @@ describe('linear, backward', () => {
     nonZero(await dx.read(), D, (_, d) => d < 5);
     nonZero(await db.read(), O, (_, o) => o < 6);
     nonZero(await dk.read(), O, (d, o) => d < 5 && o < 6);
-    for (const tensor of [x, dy, k, dx, db, dk]) tensor.dispose();
   });
 
   it('refuses what does not fit, naming the layer', async () => {
-    const x = await Tensor.create(gpu(), 'x', [2, 8]);
-    const dy = await Tensor.create(gpu(), 'dy', [2, 4]);
-    const dx = await Tensor.create(gpu(), 'dx', [3, 8]);
-    const k = await Tensor.create(gpu(), 'k', [8, 4]);
-    const half = await Tensor.create(gpu(), 'half', [8, 4], 'f16');
+    using x = await Tensor.create(gpu(), 'x', [2, 8]);
+    using dy = await Tensor.create(gpu(), 'dy', [2, 4]);
+    using dx = await Tensor.create(gpu(), 'dx', [3, 8]);
+    using k = await Tensor.create(gpu(), 'k', [8, 4]);
+    using half = await Tensor.create(gpu(), 'half', [8, 4], 'f16');
     const label = 'fc1';
-    const input = linearBackwardInput(gpu(), { label, dy, pieces: [{ first: 0, k }], dx });
-    await expect(input).rejects.toThrow('fc1: dx is (3,8), expected (2,8)');
-    const f16 = linearBackwardInput(gpu(), { label, dy, pieces: [{ first: 0, k: half }], dx: x });
-    await expect(f16).rejects.toThrow('fc1: half is stored as f16, expected f32');
-    const gap = linearBackwardKernel(gpu(), { label, x, dy, pieces: [{ first: 4, k }] });
-    await expect(gap).rejects.toThrow('fc1: a piece of k begins at column 4, expected 0');
-    const rows = linearBackwardKernel(gpu(), { label, x: dx, dy, pieces: [{ first: 0, k }] });
-    await expect(rows).rejects.toThrow('fc1: dy is (2,4), expected (3,4)');
-    const bias = linearBackwardBias(gpu(), { label, dy, db: x.view('db', [8]) });
-    await expect(bias).rejects.toThrow('fc1: db is (8), expected (4)');
-    for (const tensor of [x, dy, dx, k, half]) tensor.dispose();
-    expect(gpu().liveBuffers).toBe(0);
+    const input = () =>
+      linearBackwardInput(new Recorder(gpu(), 'test'), { label, dy, pieces: [{ first: 0, k }], dx });
+    expect(input).toThrow('fc1: dx is (3,8), expected (2,8)');
+    const f16 = () =>
+      linearBackwardInput(new Recorder(gpu(), 'test'), { label, dy, pieces: [{ first: 0, k: half }], dx: x });
+    expect(f16).toThrow('fc1: half is stored as f16, expected f32');
+    const gap = () =>
+      linearBackwardKernel(new Recorder(gpu(), 'test'), { label, x, dy, pieces: [{ first: 4, k }] });
+    expect(gap).toThrow('fc1: a piece of k begins at column 4, expected 0');
+    const rows = () =>
+      linearBackwardKernel(new Recorder(gpu(), 'test'), { label, x: dx, dy, pieces: [{ first: 0, k }] });
+    expect(rows).toThrow('fc1: dy is (2,4), expected (3,4)');
+    const bias = () => linearBackwardBias(new Recorder(gpu(), 'test'), { label, dy, db: x.view('db', [8]) });
+    expect(bias).toThrow('fc1: db is (8), expected (4)');
   });
 });
 

@@ -2,7 +2,7 @@
 
 import type { Gpu } from '../../src/gpu/gpu.js';
 import { Tensor } from '../../src/gpu/tensor.js';
-import type { LinearPiece } from '../../src/kernels/linear/linear.js';
+import type { LinearPiece } from '../../src/kernels/linear/pieces.js';
 import { poisoned, type RandomTensor, stored } from '../support/kernel.js';
 
 /** Where to cut O columns: nowhere, and where there is room at two odd places. */

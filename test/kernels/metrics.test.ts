@@ -3,11 +3,11 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
-import { controlWords, createControl } from '../../src/kernels/control.js';
-import { addMetrics, createTotals, readTotals, type Totals } from '../../src/kernels/metrics/metrics.js';
+import { CONTROL_WORDS, controlWords } from '../../src/kernels/control.js';
+import { addMetrics, readTotals, TOTALS_WORDS, type Totals } from '../../src/kernels/metrics/metrics.js';
 import { metrics as reference } from '../../src/reference/metrics.js';
 import { useGpu } from '../support/gpu.js';
-import { runDispatches } from '../support/kernel.js';
+import { planned, run } from '../support/kernel.js';
 
 const step = (number: number) => controlWords({ lr: 0, step: number, seed: 0 });
 
@@ -16,18 +16,14 @@ describe('metrics', () => {
 
   /** The totals over batches, each with the number of its step. */
   async function onGpu(batches: readonly { step: number; rows: Float32Array }[]): Promise<Totals> {
-    const totals = await createTotals(gpu());
-    const control = await createControl(gpu());
+    using totals = await Tensor.create(gpu(), 'totals', [TOTALS_WORDS]);
+    using control = await Tensor.create(gpu(), 'control', [CONTROL_WORDS]);
     for (const batch of batches) {
-      const rows = await Tensor.from(gpu(), 'rows', [batch.rows.length / 4, 4], batch.rows);
+      using rows = await Tensor.from(gpu(), 'rows', [batch.rows.length / 4, 4], batch.rows);
       await gpu().write('control', control.buffer, step(batch.step));
-      await runDispatches(gpu(), await addMetrics(gpu(), { label: 'metrics', rows, totals, control }));
-      rows.dispose();
+      await run(gpu(), (recorder) => addMetrics(recorder, { label: 'metrics', rows, totals, control }));
     }
-    const result = readTotals(await totals.readBytes());
-    totals.dispose();
-    control.dispose();
-    return result;
+    return readTotals(await totals.readBytes());
   }
 
   /** Losses and weights of every size, times `scale`. */
@@ -104,16 +100,17 @@ describe('metrics', () => {
   );
 
   it('begins anew with zeros, and knows step 0', async () => {
-    const totals = await createTotals(gpu());
-    const control = await createControl(gpu());
-    const rows = await Tensor.from(gpu(), 'rows', [1, 4], new Float32Array([Number.NaN, 1, 0, 1]));
-    const dispatches = await addMetrics(gpu(), { label: 'metrics', rows, totals, control });
-    await runDispatches(gpu(), dispatches);
+    using totals = await Tensor.create(gpu(), 'totals', [TOTALS_WORDS]);
+    using control = await Tensor.create(gpu(), 'control', [CONTROL_WORDS]);
+    using rows = await Tensor.from(gpu(), 'rows', [1, 4], new Float32Array([Number.NaN, 1, 0, 1]));
+    using plan = await planned(gpu(), (recorder) =>
+      addMetrics(recorder, { label: 'metrics', rows, totals, control }),
+    );
+    await plan.run();
     expect(readTotals(await totals.readBytes()).badStep).toBe(0);
     await gpu().write('totals', totals.buffer, new Uint32Array(totals.size));
     await gpu().write('rows', rows.buffer, new Float32Array([3, 2, 1, 1]));
-    await runDispatches(gpu(), dispatches);
+    await plan.run();
     expect(readTotals(await totals.readBytes())).toEqual({ loss: 1.5, accuracy: 1, count: 1 });
-    for (const tensor of [totals, control, rows]) tensor.dispose();
   });
 });

@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { type AdamWHyperParameters, adamw } from '../../src/kernels/adamw/adamw.js';
-import { CONTROL_WORDS, controlWords, createControl } from '../../src/kernels/control.js';
+import { CONTROL_WORDS, controlWords } from '../../src/kernels/control.js';
 import { gradientNorm } from '../../src/kernels/gradient_norm/gradient_norm.js';
 import { type SgdHyperParameters, sgd } from '../../src/kernels/sgd/sgd.js';
 import { adamw as adamwReference } from '../../src/reference/adamw.js';
@@ -13,7 +14,7 @@ import { gradientNorm as normReference } from '../../src/reference/gradient_norm
 import { sgd as sgdReference } from '../../src/reference/sgd.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
-import { poisoned, runDispatches } from '../support/kernel.js';
+import { planned, poisoned } from '../support/kernel.js';
 
 type Optimiser =
   | { readonly name: 'sgd'; readonly hyper: SgdHyperParameters }
@@ -77,30 +78,28 @@ describe('the optimisers', () => {
   ): Promise<Float32Array[]> {
     const label = 'fc1';
     const shape = [start.length / 4, 4];
-    const w = await Tensor.from(gpu(), 'w', shape, Float32Array.from(start));
-    const [dw, first, second] = await Promise.all(
-      ['dw', 'm', 'v'].map((name) => Tensor.create(gpu(), name, shape)),
-    );
-    const control = await createControl(gpu());
-    const clip = maxNorm === null ? undefined : await poisoned(gpu(), 'clip', [4]);
-    const norm = clip && (await gradientNorm(gpu(), { label, gradients: [dw!], clip, maxNorm: maxNorm! }));
-    const common = { label, w, dw: dw!, control, ...(clip && { clip }) };
-    const update =
-      optimiser.name === 'sgd'
-        ? await sgd(gpu(), { ...common, momentum: first!, hyper: optimiser.hyper })
-        : await adamw(gpu(), { ...common, m: first!, v: second!, hyper: optimiser.hyper });
+    using w = await Tensor.from(gpu(), 'w', shape, Float32Array.from(start));
+    using dw = await Tensor.create(gpu(), 'dw', shape);
+    using first = await Tensor.create(gpu(), 'm', shape);
+    using second = await Tensor.create(gpu(), 'v', shape);
+    using control = await Tensor.create(gpu(), 'control', [CONTROL_WORDS]);
+    using clip = maxNorm === null ? undefined : await poisoned(gpu(), 'clip', [4]);
+    const common = { label, w, dw, control, ...(clip && { clip }) };
+    using plan = await planned(gpu(), (recorder) => {
+      if (clip) gradientNorm(recorder, { label, gradients: [dw], clip, maxNorm: maxNorm! });
+      if (optimiser.name === 'sgd') sgd(recorder, { ...common, momentum: first, hyper: optimiser.hyper });
+      else adamw(recorder, { ...common, m: first, v: second, hyper: optimiser.hyper });
+    });
     const betas = optimiser.name === 'adamw' ? optimiser.hyper : {};
     const steps: Float32Array[] = [];
     for (const [i, gradient] of gradients.entries()) {
-      await gpu().write('dw', dw!.buffer, Float32Array.from(gradient));
+      await gpu().write('dw', dw.buffer, Float32Array.from(gradient));
       const words = controlWords({ ...betas, lr: lrs[i]!, step: i + 1, seed: 0 });
       await gpu().write('control', control.buffer, words);
-      await runDispatches(gpu(), [...(norm?.dispatches ?? []), ...update]);
+      await plan.run();
       steps.push(await w.read());
     }
-    await finish([first!, second!]);
-    for (const tensor of [w, dw!, first!, second!, control, clip, ...(norm?.scratch ?? [])])
-      tensor?.dispose();
+    await finish([first, second]);
     return steps;
   }
 
@@ -142,19 +141,21 @@ describe('the optimisers', () => {
   });
 
   it('refuse what does not fit', async () => {
-    const w = await Tensor.create(gpu(), 'w', [4, 4]);
+    using w = await Tensor.create(gpu(), 'w', [4, 4]);
     const control = w.view('control', [CONTROL_WORDS]);
     const row = w.view('row', [16]);
     const hyper = { momentum: 0, nesterov: false, weightDecay: 0 };
-    const other = sgd(gpu(), { label: 'fc1', w, dw: row, momentum: w, control, hyper });
-    await expect(other).rejects.toThrow('fc1: row is (16), expected (4,4)');
+    const other = () =>
+      sgd(new Recorder(gpu(), 'test'), { label: 'fc1', w, dw: row, momentum: w, control, hyper });
+    expect(other).toThrow('fc1: row is (16), expected (4,4)');
     const odd = w.view('odd', [3, 5]);
-    const fifteen = sgd(gpu(), { label: 'fc1', w: odd, dw: odd, momentum: odd, control, hyper });
-    await expect(fifteen).rejects.toThrow('fc1: odd is (3,5), expected a number of values that 4 divides');
+    const fifteen = () =>
+      sgd(new Recorder(gpu(), 'test'), { label: 'fc1', w: odd, dw: odd, momentum: odd, control, hyper });
+    expect(fifteen).toThrow('fc1: odd is (3,5), expected a number of values that 4 divides');
     const adam = { beta1: 0.9, beta2: 0.999, epsilon: 0, weightDecay: 0 };
-    const zero = adamw(gpu(), { label: 'fc1', w, dw: w, m: w, v: w, control, hyper: adam });
-    await expect(zero).rejects.toThrow('fc1: an epsilon of 0');
-    w.dispose();
+    const zero = () =>
+      adamw(new Recorder(gpu(), 'test'), { label: 'fc1', w, dw: w, m: w, v: w, control, hyper: adam });
+    expect(zero).toThrow('fc1: an epsilon of 0');
   });
 });
 

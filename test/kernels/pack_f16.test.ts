@@ -8,7 +8,7 @@ import { type PackSizes, pack as packReference } from '../../src/reference/pack.
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import type { Dtype } from '../../src/weights/source.js';
 import { useGpu } from '../support/gpu.js';
-import { runDispatches } from '../support/kernel.js';
+import { run } from '../support/kernel.js';
 
 const gpu = useGpu();
 
@@ -17,12 +17,10 @@ async function packed(stored: Uint8Array, dtype: Dtype, sizes: PackSizes): Promi
   const { space, C, columns } = sizes;
   const words = new Uint8Array(Math.ceil(stored.length / 4) * 4);
   words.set(stored);
-  const source = await Tensor.from(gpu(), 'source', [words.length / 4], new Uint32Array(words.buffer));
-  const k = await Tensor.create(gpu(), 'k', [space * C, columns], 'f16');
-  await runDispatches(gpu(), await pack(gpu(), { label: 'fc1', source, dtype, k, ...sizes }));
-  const bits = new Uint16Array(await k.readBytes());
-  for (const tensor of [source, k]) tensor.dispose();
-  return bits;
+  using source = await Tensor.from(gpu(), 'source', [words.length / 4], new Uint32Array(words.buffer));
+  using k = await Tensor.create(gpu(), 'k', [space * C, columns], 'f16');
+  await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype, k, ...sizes }));
+  return new Uint16Array(await k.readBytes());
 }
 
 const halvesOf = (values: Float32Array) => new Uint16Array(encodeFloats(values, 'F16').buffer);
@@ -48,13 +46,12 @@ describe('pack_f16', () => {
   );
 
   it('leaves other columns as they are, so that a kernel can come in several chunks of rows', async () => {
-    const k = await Tensor.from(gpu(), 'k', [4, 8], new Uint16Array(32).fill(0x1234));
-    const source = await Tensor.from(gpu(), 'source', [8], new Float32Array([1, 1, 1, 1, 2, 2, 2, 2]));
+    using k = await Tensor.from(gpu(), 'k', [4, 8], new Uint16Array(32).fill(0x1234));
+    using source = await Tensor.from(gpu(), 'source', [8], new Float32Array([1, 1, 1, 1, 2, 2, 2, 2]));
     const sizes = { rows: 2, sourceC: 4, space: 1, C: 4, columns: 8, first: 2 };
-    await runDispatches(gpu(), await pack(gpu(), { label: 'fc1', source, dtype: 'F32', k, ...sizes }));
+    await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype: 'F32', k, ...sizes }));
     const row = [0x1234, 0x1234, 0x3c00, 0x4000, 0x1234, 0x1234, 0x1234, 0x1234];
     expect([...new Uint16Array(await k.readBytes())]).toEqual([...row, ...row, ...row, ...row]);
-    for (const tensor of [source, k]) tensor.dispose();
   });
 
   /** As one row of channels, every second of k's columns. */

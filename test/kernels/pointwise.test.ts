@@ -17,7 +17,7 @@ import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import { NORMALISATIONS } from '../../src/weights/preprocess.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
-import { poisoned, randomTensor, runDispatches } from '../support/kernel.js';
+import { planned, poisoned, randomTensor, run } from '../support/kernel.js';
 import { AVGPOOL_CASES, MAXPOOL2X2_CASES } from './cases.js';
 
 const EXACT = { atol: 0, rtol: 0 };
@@ -26,22 +26,18 @@ describe('maxpool2x2', () => {
   const gpu = useGpu();
 
   it.each(MAXPOOL2X2_CASES)('$N x $H x $W x $C: $why', async ({ N, H, W, C }) => {
-    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
-    const y = await poisoned(gpu(), 'y', [N, Math.floor(H / 2), Math.floor(W / 2), C]);
-    await runDispatches(gpu(), await maxPool2x2(gpu(), { label: 'pool', x: x.tensor, y }));
+    using x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
+    using y = await poisoned(gpu(), 'y', [N, Math.floor(H / 2), Math.floor(W / 2), C]);
+    await run(gpu(), (recorder) => maxPool2x2(recorder, { label: 'pool', x: x.tensor, y }));
     expectClose(await y.read(), maxPoolReference(x.values, { N, H, W, C }), EXACT);
-    x.tensor.dispose();
-    y.dispose();
   });
 
   it('takes ties, zeros and windows that are all negative as they are', async () => {
     const values = new Float32Array([-1, -1, 0, 5, -1, -2, 0, 5, -3, -1, 0, 5, -1, -1, -0, 5]);
-    const x = await Tensor.from(gpu(), 'x', [1, 2, 2, 4], values);
-    const y = await poisoned(gpu(), 'y', [1, 1, 1, 4]);
-    await runDispatches(gpu(), await maxPool2x2(gpu(), { label: 'pool', x, y }));
+    using x = await Tensor.from(gpu(), 'x', [1, 2, 2, 4], values);
+    using y = await poisoned(gpu(), 'y', [1, 1, 1, 4]);
+    await run(gpu(), (recorder) => maxPool2x2(recorder, { label: 'pool', x, y }));
     expectClose(await y.read(), [-1, -1, 0, 5], EXACT);
-    x.dispose();
-    y.dispose();
   });
 });
 
@@ -49,31 +45,28 @@ describe('avgpool', () => {
   const gpu = useGpu();
 
   it.each(AVGPOOL_CASES)('$N x $H x $W x $C: $why', async ({ N, H, W, C }) => {
-    const x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 2, outliers: 20 });
-    const y = await poisoned(gpu(), 'y', [N, C]);
-    const dispatches = await avgPool(gpu(), { label: 'mean', x: x.tensor, y });
-    await runDispatches(gpu(), dispatches);
+    using x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 2, outliers: 20 });
+    using y = await poisoned(gpu(), 'y', [N, C]);
+    using plan = await planned(gpu(), (recorder) => avgPool(recorder, { label: 'mean', x: x.tensor, y }));
+    await plan.run();
     const once = await y.read();
     // What cancels is as large as the outliers: the error is theirs, not the mean's.
     expectClose(once, avgPoolReference(x.values, { N, H, W, C }), { atol: 2e-6, rtol: 1e-6 });
-    await runDispatches(gpu(), dispatches);
+    await plan.run();
     expect(await y.read()).toEqual(once);
-    x.tensor.dispose();
-    y.dispose();
   });
 
   it('averages each picture of a batch as it does alone', async () => {
     const sizes = { H: 9, W: 11, C: 24 };
-    const { tensor, values } = await randomTensor(gpu(), 'x', [3, 9, 11, 24], { seed: 3 });
-    const y = await poisoned(gpu(), 'y', [3, 24]);
-    await runDispatches(gpu(), await avgPool(gpu(), { label: 'mean', x: tensor, y }));
+    using x = await randomTensor(gpu(), 'x', [3, 9, 11, 24], { seed: 3 });
+    using y = await poisoned(gpu(), 'y', [3, 24]);
+    await run(gpu(), (recorder) => avgPool(recorder, { label: 'mean', x: x.tensor, y }));
     const together = await y.read();
-    const length = values.length / 3;
-    const last = await Tensor.from(gpu(), 'last', [1, 9, 11, 24], values.slice(2 * length));
+    const length = x.values.length / 3;
+    using last = await Tensor.from(gpu(), 'last', [1, 9, 11, 24], x.values.slice(2 * length));
     const alone = y.view('alone', [1, sizes.C]);
-    await runDispatches(gpu(), await avgPool(gpu(), { label: 'mean', x: last, y: alone }));
+    await run(gpu(), (recorder) => avgPool(recorder, { label: 'mean', x: last, y: alone }));
     expect((await alone.read()).slice()).toEqual(together.slice(2 * sizes.C));
-    for (const each of [tensor, y, last]) each.dispose();
   });
 });
 
@@ -88,15 +81,13 @@ describe('normalise', () => {
       const random = seededRandom(1);
       const words = Math.ceil((2 * 5 * 7 * 3) / 4);
       const bytes = Uint8Array.from({ length: words * 4 }, () => random.below(256));
-      const pixels = await Tensor.from(gpu(), 'pixels', [words], new Uint32Array(bytes.buffer));
-      const y = await poisoned(gpu(), 'y', [2, 5, 7, 4]);
-      await runDispatches(gpu(), await normalise(gpu(), { label: 'input', pixels, y, normalisation }));
+      using pixels = await Tensor.from(gpu(), 'pixels', [words], new Uint32Array(bytes.buffer));
+      using y = await poisoned(gpu(), 'y', [2, 5, 7, 4]);
+      await run(gpu(), (recorder) => normalise(recorder, { label: 'input', pixels, y, normalisation }));
       expectClose(await y.read(), normaliseReference(bytes, sizes, normalisation), {
         atol: 1e-5,
         rtol: 1e-6,
       });
-      pixels.dispose();
-      y.dispose();
     },
   );
 });
@@ -111,22 +102,18 @@ describe('softmax', () => {
     { N: 1, classes: 1 },
   ])('$N rows of $classes classes, the padding zero', async ({ N, classes }) => {
     const O = Math.ceil(classes / 4) * 4;
-    const x = await randomTensor(gpu(), 'x', [N, O], { seed: 5, outliers: 20 });
-    const y = await poisoned(gpu(), 'y', [N, O]);
-    await runDispatches(gpu(), await softmax(gpu(), { label: 'softmax', x: x.tensor, y, classes }));
+    using x = await randomTensor(gpu(), 'x', [N, O], { seed: 5, outliers: 20 });
+    using y = await poisoned(gpu(), 'y', [N, O]);
+    await run(gpu(), (recorder) => softmax(recorder, { label: 'softmax', x: x.tensor, y, classes }));
     // WGSL grants exp(x) an error of 3 + 2|x| ulp; differences of scores reach 100.
     expectClose(await y.read(), softmaxReference(x.values, { N, O }, classes), { atol: 1e-7, rtol: 3e-5 });
-    x.tensor.dispose();
-    y.dispose();
   });
 
   it('does not overflow', async () => {
-    const x = await Tensor.from(gpu(), 'x', [1, 4], new Float32Array([1e4, 1e4, -1e4, 0]));
-    const y = await poisoned(gpu(), 'y', [1, 4]);
-    await runDispatches(gpu(), await softmax(gpu(), { label: 'softmax', x, y, classes: 4 }));
+    using x = await Tensor.from(gpu(), 'x', [1, 4], new Float32Array([1e4, 1e4, -1e4, 0]));
+    using y = await poisoned(gpu(), 'y', [1, 4]);
+    await run(gpu(), (recorder) => softmax(recorder, { label: 'softmax', x, y, classes: 4 }));
     expectClose(await y.read(), [0.5, 0.5, 0, 0], { atol: 1e-7, rtol: 0 });
-    x.dispose();
-    y.dispose();
   });
 });
 
@@ -150,14 +137,12 @@ describe('pack', () => {
       );
       const words = new Uint8Array(Math.ceil(stored.length / 4) * 4);
       words.set(stored);
-      const source = await Tensor.from(gpu(), 'source', [words.length / 4], new Uint32Array(words.buffer));
-      const k = await Tensor.create(gpu(), 'k', [space * C, columns]);
-      await runDispatches(gpu(), await pack(gpu(), { label: 'fc1', source, dtype, k, ...sizes }));
+      using source = await Tensor.from(gpu(), 'source', [words.length / 4], new Uint32Array(words.buffer));
+      using k = await Tensor.create(gpu(), 'k', [space * C, columns]);
+      await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype, k, ...sizes }));
       const expected = new Float64Array(space * C * columns);
       packReference(decodeFloats(stored, dtype), expected, sizes);
       expectClose(await k.read(), expected, EXACT);
-      source.dispose();
-      k.dispose();
     },
   );
 
@@ -165,13 +150,11 @@ describe('pack', () => {
     const halves = Uint16Array.from({ length: 65536 }, (_, i) => i).filter(
       (half) => (half & 0x7c00) !== 0x7c00,
     );
-    const source = await Tensor.from(gpu(), 'source', [halves.length / 2], new Uint32Array(halves.buffer));
-    const k = await Tensor.create(gpu(), 'k', [halves.length, 1]);
+    using source = await Tensor.from(gpu(), 'source', [halves.length / 2], new Uint32Array(halves.buffer));
+    using k = await Tensor.create(gpu(), 'k', [halves.length, 1]);
     const sizes = { rows: 1, sourceC: halves.length, space: 1, C: halves.length, columns: 1, first: 0 };
-    await runDispatches(gpu(), await pack(gpu(), { label: 'all', source, dtype: 'F16', k, ...sizes }));
+    await run(gpu(), (recorder) => pack(recorder, { label: 'all', source, dtype: 'F16', k, ...sizes }));
     const expected = decodeFloats(new Uint8Array(halves.buffer), 'F16');
     expect(Array.from(await k.read())).toEqual(Array.from(expected, (value) => value));
-    source.dispose();
-    k.dispose();
   });
 });

@@ -7,7 +7,7 @@ import { reluBackward } from '../../src/kernels/relu_backward/relu_backward.js';
 import { reluBackward as reference } from '../../src/reference/relu_backward.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';
-import { randomTensor, runDispatches } from '../support/kernel.js';
+import { randomTensor, run } from '../support/kernel.js';
 import { ROWS_CASES } from './cases.js';
 
 describe('relu_backward', () => {
@@ -24,21 +24,16 @@ describe('relu_backward', () => {
   });
 
   it.each(ROWS_CASES)('$N x $O: $why', async ({ N, O }) => {
-    const y = await randomTensor(gpu(), 'y', [N, O], { seed: 2 });
-    const dy = await randomTensor(gpu(), 'dy', [N, O], { seed: 3, outliers: 20 });
-    const dispatches = await reluBackward(gpu(), { label: 'fc1', y: y.tensor, dy: dy.tensor });
-    await runDispatches(gpu(), dispatches);
+    using y = await randomTensor(gpu(), 'y', [N, O], { seed: 2 });
+    using dy = await randomTensor(gpu(), 'dy', [N, O], { seed: 3, outliers: 20 });
+    await run(gpu(), (recorder) => reluBackward(recorder, { label: 'fc1', y: y.tensor, dy: dy.tensor }));
     expect([...(await dy.tensor.read())]).toEqual([...reference(y.values, dy.values)]);
-    y.tensor.dispose();
-    dy.tensor.dispose();
   });
 
   it('takes zero of either sign for not above zero: padding too', async () => {
-    const y = await Tensor.from(gpu(), 'y', [1, 4], new Float32Array([0, -0, 1e-30, 2]));
-    const dy = await Tensor.from(gpu(), 'dy', [1, 4], new Float32Array([3, 4, 5, -6]));
-    await runDispatches(gpu(), await reluBackward(gpu(), { label: 'fc1', y, dy }));
+    using y = await Tensor.from(gpu(), 'y', [1, 4], new Float32Array([0, -0, 1e-30, 2]));
+    using dy = await Tensor.from(gpu(), 'dy', [1, 4], new Float32Array([3, 4, 5, -6]));
+    await run(gpu(), (recorder) => reluBackward(recorder, { label: 'fc1', y, dy }));
     expect([...(await dy.read())]).toEqual([0, 0, 5, -6]);
-    y.dispose();
-    dy.dispose();
   });
 });

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { padToQuad } from '../../src/kernels/shapes.js';
 import {
@@ -13,7 +14,7 @@ import { softmaxCrossEntropy as reference } from '../../src/reference/softmax_cr
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';
-import { poisoned, runDispatches } from '../support/kernel.js';
+import { poisoned, run } from '../support/kernel.js';
 import { SOFTMAX_CROSS_ENTROPY_CASES } from './cases.js';
 
 interface Batch {
@@ -109,15 +110,14 @@ describe('softmax_cross_entropy', () => {
 
   async function onGpu(batch: Batch): Promise<{ dx: Float32Array; rows: Float32Array }> {
     const { N, O, classes, smoothing } = batch;
-    const x = await Tensor.from(gpu(), 'x', [N, O], batch.x);
-    const labels = await Tensor.from(gpu(), 'labels', [N], batch.labels);
-    const classWeights = await Tensor.from(gpu(), 'class weights', [O], batch.classWeights);
-    const dx = await poisoned(gpu(), 'dx', [N, O]);
-    const rows = await poisoned(gpu(), 'rows', [N, 4]);
+    using x = await Tensor.from(gpu(), 'x', [N, O], batch.x);
+    using labels = await Tensor.from(gpu(), 'labels', [N], batch.labels);
+    using classWeights = await Tensor.from(gpu(), 'class weights', [O], batch.classWeights);
+    using dx = await poisoned(gpu(), 'dx', [N, O]);
+    using rows = await poisoned(gpu(), 'rows', [N, 4]);
     const args = { label: 'loss', x, labels, classWeights, dx, rows, classes, smoothing };
-    await runDispatches(gpu(), await softmaxCrossEntropy(gpu(), args));
+    await run(gpu(), (recorder) => softmaxCrossEntropy(recorder, args));
     const result = { dx: await dx.read(), rows: await rows.read() };
-    for (const tensor of [x, labels, classWeights, dx, rows]) tensor.dispose();
     return result;
   }
 
@@ -189,13 +189,13 @@ describe('softmax_cross_entropy', () => {
   });
 
   it('refuses what does not fit', async () => {
-    const x = await Tensor.create(gpu(), 'x', [2, 4]);
+    using x = await Tensor.create(gpu(), 'x', [2, 4]);
     const [labels, rows] = [x.view('labels', [2]), x.view('rows', [2, 4])];
     const args = { label: 'loss', x, labels, classWeights: x.view('w', [4]), dx: x, rows };
-    const nine = softmaxCrossEntropy(gpu(), { ...args, classes: 9, smoothing: 0 });
-    await expect(nine).rejects.toThrow('loss: 9 classes do not fit into 4 columns');
-    const all = softmaxCrossEntropy(gpu(), { ...args, classes: 3, smoothing: 1 });
-    await expect(all).rejects.toThrow('loss: a label smoothing of 1, expected 0 to less than 1');
-    x.dispose();
+    const nine = () =>
+      softmaxCrossEntropy(new Recorder(gpu(), 'test'), { ...args, classes: 9, smoothing: 0 });
+    expect(nine).toThrow('loss: 9 classes do not fit into 4 columns');
+    const all = () => softmaxCrossEntropy(new Recorder(gpu(), 'test'), { ...args, classes: 3, smoothing: 1 });
+    expect(all).toThrow('loss: a label smoothing of 1, expected 0 to less than 1');
   });
 });

@@ -3,13 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import { mat3d, mat4d } from 'wgpu-matrix';
 import type { Gpu } from '../../src/gpu/gpu.js';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import type { Picture } from '../../src/image/picture.js';
 import { VIEW_WORDS, viewWords, type WarpView, warp } from '../../src/kernels/warp/warp.js';
 import { warp as reference } from '../../src/reference/warp.js';
 import { noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
-import { poisoned, runDispatches } from '../support/kernel.js';
+import { poisoned, run } from '../support/kernel.js';
 
 type Maps = Pick<WarpView, 'map' | 'colour'>;
 const PLAIN: Maps = { map: mat3d.identity(), colour: mat4d.identity() };
@@ -24,13 +25,12 @@ async function both(gpu: Gpu, items: readonly (Maps & { source: Picture })[], si
   });
   const bytes = new Uint8Array(Math.ceil(end / 4) * 4);
   for (const [i, { source }] of items.entries()) bytes.set(source.data, views[i]!.firstByte);
-  const pixels = await Tensor.from(gpu, 'pixels', [bytes.length / 4], new Uint32Array(bytes.buffer));
+  using pixels = await Tensor.from(gpu, 'pixels', [bytes.length / 4], new Uint32Array(bytes.buffer));
   const words = viewWords('warp', views, end);
-  const table = await Tensor.from(gpu, 'views', [views.length, VIEW_WORDS], words);
-  const y = await poisoned(gpu, 'y', [Math.ceil((views.length * size * size * 3) / 4)]);
-  await runDispatches(gpu, await warp(gpu, { label: 'warp', pixels, views: table, y, size }));
+  using table = await Tensor.from(gpu, 'views', [views.length, VIEW_WORDS], words);
+  using y = await poisoned(gpu, 'y', [Math.ceil((views.length * size * size * 3) / 4)]);
+  await run(gpu, (recorder) => warp(recorder, { label: 'warp', pixels, views: table, y, size }));
   const actual = new Uint8Array(await y.readBytes()).subarray(0, views.length * size * size * 3);
-  for (const tensor of [pixels, table, y]) tensor.dispose();
   return { actual, expected: reference(bytes, views, { size }) };
 }
 
@@ -93,13 +93,13 @@ describe('warp', () => {
   it('refuses sources and tensors that do not fit', async () => {
     const view = { ...PLAIN, firstByte: 4, width: 2, height: 2 };
     expect(() => viewWords('warp', [view], 15)).toThrow('source 0 of 2 x 2 px ends after the 15 bytes given');
-    const pixels = await Tensor.create(gpu(), 'pixels', [4]);
-    const views = await Tensor.create(gpu(), 'views', [2, VIEW_WORDS]);
-    const short = warp(gpu(), { label: 'warp', pixels, views, y: pixels, size: 3 });
-    await expect(short).rejects.toThrow('warp: pixels is (4), expected (14)');
-    const flat = warp(gpu(), { label: 'warp', pixels, views: pixels, y: pixels, size: 3 });
-    await expect(flat).rejects.toThrow('expected (4,32)');
-    pixels.dispose();
-    views.dispose();
+    using pixels = await Tensor.create(gpu(), 'pixels', [4]);
+    using views = await Tensor.create(gpu(), 'views', [2, VIEW_WORDS]);
+    const short = () =>
+      warp(new Recorder(gpu(), 'test'), { label: 'warp', pixels, views, y: pixels, size: 3 });
+    expect(short).toThrow('warp: pixels is (4), expected (14)');
+    const flat = () =>
+      warp(new Recorder(gpu(), 'test'), { label: 'warp', pixels, views: pixels, y: pixels, size: 3 });
+    expect(flat).toThrow('expected (4,32)');
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError, WeightsError } from '../../src/errors.js';
-import { canRun } from '../../src/kernels/conv3x3/conv3x3.js';
+import { canRun } from '../../src/kernels/conv3x3/rungs.js';
 import { columnsPerPiece } from '../../src/kernels/linear/pieces.js';
 import { VGG16 } from '../../src/model/vgg16.js';
 import { layersOf, PAPER_WIDTHS } from '../../src/network/layers.js';

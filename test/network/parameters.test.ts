@@ -1,7 +1,7 @@
 // Parameters on the GPU: what is written is read back, padding stays zero, derived forms follow the value.
 
 import { describe, expect, it } from 'vitest';
-import { prepare } from '../../src/gpu/dispatch.js';
+import { Recorder } from '../../src/gpu/recorder.js';
 import { sizeOf, type Tensor } from '../../src/gpu/tensor.js';
 import { Parameter, Parameters } from '../../src/network/parameters.js';
 import { PiecedTensor } from '../../src/network/pieced_tensor.js';
@@ -92,9 +92,8 @@ function doubleOf({ value: { whole: k } }: Parameter) {
   return {
     name: 'double',
     shape: k.shape,
-    launch: async (u: Tensor) => [
-      await prepare(gpu(), 'double', { name: 'double', wgsl: DOUBLE }, [k, u], [1, 1, 1]),
-    ],
+    record: (recorder: Recorder, u: Tensor) =>
+      recorder.dispatch('double', { name: 'double', wgsl: DOUBLE }, [k, u], [1, 1, 1]),
   };
 }
 
@@ -129,14 +128,21 @@ describe('Parameter', () => {
     parameter.value.changed();
     expect(await parameter.derived(form)).toBe(u);
     expect([...(await u.read())]).toEqual(Array(16).fill(10));
-    expect((await parameter.refreshing()).length).toBe(1);
+    const recorder = new Recorder(gpu(), 'refresh');
+    await parameter.recordRefresh(recorder);
+    expect(recorder.dispatches.length).toBe(1);
   });
 
   it('tries a derived form again that could not be had, and leaves nothing behind', async () => {
     {
       using parameter = await Parameter.create(gpu(), 'fc1.kernel', [4, 4]);
       const form = doubleOf(parameter);
-      const failing = { ...form, launch: () => Promise.reject(new Error('no memory')) };
+      const failing = {
+        ...form,
+        record: () => {
+          throw new Error('no memory');
+        },
+      };
       await expect(parameter.derived(failing)).rejects.toThrow('no memory');
       expect(gpu().liveBuffers).toBe(1);
       expect((await parameter.derived(form)).size).toBe(16);

@@ -2,7 +2,7 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import type { Conv3x3Choice } from '../../src/kernels/conv3x3/candidates.js';
-import type { ConvShape } from '../../src/model/choices.js';
+import type { ConvShape } from '../../src/network/choices.js';
 import { hold } from '../../src/tune/contest.js';
 import { conv3x3Trial } from '../../src/tune/conv3x3_trial.js';
 import { createWorkbench } from '../../src/tune/workbench.js';

@@ -10,7 +10,7 @@ import { type BenchReport, faultOf, type LeftOut } from '../../bench/report.js';
 import { enginesBars } from '../../bench/svg/bars.js';
 import { type ExitCode, UsageError } from '../../errors.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../../gpu/tensor.js';
-import { CONV3X3_RUNGS, type Conv3x3Rung } from '../../kernels/conv3x3/conv3x3.js';
+import { CONV3X3_RUNGS, type Conv3x3Rung } from '../../kernels/conv3x3/rungs.js';
 import { pixels } from '../arguments.js';
 import type { Terminal } from '../terminal.js';
 import { firstPassCommand } from './first.js';

@@ -5,7 +5,7 @@ import { measurePeak } from '../../bench/peak.js';
 import { type BenchReport, reportFrame } from '../../bench/report.js';
 import type { ExitCode } from '../../errors.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
-import type { Choices } from '../../model/choices.js';
+import type { Choices } from '../../network/choices.js';
 import { areChoicesWanted, readChoices } from '../../node/choices_file.js';
 import { Gpu } from '../../node/gpu.js';
 import { heedingInterrupts } from '../stopping.js';

@@ -1,9 +1,9 @@
 // Launches adamw.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { CONTROL_WORDS } from '../control.js';
 import { CLIP_NUMBERS } from '../gradient_norm/gradient_norm.js';
@@ -31,7 +31,7 @@ export interface AdamWArguments {
   readonly m: Tensor;
   /** As w: the mean of their squares; likewise. */
   readonly v: Tensor;
-  /** As `createControl` gives it, written with the same betas. */
+  /** (5): the words of control.ts, written with the same betas. */
   readonly control: Tensor;
   /** (4), as gradientNorm writes it. */
   readonly clip?: Tensor;
@@ -42,7 +42,7 @@ export interface AdamWArguments {
 const SMALLEST_NORMAL = 2 ** -126;
 
 /** A step of torch.optim.AdamW. @throws GpuError where shapes do not fit each other or the adapter. */
-export async function adamw(gpu: Gpu, args: AdamWArguments): Promise<Dispatch[]> {
+export function adamw(recorder: Recorder, args: AdamWArguments): void {
   const { label, w, dw, m, v, control, clip, hyper } = args;
   const quads = quadsOf(label, w);
   for (const tensor of [dw, m, v]) expectShape(label, tensor, w.shape);
@@ -66,5 +66,5 @@ export async function adamw(gpu: Gpu, args: AdamWArguments): Promise<Dispatch[]>
   };
   // Every binding wants a buffer; without CLIP this one's is not read.
   const tensors = [dw, control, clip ?? control, w, m, v];
-  return [await prepare(gpu, label, kernel, tensors, workgroupsFor(gpu, quads, tilingOf(kernel, 'THREADS')))];
+  recorder.dispatch(label, kernel, tensors, workgroupsFor(recorder.gpu, quads, tilingOf(kernel, 'THREADS')));
 }

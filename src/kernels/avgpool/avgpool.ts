@@ -1,8 +1,7 @@
 // Launches avgpool.
 
-import { type Dispatch, prepare } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
 import wgsl from './avgpool.wgsl';
@@ -17,10 +16,10 @@ export interface AvgPoolArguments {
 }
 
 /** @throws GpuError where shapes do not fit each other or the adapter. */
-export async function avgPool(gpu: Gpu, { label, x, y }: AvgPoolArguments): Promise<Dispatch[]> {
+export function avgPool(recorder: Recorder, { label, x, y }: AvgPoolArguments): void {
   const [N, H, W, C] = expectSides(label, x, 4);
   expectShape(label, y, [N, C]);
   const kernel: Kernel = { name: 'avgpool', wgsl, constants: { H, W, C } };
   const columns = Math.ceil(C / 4 / tilingOf(kernel, 'QUADS'));
-  return [await prepare(gpu, label, kernel, [x, y], [columns, N, 1])];
+  recorder.dispatch(label, kernel, [x, y], [columns, N, 1]);
 }

@@ -3,9 +3,8 @@
 
 import type { Gpu } from '../../gpu/gpu.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
-import { type Conv3x3Rung, type Conv3x3Sizes, isWinograd } from './conv3x3.js';
 import { bestRung, defaultScratchBytes } from './defaults.js';
-import { canRun } from './requirements.js';
+import { type Conv3x3Rung, type Conv3x3Sizes, canRun, isWinograd } from './rungs.js';
 import { chunksOf } from './winograd.js';
 
 /** How a convolution is computed: all that decides its time, and how it rounds. */

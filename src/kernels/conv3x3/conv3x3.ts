@@ -1,59 +1,15 @@
 // Launches conv3x3: which rung, which pipeline, how many workgroups.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
-import naive from './01_naive.wgsl';
-import tiled from './02_tiled.wgsl';
-import registerBlocked from './03_register_blocked.wgsl';
-import vec4 from './04_vec4.wgsl';
-import subgroupMatrix from './07_subgroup_matrix.wgsl';
-import { whyNot } from './requirements.js';
+import { type Conv3x3Rung, DIRECT_RUNGS, isWinograd, pointsOf, whyNot } from './rungs.js';
 import { matrixOf, matrixTiling } from './subgroup_matrix.js';
-import { launchWinograd, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from './winograd.js';
-
-export { canRun, whyNot } from './requirements.js';
-
-/** One pass, over pixels and channels. */
-const DIRECT_RUNGS = {
-  '01_naive': naive,
-  '02_tiled': tiled,
-  '03_register_blocked': registerBlocked,
-  '04_vec4': vec4,
-  '07_subgroup_matrix': subgroupMatrix,
-} as const;
-
-type DirectRung = keyof typeof DIRECT_RUNGS;
-export type Conv3x3Rung = DirectRung | WinogradRung;
-
-/** The ladder, in the order of its numbers. Not every device can run all of it: see `canRun`. */
-export const CONV3X3_RUNGS = [
-  ...(Object.keys(DIRECT_RUNGS) as DirectRung[]),
-  ...(Object.keys(WINOGRAD_RUNGS) as WinogradRung[]),
-].sort();
-
-/** Winograd's rungs read a kernel that was transformed before, and can take the largest of each 2x2 of what they compute. */
-export function isWinograd(rung: Conv3x3Rung): rung is WinogradRung {
-  return rung in WINOGRAD_RUNGS;
-}
-
-export interface Conv3x3Sizes {
-  readonly N: number;
-  readonly H: number;
-  readonly W: number;
-  readonly C: number;
-  readonly O: number;
-}
-
-/** What Winograd's passes hand to each other. Launches that run one after another may share it. */
-export interface Conv3x3Scratch {
-  readonly v: Tensor;
-  readonly m: Tensor;
-}
+import { launchWinograd } from './winograd.js';
 
 export interface Conv3x3Arguments {
   /** The layer's name; errors begin with it. */
@@ -73,14 +29,6 @@ export interface Conv3x3Arguments {
   readonly tiling?: Readonly<Record<string, number>>;
   /** What v and m of Winograd's passes may take each, in bytes; `defaultScratchBytes` says how much by default. */
   readonly scratchBytes?: number | undefined;
-  /** As large as `winogradScratch` says, or larger; without it, the launch has its own. */
-  readonly scratch?: Conv3x3Scratch | undefined;
-}
-
-export interface Conv3x3Launch {
-  readonly dispatches: Dispatch[];
-  /** What the launch needs for as long as it is used: to be disposed of by the caller. */
-  readonly scratch: Tensor[];
 }
 
 /**
@@ -88,7 +36,8 @@ export interface Conv3x3Launch {
  *
  * @throws GpuError where shapes do not fit each other or the adapter, or the adapter has not what the rung requires.
  */
-export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Conv3x3Launch> {
+export function conv3x3(recorder: Recorder, args: Conv3x3Arguments): void {
+  const { gpu } = recorder;
   const { label, x, k, b, y, relu, pool = false, rung, tiling = {} } = args;
   const reason = whyNot(gpu, rung, k.dtype);
   if (reason) throw new GpuError(`${label}: ${rung} ${reason}`);
@@ -98,7 +47,8 @@ export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Conv3x3
   expectShape(label, y, pool ? [N, Math.floor(H / 2), Math.floor(W / 2), O] : [N, H, W, O]);
   if (isWinograd(rung)) {
     expectShape(label, k, [pointsOf(rung), C, O]);
-    return launchWinograd(gpu, { ...args, rung }, { N, H, W, C, O });
+    launchWinograd(recorder, { ...args, rung }, { N, H, W, C, O });
+    return;
   }
   expectShape(label, k, [3, 3, C, O], WEIGHT_DTYPES);
   if (pool) throw new GpuError(`${label}: ${rung} does not pool`);
@@ -117,8 +67,5 @@ export async function conv3x3(gpu: Gpu, args: Conv3x3Arguments): Promise<Conv3x3
   const step = rung === '04_vec4' ? tilingOf(kernel, 'TM') : 1;
   const pixels = N * H * Math.ceil(W / step) * step;
   const [rows, more] = workgroupsFor(gpu, pixels, tilingOf(kernel, 'BM'));
-  return {
-    dispatches: [await prepare(gpu, label, kernel, [x, k, b, y], [columns, rows, more])],
-    scratch: [],
-  };
+  recorder.dispatch(label, kernel, [x, k, b, y], [columns, rows, more]);
 }

@@ -2,8 +2,7 @@
 // graphics card computes or a CPU.
 
 import type { Gpu } from '../../gpu/gpu.js';
-import type { Conv3x3Rung, Conv3x3Sizes } from './conv3x3.js';
-import { canRun } from './requirements.js';
+import { type Conv3x3Rung, type Conv3x3Sizes, canRun } from './rungs.js';
 
 /** What the choice looks at. */
 type Adapter = Pick<Gpu, 'info' | 'features' | 'limits'>;

@@ -1,39 +1,18 @@
 // Launches the rungs of conv3x3 that are Winograd's: a kernel transformed once, then three passes over the tiles of y, in chunks
 // of as many tiles as memory is given for.
 
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
-import { Tensor } from '../../gpu/tensor.js';
+import type { Recorder } from '../../gpu/recorder.js';
+import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
-import filter2x2 from './05_winograd_2x2_filter.wgsl';
-import input2x2 from './05_winograd_2x2_input.wgsl';
-import output2x2 from './05_winograd_2x2_output.wgsl';
-import filter4x4 from './05_winograd_4x4_filter.wgsl';
-import input4x4 from './05_winograd_4x4_input.wgsl';
-import output4x4 from './05_winograd_4x4_output.wgsl';
-import product from './05_winograd_product.wgsl';
-import subgroupProduct from './06_subgroup.wgsl';
-import type { Conv3x3Arguments, Conv3x3Launch, Conv3x3Scratch, Conv3x3Sizes } from './conv3x3.js';
+import type { Conv3x3Arguments } from './conv3x3.js';
 import { defaultScratchBytes } from './defaults.js';
-
-/** A rung's passes in order, and the side of its tiles of y in pixels (the kernels' `SIDE`, in points, is 2 more). */
-export const WINOGRAD_RUNGS = {
-  '05_winograd_2x2': { side: 2, passes: [filter2x2, input2x2, product, output2x2] },
-  '05_winograd_4x4': { side: 4, passes: [filter4x4, input4x4, product, output4x4] },
-  '06_subgroup': { side: 4, passes: [filter4x4, input4x4, subgroupProduct, output4x4] },
-} as const;
-
-export type WinogradRung = keyof typeof WINOGRAD_RUNGS;
+import { type Conv3x3Sizes, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from './rungs.js';
 
 /** A chunk is a multiple of the tiles that a workgroup of any product owns, so that only the last one is not. */
 const TILES_STEP = 32;
-
-/** P: the points at which tiles are multiplied: 36, or 16 with tiles of 2x2. */
-export function pointsOf(rung: WinogradRung): number {
-  return (WINOGRAD_RUNGS[rung].side + 2) ** 2;
-}
 
 /** Tiles of y, and how many of them go through the passes at a time. */
 export function chunksOf(
@@ -49,25 +28,15 @@ export function chunksOf(
   return { tiles, chunk: Math.min(tiles, even) };
 }
 
-/** How many numbers the transformed input and the products of a launch have. */
-export function winogradScratch(
-  rung: WinogradRung,
-  sizes: Conv3x3Sizes,
-  scratchBytes: number,
-): { v: number; m: number } {
-  const { chunk } = chunksOf(rung, sizes, scratchBytes);
-  return { v: pointsOf(rung) * chunk * sizes.C, m: pointsOf(rung) * chunk * sizes.O };
-}
-
 /**
  * u = what `rung` reads instead of k (3,3,C,O), f32 or f16: its transform (P,C,O), f32.
  *
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
-export async function winogradFilter(
-  gpu: Gpu,
+export function winogradFilter(
+  recorder: Recorder,
   { label, k, u, rung }: { label: string; k: Tensor; u: Tensor; rung: WinogradRung },
-): Promise<Dispatch[]> {
+): void {
   const [, , C, O] = expectSides(label, k, 4, WEIGHT_DTYPES);
   expectShape(label, k, [3, 3, C, O], WEIGHT_DTYPES);
   expectShape(label, u, [pointsOf(rung), C, O]);
@@ -77,56 +46,40 @@ export async function winogradFilter(
     wgsl: passes[0],
     weights: weightStorage(k),
   };
-  return [await prepare(gpu, label, kernel, [k, u], workgroupsFor(gpu, C * O, tilingOf(kernel, 'THREADS')))];
+  const workgroups = workgroupsFor(recorder.gpu, C * O, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, kernel, [k, u], workgroups);
 }
 
-/** The three passes, chunk by chunk. @throws as `conv3x3` */
-export async function launchWinograd(
-  gpu: Gpu,
+/** The three passes, chunk by chunk, through the same scratch. @throws as `conv3x3` */
+export function launchWinograd(
+  recorder: Recorder,
   args: Conv3x3Arguments & { readonly rung: WinogradRung },
   sizes: Conv3x3Sizes,
-): Promise<Conv3x3Launch> {
-  const { label, rung, scratchBytes = defaultScratchBytes(gpu) } = args;
-  const owned: Tensor[] = [];
-  const own = (tensor: Tensor) => {
-    owned.push(tensor);
-    return tensor;
-  };
-  try {
-    const wanted = winogradScratch(rung, sizes, scratchBytes);
-    const scratch = args.scratch ?? {
-      v: own(await Tensor.create(gpu, `${label} transformed input`, [wanted.v])),
-      m: own(await Tensor.create(gpu, `${label} products`, [wanted.m])),
-    };
-    const { tiles, chunk } = chunksOf(rung, sizes, scratchBytes);
-    const parts: { part: Tensor; T: number }[] = [];
-    for (let start = 0; start < tiles; start += chunk) {
-      const where = new Uint32Array([start, sizes.H, sizes.W, sizes.C, sizes.O]);
-      const part = own(await Tensor.from(gpu, `${label} chunk of tiles`, [where.length], where));
-      parts.push({ part, T: Math.min(chunk, tiles - start) });
-    }
-    // All at once, and only now: a launch that failed while the next part was still being made would be nobody's to catch.
-    const passes = parts.map(({ part, T }) => launchChunk(gpu, args, sizes, scratch, part, T));
-    return { dispatches: (await Promise.all(passes)).flat(), scratch: owned };
-  } catch (error) {
-    for (const tensor of owned) tensor.dispose();
-    throw error;
+): void {
+  const { label, rung, scratchBytes = defaultScratchBytes(recorder.gpu) } = args;
+  const { H, W, C, O } = sizes;
+  const { tiles, chunk } = chunksOf(rung, sizes, scratchBytes);
+  const P = pointsOf(rung);
+  const v = recorder.temporary(`${label} transformed input`, [P, chunk, C]);
+  const m = recorder.temporary(`${label} products`, [P, chunk, O]);
+  for (let start = 0; start < tiles; start += chunk) {
+    const where = recorder.constants(`${label} chunk of tiles`, [start, H, W, C, O]);
+    const T = Math.min(chunk, tiles - start);
+    launchChunk(recorder, args, where, v.view(v.label, [P, T, C]), m.view(m.label, [P, T, O]));
   }
 }
 
 function launchChunk(
-  gpu: Gpu,
+  recorder: Recorder,
   args: Conv3x3Arguments & { readonly rung: WinogradRung },
-  { C, O }: Conv3x3Sizes,
-  scratch: Conv3x3Scratch,
-  part: Tensor,
-  T: number,
-): Promise<Dispatch[]> {
+  where: Tensor,
+  v: Tensor,
+  m: Tensor,
+): void {
   const { label, rung, x, k, b, y, relu, pool = false, tiling = {} } = args;
   const { side, passes } = WINOGRAD_RUNGS[rung];
-  const P = pointsOf(rung);
-  const v = scratch.v.view(`${label} transformed input`, [P, T, C]);
-  const m = scratch.m.view(`${label} products`, [P, T, O]);
+  const [P, T, C] = v.shape as [number, number, number];
+  const O = m.shape[2]!;
   const name = `conv3x3/05_winograd_${side}x${side}`;
 
   const input: Kernel = { name: `${name}_input`, wgsl: passes[1] };
@@ -143,12 +96,10 @@ function launchChunk(
   const columns = Math.ceil(O / tilingOf(multiply, 'BN'));
   const rows = Math.ceil(T / tilingOf(multiply, 'BM'));
   const spread = (kernel: Kernel, channels: number) =>
-    workgroupsFor(gpu, T * channels, tilingOf(kernel, 'THREADS'));
-  return Promise.all([
-    prepare(gpu, label, input, [x, part, v], spread(input, C)),
-    prepare(gpu, label, multiply, [v, k, part, m], [columns, rows, P]),
-    prepare(gpu, label, output, [m, b, part, y], spread(output, O)),
-  ]);
+    workgroupsFor(recorder.gpu, T * channels, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, input, [x, where, v], spread(input, C));
+  recorder.dispatch(label, multiply, [v, k, where, m], [columns, rows, P]);
+  recorder.dispatch(label, output, [m, b, where, y], spread(output, O));
 }
 
 /** Columns of a workgroup: 128, or 64 or 32 where there are no more, so that few threads have nothing to do. */

@@ -1,9 +1,9 @@
 // Launches dropout.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { CONTROL_WORDS } from '../control.js';
 import { expectShape, expectSides } from '../shapes.js';
@@ -13,7 +13,7 @@ export interface DropoutArguments {
   readonly label: string;
   /** (N,O), O a multiple of 4; overwritten. Activations forward, their gradient backward. */
   readonly x: Tensor;
-  /** As `createControl` gives it. */
+  /** (5): the words of control.ts. */
   readonly control: Tensor;
   /** The share that is left out, 0 to less than 1. */
   readonly rate: number;
@@ -26,18 +26,18 @@ export interface DropoutArguments {
  *
  * @throws GpuError for another rate, and where shapes do not fit each other or the adapter.
  */
-export async function dropout(gpu: Gpu, args: DropoutArguments): Promise<Dispatch[]> {
+export function dropout(recorder: Recorder, args: DropoutArguments): void {
   const { label, x, control, rate, layer } = args;
   const [N, O] = expectSides(label, x, 2);
   expectShape(label, control, [CONTROL_WORDS]);
   if (!(rate >= 0 && rate < 1))
     throw new GpuError(`${label}: a dropout of ${rate}, expected 0 to less than 1`);
-  if (rate === 0) return [];
+  if (rate === 0) return;
   const kernel: Kernel = {
     name: 'dropout',
     wgsl,
     constants: { LAYER: layer, DROPPED: Math.floor(rate * 2 ** 32), SCALE: 1 / (1 - rate) },
   };
-  const workgroups = workgroupsFor(gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
-  return [await prepare(gpu, label, kernel, [x, control], workgroups)];
+  const workgroups = workgroupsFor(recorder.gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, kernel, [x, control], workgroups);
 }

@@ -1,10 +1,9 @@
 // Launches gradient_norm: squares added up, tensor by tensor, then the norm of them all.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
-import { Tensor } from '../../gpu/tensor.js';
+import type { Recorder } from '../../gpu/recorder.js';
+import type { Tensor } from '../../gpu/tensor.js';
 import { quadsOf } from '../quads.js';
 import { expectShape } from '../shapes.js';
 import norm from './norm.wgsl';
@@ -23,12 +22,6 @@ export interface GradientNormArguments {
   readonly maxNorm: number;
 }
 
-export interface GradientNormLaunch {
-  readonly dispatches: Dispatch[];
-  /** What the launch needs for as long as it is used: to be disposed of by the caller. */
-  readonly scratch: Tensor[];
-}
-
 /** Enough workgroups a tensor to fill a large GPU several times over; more would only lengthen the second pass. */
 const MAX_SLICES = 1024;
 
@@ -37,7 +30,7 @@ const MAX_SLICES = 1024;
  *
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
-export async function gradientNorm(gpu: Gpu, args: GradientNormArguments): Promise<GradientNormLaunch> {
+export function gradientNorm(recorder: Recorder, args: GradientNormArguments): void {
   const { label, gradients, clip, maxNorm } = args;
   expectShape(label, clip, [CLIP_NUMBERS]);
   if (gradients.length === 0) throw new GpuError(`${label}: no gradients to take the norm of`);
@@ -52,17 +45,11 @@ export async function gradientNorm(gpu: Gpu, args: GradientNormArguments): Promi
     return { dw, first, count };
   });
 
-  const partial = await Tensor.create(gpu, `${label} partial sums`, [slices]);
-  try {
-    const sums = plan.map(({ dw, first, count }) => {
-      const kernel: Kernel = { name: 'gradient_norm/squares', wgsl: squares, constants: { FIRST: first } };
-      return prepare(gpu, label, kernel, [dw, partial], [count, 1, 1]);
-    });
-    const kernel: Kernel = { name: 'gradient_norm/norm', wgsl: norm, constants: { MAX_NORM: maxNorm } };
-    const last = prepare(gpu, label, kernel, [partial, clip], [1, 1, 1]);
-    return { dispatches: await Promise.all([...sums, last]), scratch: [partial] };
-  } catch (error) {
-    partial.dispose();
-    throw error;
+  const partial = recorder.temporary(`${label} partial sums`, [slices]);
+  for (const { dw, first, count } of plan) {
+    const kernel: Kernel = { name: 'gradient_norm/squares', wgsl: squares, constants: { FIRST: first } };
+    recorder.dispatch(label, kernel, [dw, partial], [count, 1, 1]);
   }
+  const kernel: Kernel = { name: 'gradient_norm/norm', wgsl: norm, constants: { MAX_NORM: maxNorm } };
+  recorder.dispatch(label, kernel, [partial, clip], [1, 1, 1]);
 }

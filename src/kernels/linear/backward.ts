@@ -1,14 +1,14 @@
 // Launches the gradients of linear: by its input, its kernel and its bias. A ReLU's part in dy comes before them.
 
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
 import backwardBias from './backward_bias.wgsl';
 import backwardInput from './backward_input.wgsl';
 import backwardKernel from './backward_kernel.wgsl';
-import { expectPieces, type LinearLaunch, type LinearPiece, pieceConstants } from './pieces.js';
+import { expectPieces, type LinearPiece, pieceConstants } from './pieces.js';
 
 export interface LinearBackwardInputArguments {
   /** The layer's name; errors begin with it. */
@@ -26,25 +26,24 @@ export interface LinearBackwardInputArguments {
  *
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
-export async function linearBackwardInput(
-  gpu: Gpu,
+export function linearBackwardInput(
+  recorder: Recorder,
   { label, dy, pieces, dx }: LinearBackwardInputArguments,
-): Promise<LinearLaunch> {
+): void {
   const [N, O] = expectSides(label, dy, 2);
   const [, D] = expectSides(label, dx, 2);
   expectShape(label, dx, [N, D]);
   expectPieces(label, pieces, [D, O]);
-  const dispatches = pieces.map((piece) => {
+  for (const piece of pieces) {
     const kernel: Kernel = {
       name: 'linear/backward_input',
       wgsl: backwardInput,
       constants: { D, O, ...pieceConstants(piece) },
     };
-    const [columns, more] = workgroupsFor(gpu, D, tilingOf(kernel, 'BN'));
+    const [columns, more] = workgroupsFor(recorder.gpu, D, tilingOf(kernel, 'BN'));
     const rows = Math.ceil(N / tilingOf(kernel, 'BM'));
-    return prepare(gpu, label, kernel, [dy, piece.k, dx], [columns, more, rows]);
-  });
-  return { dispatches: await Promise.all(dispatches), scratch: [] };
+    recorder.dispatch(label, kernel, [dy, piece.k, dx], [columns, more, rows]);
+  }
 }
 
 export interface LinearBackwardKernelArguments {
@@ -63,25 +62,24 @@ export interface LinearBackwardKernelArguments {
  *
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
-export async function linearBackwardKernel(
-  gpu: Gpu,
+export function linearBackwardKernel(
+  recorder: Recorder,
   { label, x, dy, pieces }: LinearBackwardKernelArguments,
-): Promise<LinearLaunch> {
+): void {
   const [N, D] = expectSides(label, x, 2);
   const [, O] = expectSides(label, dy, 2);
   expectShape(label, dy, [N, O]);
   expectPieces(label, pieces, [D, O]);
-  const dispatches = pieces.map((piece) => {
+  for (const piece of pieces) {
     const kernel: Kernel = {
       name: 'linear/backward_kernel',
       wgsl: backwardKernel,
       constants: { D, O, ...pieceConstants(piece) },
     };
     const columns = Math.ceil(piece.k.shape[1]! / tilingOf(kernel, 'BN'));
-    const [rows, more] = workgroupsFor(gpu, D, tilingOf(kernel, 'BM'));
-    return prepare(gpu, label, kernel, [x, dy, piece.k], [columns, rows, more]);
-  });
-  return { dispatches: await Promise.all(dispatches), scratch: [] };
+    const [rows, more] = workgroupsFor(recorder.gpu, D, tilingOf(kernel, 'BM'));
+    recorder.dispatch(label, kernel, [x, dy, piece.k], [columns, rows, more]);
+  }
 }
 
 export interface LinearBackwardBiasArguments {
@@ -98,13 +96,10 @@ export interface LinearBackwardBiasArguments {
  *
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
-export async function linearBackwardBias(
-  gpu: Gpu,
-  { label, dy, db }: LinearBackwardBiasArguments,
-): Promise<Dispatch[]> {
+export function linearBackwardBias(recorder: Recorder, { label, dy, db }: LinearBackwardBiasArguments): void {
   const [, O] = expectSides(label, dy, 2);
   expectShape(label, db, [O]);
   const kernel: Kernel = { name: 'linear/backward_bias', wgsl: backwardBias, constants: { O } };
-  const groups = workgroupsFor(gpu, O / 4, tilingOf(kernel, 'THREADS'));
-  return [await prepare(gpu, label, kernel, [dy, db], groups)];
+  const groups = workgroupsFor(recorder.gpu, O / 4, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, kernel, [dy, db], groups);
 }

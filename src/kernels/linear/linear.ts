@@ -1,10 +1,11 @@
 // Launches linear: which rung, how the kernel's pieces and the depth are spread over workgroups.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare, type Workgroups, workgroupsFor } from '../../gpu/dispatch.js';
+import { type Workgroups, workgroupsFor } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
-import { type Shape, Tensor } from '../../gpu/tensor.js';
+import type { Recorder } from '../../gpu/recorder.js';
+import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides, padToQuad, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
 import naive from './01_naive.wgsl';
@@ -14,9 +15,7 @@ import gemvSum from './03_gemv_sum.wgsl';
 import registerBlocked from './04_register_blocked.wgsl';
 import transpose from './04_transpose.wgsl';
 import subgroup from './05_subgroup.wgsl';
-import { expectPieces, type LinearLaunch, type LinearPiece, pieceConstants } from './pieces.js';
-
-export type { LinearLaunch, LinearPiece } from './pieces.js';
+import { expectPieces, type LinearPiece, pieceConstants } from './pieces.js';
 
 /** The ladder; `03_gemv`, for a few rows, is two passes, as is `05_subgroup`, for more; `04_register_blocked` three. */
 export const LINEAR_RUNGS = {
@@ -77,7 +76,8 @@ export interface LinearArguments {
  *
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
-export async function linear(gpu: Gpu, args: LinearArguments): Promise<LinearLaunch> {
+export function linear(recorder: Recorder, args: LinearArguments): void {
+  const { gpu } = recorder;
   const { label, x, pieces, b, y } = args;
   const [N, D] = expectSides(label, x, 2);
   const [, O] = expectSides(label, y, 2);
@@ -88,64 +88,39 @@ export async function linear(gpu: Gpu, args: LinearArguments): Promise<LinearLau
   const rung = args.rung ?? bestLinearRung(gpu, N);
   const reason = whyNotLinear(gpu, rung);
   if (reason) throw new GpuError(`${label}: ${rung} ${reason}`);
-  const tensors: Tensor[] = [];
-  try {
-    const dispatches = await launch(gpu, args, rung, [N, D, O], async (name, shape) => {
-      const tensor = await Tensor.create(gpu, name, shape);
-      tensors.push(tensor);
-      return tensor;
-    });
-    return { dispatches: await Promise.all(dispatches), scratch: tensors };
-  } catch (error) {
-    for (const tensor of tensors) tensor.dispose();
-    throw error;
+  switch (rung) {
+    case '03_gemv':
+      launchGemv(recorder, args, [N, D, O]);
+      break;
+    case '04_register_blocked':
+      launchBlocked(recorder, args, [N, D, O]);
+      break;
+    case '05_subgroup':
+      launchSubgroup(recorder, args, [N, D, O]);
+      break;
+    default:
+      launchTiles(recorder, args, rung, [N, D, O]);
   }
 }
 
 type Sizes = readonly [N: number, D: number, O: number];
-/** Makes a tensor that lives as long as the launch. */
-type Scratch = (name: string, shape: Shape) => Promise<Tensor>;
-
-/** Begins a rung's passes, in order. */
-function launch(
-  gpu: Gpu,
-  args: LinearArguments,
-  rung: LinearRung,
-  sizes: Sizes,
-  scratch: Scratch,
-): Promise<Promise<Dispatch>[]> | Promise<Dispatch>[] {
-  switch (rung) {
-    case '03_gemv':
-      return launchGemv(gpu, args, sizes, scratch);
-    case '04_register_blocked':
-      return launchBlocked(gpu, args, sizes, scratch);
-    case '05_subgroup':
-      return launchSubgroup(gpu, args, sizes, scratch);
-    default:
-      return launchTiles(gpu, args, rung, sizes);
-  }
-}
 
 function launchTiles(
-  gpu: Gpu,
+  recorder: Recorder,
   { label, x, pieces, b, y, relu }: LinearArguments,
   rung: '01_naive' | '02_tiled',
   [N, D, O]: Sizes,
-): Promise<Dispatch>[] {
-  return pieces.map((piece) => {
+): void {
+  for (const piece of pieces) {
     const kernel: Kernel = {
       name: `linear/${rung}`,
       wgsl: LINEAR_RUNGS[rung][0],
       constants: { D, O, ...pieceConstants(piece), RELU: Number(relu) },
       weights: weightStorage(piece.k),
     };
-    const groups = [
-      Math.ceil(piece.k.shape[1]! / tilingOf(kernel, 'BN')),
-      Math.ceil(N / tilingOf(kernel, 'BM')),
-      1,
-    ] as const;
-    return prepare(gpu, label, kernel, [x, piece.k, b, y], groups);
-  });
+    const columns = Math.ceil(piece.k.shape[1]! / tilingOf(kernel, 'BN'));
+    recorder.dispatch(label, kernel, [x, piece.k, b, y], [columns, Math.ceil(N / tilingOf(kernel, 'BM')), 1]);
+  }
 }
 
 /** Rows of k below which a slice is not worth a workgroup. */
@@ -161,17 +136,12 @@ function sliced(D: number, workgroups: number, others: number): { DEPTH: number;
 /** Enough workgroups to fill a large GPU several times over; more would only lengthen the second pass. */
 const GEMV_WORKGROUPS = 1024;
 
-async function launchGemv(
-  gpu: Gpu,
-  args: LinearArguments,
-  [N, D, O]: Sizes,
-  scratch: Scratch,
-): Promise<Promise<Dispatch>[]> {
+function launchGemv(recorder: Recorder, args: LinearArguments, [N, D, O]: Sizes): void {
   const { label, x, pieces, workgroups = GEMV_WORKGROUPS } = args;
   const columns = 4 * tilingOf({ name: 'linear/03_gemv', wgsl: gemv }, 'THREADS');
   const { DEPTH, SLICES } = sliced(D, workgroups, Math.ceil(O / columns));
-  const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
-  const products = pieces.map((piece) => {
+  const partial = recorder.temporary(`${label} partial sums`, [SLICES, N, O]);
+  for (const piece of pieces) {
     const kernel: Kernel = {
       name: 'linear/03_gemv',
       wgsl: gemv,
@@ -180,9 +150,9 @@ async function launchGemv(
       weights: weightStorage(piece.k),
     };
     const groups = [Math.ceil(piece.k.shape[1]! / columns), SLICES, 1] as const;
-    return prepare(gpu, label, kernel, [x, piece.k, partial], groups);
-  });
-  return [...products, prepareSum(gpu, args, partial)];
+    recorder.dispatch(label, kernel, [x, piece.k, partial], groups);
+  }
+  launchSum(recorder, args, partial);
 }
 
 /**
@@ -191,73 +161,55 @@ async function launchGemv(
  */
 const BLOCKED_WORKGROUPS = { hardware: 512, software: 128 };
 
-async function launchBlocked(
-  gpu: Gpu,
-  args: LinearArguments,
-  sizes: Sizes,
-  scratch: Scratch,
-): Promise<Promise<Dispatch>[]> {
+function launchBlocked(recorder: Recorder, args: LinearArguments, sizes: Sizes): void {
   const { label, x } = args;
   const [N, D] = sizes;
-  const xt = await scratch(`${label} input, transposed`, [D, padToQuad(N)]);
+  const xt = recorder.temporary(`${label} input, transposed`, [D, padToQuad(N)]);
   const turn: Kernel = { name: 'linear/04_transpose', wgsl: transpose, constants: { D, N } };
-  const [depths, more] = workgroupsFor(gpu, D / 4, tilingOf(turn, 'THREADS'));
+  const [depths, more] = workgroupsFor(recorder.gpu, D / 4, tilingOf(turn, 'THREADS'));
+  recorder.dispatch(label, turn, [x, xt], [depths, more, padToQuad(N) / 4]);
   const kernel = { name: 'linear/04_register_blocked', wgsl: registerBlocked };
-  const products = await launchSliced(gpu, args, sizes, scratch, kernel, xt, (columns, slices, rows) => [
-    columns,
-    slices,
-    rows,
-  ]);
-  return [prepare(gpu, label, turn, [x, xt], [depths, more, padToQuad(N) / 4]), ...products];
+  launchSliced(recorder, args, sizes, kernel, xt, (columns, slices, rows) => [columns, slices, rows]);
 }
 
-function launchSubgroup(
-  gpu: Gpu,
-  args: LinearArguments,
-  sizes: Sizes,
-  scratch: Scratch,
-): Promise<Promise<Dispatch>[]> {
+function launchSubgroup(recorder: Recorder, args: LinearArguments, sizes: Sizes): void {
   const kernel = { name: 'linear/05_subgroup', wgsl: subgroup };
-  return launchSliced(gpu, args, sizes, scratch, kernel, args.x, (columns, slices, rows) => [
-    rows,
-    columns,
-    slices,
-  ]);
+  launchSliced(recorder, args, sizes, kernel, args.x, (columns, slices, rows) => [rows, columns, slices]);
 }
 
 /** @param order  of the workgroups: those that follow each other should read the same */
-async function launchSliced(
-  gpu: Gpu,
+function launchSliced(
+  recorder: Recorder,
   args: LinearArguments,
   [N, D, O]: Sizes,
-  scratch: Scratch,
   product: Pick<Kernel, 'name' | 'wgsl'>,
   x: Tensor,
   order: (columns: number, slices: number, rows: number) => Workgroups,
-): Promise<Promise<Dispatch>[]> {
+): void {
   const { label, pieces } = args;
   const BN = tilingOf(product, 'BN');
   const rows = Math.ceil(N / tilingOf(product, 'BM'));
-  const workgroups = args.workgroups ?? BLOCKED_WORKGROUPS[gpu.info.isSoftware ? 'software' : 'hardware'];
+  const { isSoftware } = recorder.gpu.info;
+  const workgroups = args.workgroups ?? BLOCKED_WORKGROUPS[isSoftware ? 'software' : 'hardware'];
   const { DEPTH, SLICES } = sliced(D, workgroups, rows * Math.ceil(O / BN));
-  const partial = await scratch(`${label} partial sums`, [SLICES, N, O]);
-  const products = pieces.map((piece) => {
+  const partial = recorder.temporary(`${label} partial sums`, [SLICES, N, O]);
+  for (const piece of pieces) {
     const constants = { N, D, O, ...pieceConstants(piece), DEPTH };
     const kernel: Kernel = { ...product, constants, weights: weightStorage(piece.k) };
     const groups = order(Math.ceil(piece.k.shape[1]! / BN), SLICES, rows);
-    return prepare(gpu, label, kernel, [x, piece.k, partial], groups);
-  });
-  return [...products, prepareSum(gpu, args, partial)];
+    recorder.dispatch(label, kernel, [x, piece.k, partial], groups);
+  }
+  launchSum(recorder, args, partial);
 }
 
 /** The last pass of all three: partial sums (SLICES,N,O) into y. */
-function prepareSum(gpu: Gpu, { label, b, y, relu }: LinearArguments, partial: Tensor): Promise<Dispatch> {
+function launchSum(recorder: Recorder, { label, b, y, relu }: LinearArguments, partial: Tensor): void {
   const [SLICES, N, O] = partial.shape as [number, number, number];
   const kernel: Kernel = {
     name: 'linear/03_gemv_sum',
     wgsl: gemvSum,
     constants: { O, SLICES, RELU: Number(relu) },
   };
-  const groups = workgroupsFor(gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
-  return prepare(gpu, label, kernel, [partial, b, y], groups);
+  const groups = workgroupsFor(recorder.gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, kernel, [partial, b, y], groups);
 }

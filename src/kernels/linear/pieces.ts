@@ -1,7 +1,6 @@
 // A fully connected layer's kernel in pieces of columns, as small as the adapter needs them.
 
 import { GpuError } from '../../errors.js';
-import type { Dispatch } from '../../gpu/dispatch.js';
 import { type BufferLimits, bindable } from '../../gpu/limits.js';
 import { BYTES_PER_VALUE, type Tensor, type TensorDtype } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
@@ -12,12 +11,6 @@ export interface LinearPiece {
   readonly first: number;
   /** (D,columns), columns a multiple of 4; f32 or, where nothing is trained, f16. */
   readonly k: Tensor;
-}
-
-export interface LinearLaunch {
-  readonly dispatches: Dispatch[];
-  /** What the launch needs for as long as it is used: to be disposed of by the caller. */
-  readonly scratch: Tensor[];
 }
 
 /** What a kernel needs to know of a piece: where its columns are in the whole. */

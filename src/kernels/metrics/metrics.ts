@@ -1,8 +1,7 @@
 // Launches metrics, and reads the totals that it keeps.
 
-import { type Dispatch, prepare } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
-import { Tensor } from '../../gpu/tensor.js';
+import type { Recorder } from '../../gpu/recorder.js';
+import type { Tensor } from '../../gpu/tensor.js';
 import { CONTROL_WORDS } from '../control.js';
 import { expectShape } from '../shapes.js';
 import { ROW_NUMBERS } from '../softmax_cross_entropy/softmax_cross_entropy.js';
@@ -15,9 +14,9 @@ export interface MetricsArguments {
   readonly label: string;
   /** (N,4), as softmaxCrossEntropy writes them. */
   readonly rows: Tensor;
-  /** As `createTotals` gives it; zeros begin anew. */
+  /** (9); zeros begin anew. */
   readonly totals: Tensor;
-  /** As `createControl` gives it: which step it is. */
+  /** (5): the words of control.ts: which step it is. */
   readonly control: Tensor;
 }
 
@@ -32,18 +31,13 @@ export interface Totals {
   readonly badStep?: number;
 }
 
-/** Totals of nothing. */
-export function createTotals(gpu: Gpu): Promise<Tensor> {
-  return Tensor.create(gpu, 'totals', [TOTALS_WORDS]);
-}
-
 /** Adds a batch's rows to the totals. @throws GpuError where shapes do not fit each other or the adapter. */
-export async function addMetrics(gpu: Gpu, args: MetricsArguments): Promise<Dispatch[]> {
+export function addMetrics(recorder: Recorder, args: MetricsArguments): void {
   const { label, rows, totals, control } = args;
   expectShape(label, rows, [rows.shape[0]!, ROW_NUMBERS]);
   expectShape(label, totals, [TOTALS_WORDS]);
   expectShape(label, control, [CONTROL_WORDS]);
-  return [await prepare(gpu, label, { name: 'metrics', wgsl }, [rows, totals, control], [1, 1, 1])];
+  recorder.dispatch(label, { name: 'metrics', wgsl }, [rows, totals, control], [1, 1, 1]);
 }
 
 /** What the bytes of totals say. */

@@ -1,8 +1,8 @@
 // Launches normalise.
 
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
 import wgsl from './normalise.wgsl';
@@ -25,7 +25,7 @@ export interface NormaliseArguments {
 }
 
 /** @throws GpuError where shapes do not fit each other or the adapter. */
-export async function normalise(gpu: Gpu, args: NormaliseArguments): Promise<Dispatch[]> {
+export function normalise(recorder: Recorder, args: NormaliseArguments): void {
   const { label, pixels, y, normalisation } = args;
   const [N, H, W] = expectSides(label, y, 4);
   expectShape(label, y, [N, H, W, 4]);
@@ -40,6 +40,6 @@ export async function normalise(gpu: Gpu, args: NormaliseArguments): Promise<Dis
       ...{ SCALE_0: scale[0], SCALE_1: scale[1], SCALE_2: scale[2] },
     },
   };
-  const workgroups = workgroupsFor(gpu, N * H * W, tilingOf(kernel, 'THREADS'));
-  return [await prepare(gpu, label, kernel, [pixels, y], workgroups)];
+  const workgroups = workgroupsFor(recorder.gpu, N * H * W, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, kernel, [pixels, y], workgroups);
 }

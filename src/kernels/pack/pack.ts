@@ -1,9 +1,9 @@
 // Launches pack: which of its two, by what k is stored as.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import toF32 from './pack.wgsl';
 import toF16 from './pack_f16.wgsl';
@@ -35,7 +35,7 @@ export interface PackArguments {
 }
 
 /** @throws GpuError where the adapter cannot. */
-export async function pack(gpu: Gpu, args: PackArguments): Promise<Dispatch[]> {
+export function pack(recorder: Recorder, args: PackArguments): void {
   const { label, source, dtype, rows, sourceC, space, k, C, columns, first } = args;
   if (first < 0 || first + rows > columns || sourceC > C || space * C * columns > k.size) {
     throw new GpuError(
@@ -60,9 +60,9 @@ export async function pack(gpu: Gpu, args: PackArguments): Promise<Dispatch[]> {
     },
   };
   const workgroups = workgroupsFor(
-    gpu,
+    recorder.gpu,
     space * C * Math.ceil(rows / columnsPerWord),
     tilingOf(kernel, 'THREADS'),
   );
-  return [await prepare(gpu, label, kernel, [source, k], workgroups)];
+  recorder.dispatch(label, kernel, [source, k], workgroups);
 }

@@ -1,8 +1,8 @@
 // Launches what measures an adapter: its arithmetic and its memory.
 
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import fma from './fma.wgsl';
 import read from './read.wgsl';
@@ -17,13 +17,13 @@ export const FLOPS_PER_REPEAT = 8 * 4 * 2;
  * @param y   (4 * threads)
  * @throws GpuError where the adapter cannot bind them
  */
-export async function peakFma(
-  gpu: Gpu,
+export function peakFma(
+  recorder: Recorder,
   { ab, y, repeats }: { ab: Tensor; y: Tensor; repeats: number },
-): Promise<Dispatch[]> {
+): void {
   const kernel: Kernel = { name: 'peak/fma', wgsl: fma, constants: { REPEATS: repeats } };
-  const workgroups = workgroupsFor(gpu, y.size / 4, tilingOf(kernel, 'THREADS'));
-  return [await prepare(gpu, 'peak', kernel, [ab, y], workgroups)];
+  const workgroups = workgroupsFor(recorder.gpu, y.size / 4, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch('peak', kernel, [ab, y], workgroups);
 }
 
 /**
@@ -32,8 +32,8 @@ export async function peakFma(
  * @param y  (4 * threads)
  * @throws GpuError where the adapter cannot bind them
  */
-export async function peakRead(gpu: Gpu, { x, y }: { x: Tensor; y: Tensor }): Promise<Dispatch[]> {
+export function peakRead(recorder: Recorder, { x, y }: { x: Tensor; y: Tensor }): void {
   const kernel: Kernel = { name: 'peak/read', wgsl: read };
-  const workgroups = workgroupsFor(gpu, y.size / 4, tilingOf(kernel, 'THREADS'));
-  return [await prepare(gpu, 'peak', kernel, [x, y], workgroups)];
+  const workgroups = workgroupsFor(recorder.gpu, y.size / 4, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch('peak', kernel, [x, y], workgroups);
 }

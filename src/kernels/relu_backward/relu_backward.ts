@@ -1,8 +1,8 @@
 // Launches relu_backward.
 
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
 import wgsl from './relu_backward.wgsl';
@@ -16,10 +16,10 @@ export interface ReluBackwardArguments {
 }
 
 /** dy = dy where y > 0, else 0. @throws GpuError where shapes do not fit each other or the adapter. */
-export async function reluBackward(gpu: Gpu, { label, y, dy }: ReluBackwardArguments): Promise<Dispatch[]> {
+export function reluBackward(recorder: Recorder, { label, y, dy }: ReluBackwardArguments): void {
   const [N, O] = expectSides(label, y, 2);
   expectShape(label, dy, [N, O]);
   const kernel: Kernel = { name: 'relu_backward', wgsl };
-  const workgroups = workgroupsFor(gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
-  return [await prepare(gpu, label, kernel, [y, dy], workgroups)];
+  const workgroups = workgroupsFor(recorder.gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, kernel, [y, dy], workgroups);
 }

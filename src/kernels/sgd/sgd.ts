@@ -1,8 +1,8 @@
 // Launches sgd.
 
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { CONTROL_WORDS } from '../control.js';
 import { CLIP_NUMBERS } from '../gradient_norm/gradient_norm.js';
@@ -26,7 +26,7 @@ export interface SgdArguments {
   readonly dw: Tensor;
   /** As w; zeros before the first step; overwritten. */
   readonly momentum: Tensor;
-  /** As `createControl` gives it. */
+  /** (5): the words of control.ts. */
   readonly control: Tensor;
   /** (4), as gradientNorm writes it. */
   readonly clip?: Tensor;
@@ -34,7 +34,7 @@ export interface SgdArguments {
 }
 
 /** A step of torch.optim.SGD, dampening 0. @throws GpuError where shapes do not fit each other or the adapter. */
-export async function sgd(gpu: Gpu, args: SgdArguments): Promise<Dispatch[]> {
+export function sgd(recorder: Recorder, args: SgdArguments): void {
   const { label, w, dw, momentum, control, clip, hyper } = args;
   const quads = quadsOf(label, w);
   expectShape(label, dw, w.shape);
@@ -53,5 +53,5 @@ export async function sgd(gpu: Gpu, args: SgdArguments): Promise<Dispatch[]> {
   };
   // Every binding wants a buffer; without CLIP this one's is not read.
   const tensors = [dw, control, clip ?? control, w, momentum];
-  return [await prepare(gpu, label, kernel, tensors, workgroupsFor(gpu, quads, tilingOf(kernel, 'THREADS')))];
+  recorder.dispatch(label, kernel, tensors, workgroupsFor(recorder.gpu, quads, tilingOf(kernel, 'THREADS')));
 }

@@ -1,8 +1,7 @@
 // Launches softmax.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
 import wgsl from './softmax.wgsl';
@@ -18,11 +17,11 @@ export interface SoftmaxArguments {
 }
 
 /** @throws GpuError where shapes do not fit each other or the adapter. */
-export async function softmax(gpu: Gpu, { label, x, y, classes }: SoftmaxArguments): Promise<Dispatch[]> {
+export function softmax(recorder: Recorder, { label, x, y, classes }: SoftmaxArguments): void {
   const [N, O] = expectSides(label, x, 2);
   expectShape(label, y, [N, O]);
   if (classes < 1 || classes > O)
     throw new GpuError(`${label}: ${classes} classes do not fit into ${O} columns`);
   const kernel = { name: 'softmax', wgsl, constants: { O, CLASSES: classes } };
-  return [await prepare(gpu, label, kernel, [x, y], [N, 1, 1])];
+  recorder.dispatch(label, kernel, [x, y], [N, 1, 1]);
 }

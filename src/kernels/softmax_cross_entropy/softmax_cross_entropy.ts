@@ -1,8 +1,7 @@
 // Launches softmax_cross_entropy.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
 import wgsl from './softmax_cross_entropy.wgsl';
@@ -38,7 +37,7 @@ export interface SoftmaxCrossEntropyArguments {
  *
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
-export async function softmaxCrossEntropy(gpu: Gpu, args: SoftmaxCrossEntropyArguments): Promise<Dispatch[]> {
+export function softmaxCrossEntropy(recorder: Recorder, args: SoftmaxCrossEntropyArguments): void {
   const { label, x, labels, classWeights, dx, rows, classes, smoothing } = args;
   const [N, O] = expectSides(label, x, 2);
   expectShape(label, labels, [N]);
@@ -54,5 +53,5 @@ export async function softmaxCrossEntropy(gpu: Gpu, args: SoftmaxCrossEntropyArg
     wgsl,
     constants: { O, CLASSES: classes, TRUTH: 1 - smoothing, SPREAD: smoothing / classes },
   };
-  return [await prepare(gpu, label, kernel, [x, labels, classWeights, dx, rows], [N, 1, 1])];
+  recorder.dispatch(label, kernel, [x, labels, classWeights, dx, rows], [N, 1, 1]);
 }

@@ -1,8 +1,8 @@
 // Launches standardise.
 
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides } from '../shapes.js';
 import wgsl from './standardise.wgsl';
@@ -18,12 +18,12 @@ export interface StandardiseArguments {
 }
 
 /** x = (x - mean) * scale, column by column. @throws GpuError where shapes do not fit each other or the adapter. */
-export async function standardise(gpu: Gpu, args: StandardiseArguments): Promise<Dispatch[]> {
+export function standardise(recorder: Recorder, args: StandardiseArguments): void {
   const { label, x, mean, scale } = args;
   const [N, D] = expectSides(label, x, 2);
   expectShape(label, mean, [D]);
   expectShape(label, scale, [D]);
   const kernel: Kernel = { name: 'standardise', wgsl, constants: { D } };
-  const workgroups = workgroupsFor(gpu, (N * D) / 4, tilingOf(kernel, 'THREADS'));
-  return [await prepare(gpu, label, kernel, [x, mean, scale], workgroups)];
+  const workgroups = workgroupsFor(recorder.gpu, (N * D) / 4, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, kernel, [x, mean, scale], workgroups);
 }

@@ -1,9 +1,9 @@
 // Launches warp.
 
 import { GpuError } from '../../errors.js';
-import { type Dispatch, prepare, workgroupsFor } from '../../gpu/dispatch.js';
-import type { Gpu } from '../../gpu/gpu.js';
+import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
+import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape } from '../shapes.js';
 import wgsl from './warp.wgsl';
@@ -54,12 +54,12 @@ export interface WarpArguments {
 }
 
 /** @throws GpuError where shapes do not fit each other or the adapter. */
-export async function warp(gpu: Gpu, { label, pixels, views, y, size }: WarpArguments): Promise<Dispatch[]> {
+export function warp(recorder: Recorder, { label, pixels, views, y, size }: WarpArguments): void {
   const N = views.shape[0]!;
   expectShape(label, views, [N, VIEW_WORDS]);
   expectShape(label, y, [Math.ceil((N * size * size * 3) / 4)]);
   const kernel: Kernel = { name: 'warp', wgsl, constants: { S: size } };
   const quads = Math.ceil((N * size * size) / 4);
-  const workgroups = workgroupsFor(gpu, quads, tilingOf(kernel, 'THREADS'));
-  return [await prepare(gpu, label, kernel, [pixels, views, y], workgroups)];
+  const workgroups = workgroupsFor(recorder.gpu, quads, tilingOf(kernel, 'THREADS'));
+  recorder.dispatch(label, kernel, [pixels, views, y], workgroups);
 }

@@ -1,7 +1,7 @@
 // A training session as it is opened here: the data set is checked, the base is hashed, the cache folder is found.
 
-import { convShapeOf } from '../../model/launches.js';
 import type { VGG16 } from '../../model/vgg16.js';
+import { convShapeOf } from '../../network/build.js';
 import { callback, type OptionRules, signal, text } from '../../options.js';
 import { type Dataset, datasetOf } from '../../train/dataset.js';
 import type { ResolvedOptions } from '../../train/defaults.js';

@@ -1,8 +1,9 @@
 // Makes varied pictures of sources on the GPU, a batch at a time.
 
-import { record } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
-import { Tensor } from '../../gpu/tensor.js';
+import type { Plan } from '../../gpu/plan.js';
+import { Recorder } from '../../gpu/recorder.js';
+import type { Tensor } from '../../gpu/tensor.js';
 import { frame, framingForSize } from '../../image/framing.js';
 import type { Picture } from '../../image/picture.js';
 import { VIEW_WORDS, viewWords, warp } from '../../kernels/warp/warp.js';
@@ -45,46 +46,27 @@ export interface VariedPicture {
 
 /** Owns the memory of a batch. The bytes are read back, for `forward` takes pictures: 150 kB each at 224 px. */
 export class Warper {
-  /** Batches wait for each other: they share the memory. */
-  #turn: Promise<unknown> = Promise.resolve();
-
   private constructor(
-    private readonly gpu: Gpu,
     private readonly size: number,
+    private readonly plan: Plan,
     private readonly pixels: Tensor,
     private readonly views: Tensor,
-    private readonly y: Tensor,
-    private readonly dispatches: Awaited<ReturnType<typeof warp>>,
   ) {}
 
   /** @throws GpuError */
   static async create(gpu: Gpu, size: number, batch: number): Promise<Warper> {
-    const shapes = {
-      'sources of views': [Math.ceil((batch * largestSource(size)) / 4)],
-      'maps of views': [batch, VIEW_WORDS],
-      views: [Math.ceil((batch * size * size * 3) / 4)],
-    };
-    const owned: Tensor[] = [];
-    try {
-      for (const [label, shape] of Object.entries(shapes)) owned.push(await Tensor.create(gpu, label, shape));
-      const [pixels, views, y] = owned as [Tensor, Tensor, Tensor];
-      const dispatches = await warp(gpu, { label: 'warp', pixels, views, y, size });
-      return new Warper(gpu, size, pixels, views, y, dispatches);
-    } catch (error) {
-      for (const tensor of owned) tensor.dispose();
-      throw error;
-    }
+    const recorder = new Recorder(gpu, 'warp');
+    const pixels = recorder.persistent('sources of views', [Math.ceil((batch * largestSource(size)) / 4)]);
+    const views = recorder.persistent('maps of views', [batch, VIEW_WORDS]);
+    const y = recorder.temporary('views', [Math.ceil((batch * size * size * 3) / 4)]);
+    warp(recorder, { label: 'warp', pixels, views, y, size });
+    recorder.read('views', y);
+    return new Warper(size, await recorder.finish(), pixels, views);
   }
 
   /** Pictures of `size` x `size` px, at most as many as a batch. @throws GpuError, DeviceLostError */
-  warp(pictures: readonly VariedPicture[]): Promise<Picture[]> {
-    const result = this.#turn.then(() => this.#warp(pictures));
-    this.#turn = result.catch(() => {});
-    return result;
-  }
-
-  async #warp(pictures: readonly VariedPicture[]): Promise<Picture[]> {
-    const { gpu, size } = this;
+  async warp(pictures: readonly VariedPicture[]): Promise<Picture[]> {
+    const { size } = this;
     const bytes = new Uint8Array(4 * Math.ceil(sum(pictures.map(({ source }) => source.data.length)) / 4));
     let end = 0;
     const views = pictures.map(({ source: { width, height, data }, maps }) => {
@@ -93,17 +75,13 @@ export class Warper {
       end += data.length;
       return { firstByte, width, height, ...maps };
     });
-    await gpu.write('sources of views', this.pixels.buffer, bytes);
-    // What remains of the batch is what it was before, as good as anything.
-    await gpu.write(
-      'maps of views',
-      this.views.buffer,
-      viewWords('warp', views, end) as Float32Array<ArrayBuffer>,
-    );
-    const encoder = gpu.device.createCommandEncoder({ label: 'warp' });
-    record(encoder, 'warp', this.dispatches);
-    await gpu.checked('warp', () => gpu.device.queue.submit([encoder.finish()]));
-    const warped = new Uint8Array(await this.y.readBytes());
+    // The rest of the batch is what it was before, as good as anything.
+    const words = viewWords('warp', views, end) as Float32Array<ArrayBuffer>;
+    const results = await this.plan.run([
+      [this.pixels, bytes],
+      [this.views, words],
+    ]);
+    const warped = new Uint8Array(results.get('views')!.buffer);
     const length = size * size * 3;
     return pictures.map((_, i) => ({
       width: size,
@@ -113,7 +91,7 @@ export class Warper {
   }
 
   dispose(): void {
-    for (const tensor of [this.pixels, this.views, this.y]) tensor.dispose();
+    this.plan.dispose();
   }
 }
 

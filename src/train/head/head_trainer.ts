@@ -1,8 +1,8 @@
 // Trains a head on features: batches in, and nothing out but totals now and then. All numbers stay on the GPU.
 
 import { UsageError } from '../../errors.js';
-import { type Dispatch, record } from '../../gpu/dispatch.js';
 import type { Gpu } from '../../gpu/gpu.js';
+import type { Plan } from '../../gpu/plan.js';
 import { sizeOf } from '../../gpu/tensor.js';
 import { controlWords } from '../../kernels/control.js';
 import { readTotals, type Totals } from '../../kernels/metrics/metrics.js';
@@ -12,11 +12,8 @@ import type { PiecedTensor } from '../../network/pieced_tensor.js';
 import { randomStream } from '../random.js';
 import { type HeadLayer, type HeadShape, headLayers } from './head_shape.js';
 import { initialKernel } from './initialise.js';
-import { planStep, type StepPlan } from './step_plan.js';
+import { planStep, ROUTES, type StepPlan } from './step_plan.js';
 import { ADAMW_DEFAULTS, checkRate, checkTrainerOptions, type TrainerOptions } from './trainer_options.js';
-
-/** Steps that the GPU may be behind: it is never without work, and the host's memory does not fill with batches. */
-const MAX_STEPS_IN_FLIGHT = 3;
 
 /** A tensor of a trainer's state. */
 export interface StateTensor {
@@ -33,14 +30,12 @@ export interface StateTensor {
 export class HeadTrainer {
   /** Steps that have been taken; to be set when a run is taken up again, for dropout and AdamW count them. */
   stepsDone = 0;
-  readonly #inFlight: Promise<unknown>[] = [];
   readonly #state: ReadonlyMap<string, PiecedTensor>;
   readonly #dropoutSeed: number;
   /** For batches that do not lie in memory as the GPU wants them. */
   readonly #padded: Float32Array<ArrayBuffer>;
 
   private constructor(
-    private readonly gpu: Gpu,
     readonly shape: HeadShape,
     readonly options: TrainerOptions,
     private readonly parameters: Parameters,
@@ -68,7 +63,7 @@ export class HeadTrainer {
       const { bias } = parameters.layer(layers.at(-1)!.name);
       if (firstBiases) await bias.value.write((row) => row.set(firstBiases));
       const plan = await planStep(gpu, layers, parameters, options);
-      return new HeadTrainer(gpu, shape, options, parameters, plan);
+      return new HeadTrainer(shape, options, parameters, plan);
     } catch (error) {
       parameters.dispose();
       throw error;
@@ -86,7 +81,7 @@ export class HeadTrainer {
     this.#checkLabels(x, labels);
     checkRate('lr', lr);
     const step = this.stepsDone + 1;
-    await this.#run('training step', x, labels, this.plan.train, { lr, step });
+    await this.#run(ROUTES.train, x, labels, { lr, step });
     this.stepsDone = step;
     for (const { value } of this.parameters.all) value.changed();
   }
@@ -94,7 +89,7 @@ export class HeadTrainer {
   /** Adds a batch to the totals, without dropout and without learning from it. Otherwise as `step`. */
   async score(x: Float32Array, labels: Uint32Array): Promise<void> {
     this.#checkLabels(x, labels);
-    await this.#run('scoring', x, labels, this.plan.score, { lr: 0, step: this.stepsDone });
+    await this.#run(ROUTES.score, x, labels, { lr: 0, step: this.stepsDone });
   }
 
   /**
@@ -108,8 +103,8 @@ export class HeadTrainer {
     const rows = this.#rowsOf(x);
     const { classes } = this.shape;
     const unknown = new Uint32Array(rows).fill(IGNORED);
-    await this.#run('prediction', x, unknown, this.plan.predict, { lr: 0, step: this.stepsDone });
-    const padded = await this.plan.probabilities.read();
+    const run = await this.#run(ROUTES.predict, x, unknown, { lr: 0, step: this.stepsDone });
+    const padded = (await run.results).get('probabilities')!;
     const columns = padded.length / this.options.batch;
     const result = new Float32Array(rows * classes);
     for (let row = 0; row < rows; row++) {
@@ -120,10 +115,9 @@ export class HeadTrainer {
 
   /** What `step` and `score` came to since the last call; waits for them. @throws GpuError, DeviceLostError */
   async readTotals(): Promise<Totals> {
-    const { gpu } = this;
     const { totals } = this.plan;
     const bytes = await totals.readBytes();
-    await gpu.write('totals', totals.buffer, new Uint8Array(totals.byteLength));
+    await totals.write(new Uint8Array(totals.byteLength));
     return readTotals(bytes);
   }
 
@@ -165,7 +159,7 @@ export class HeadTrainer {
   /** Frees the GPU's memory. Safe to call twice. */
   dispose(): void {
     this.parameters.dispose();
-    this.plan.dispose();
+    this.plan.plan.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -198,30 +192,23 @@ export class HeadTrainer {
       throw new UsageError(`label ${labels[wrong]} in row ${wrong} is none of the ${classes} classes`);
   }
 
-  async #run(
-    label: string,
+  #run(
+    route: string,
     x: Float32Array,
     labels: Uint32Array,
-    dispatches: readonly Dispatch[],
     { lr, step }: { lr: number; step: number },
-  ): Promise<void> {
-    const { gpu, plan } = this;
-    const { queue } = gpu.device;
+  ): ReturnType<Plan['begin']> {
+    const { plan } = this;
     const { beta1, beta2 } = { ...ADAMW_DEFAULTS, ...this.options.optimiser };
     const words = controlWords({ lr, step, seed: this.#dropoutSeed, beta1, beta2 });
     const allLabels = new Uint32Array(this.options.batch).fill(IGNORED);
     allLabels.set(labels);
-    if (this.#inFlight.length >= MAX_STEPS_IN_FLIGHT) await this.#inFlight.shift();
-    await gpu.checked(label, () => {
-      queue.writeBuffer(plan.x.buffer, 0, this.#laidOut(x));
-      queue.writeBuffer(plan.labels.buffer, 0, allLabels);
-      queue.writeBuffer(plan.control.buffer, 0, words);
-      const encoder = gpu.device.createCommandEncoder({ label });
-      record(encoder, label, dispatches);
-      queue.submit([encoder.finish()]);
-    });
-    // Should the device go, the next call says so.
-    this.#inFlight.push(gpu.workDone().catch(() => {}));
+    const inputs = [
+      [plan.x, this.#laidOut(x)],
+      [plan.labels, allLabels],
+      [plan.control, words],
+    ] as const;
+    return plan.plan.begin(inputs, route);
   }
 
   /** Rows as the GPU keeps them: padded to quads, and zeros behind the last, for what stood there may be NaN. */

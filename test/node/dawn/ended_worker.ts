@@ -6,7 +6,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { prepare, record } from '../../../src/gpu/dispatch.js';
+import { runOnce } from '../../../src/gpu/recorder.js';
 import { Tensor } from '../../../src/gpu/tensor.js';
 import { Gpu } from '../../../src/node/gpu.js';
 
@@ -30,10 +30,9 @@ async function work(moment: number): Promise<void> {
   const y = await Tensor.create(gpu, 'y', [256]);
   for (let i = 0; ; i++) {
     const constant = workerData.how === 'exit' ? i : 1;
-    const dispatch = await prepare(gpu, 'slow', { name: 'slow', wgsl: slow(constant) }, [y], [4, 1, 1]);
-    const encoder = gpu.device.createCommandEncoder();
-    record(encoder, 'slow', [dispatch]);
-    await gpu.submit('slow', encoder.finish());
+    await runOnce(gpu, 'slow', (recorder) =>
+      recorder.dispatch('slow', { name: 'slow', wgsl: slow(constant) }, [y], [4, 1, 1]),
+    );
     const [found] = await y.read();
     if (found !== 2 * constant) throw new Error(`${found} is not ${2 * constant}`);
     if (i > 0) continue;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { GpuError } from '../../../src/errors.js';
-import { prepare, record } from '../../../src/gpu/dispatch.js';
+import { runOnce } from '../../../src/gpu/recorder.js';
 import { Tensor } from '../../../src/gpu/tensor.js';
 import { VGG16 } from '../../../src/model/vgg16.js';
 import { Gpu } from '../../../src/node/gpu.js';
@@ -21,10 +21,9 @@ fn main(@builtin(global_invocation_id) gid: vec3u) { y[gid.x] += 1; }`;
 async function addOne(gpu: Gpu): Promise<number[]> {
   const y = await Tensor.from(gpu, 'y', [4], new Float32Array([1, 2, 3, 4]));
   try {
-    const dispatch = await prepare(gpu, 'add', { name: 'add', wgsl: ADD_ONE }, [y], [1, 1, 1]);
-    const encoder = gpu.device.createCommandEncoder();
-    record(encoder, 'add', [dispatch]);
-    await gpu.submit('add', encoder.finish());
+    await runOnce(gpu, 'add', (recorder) =>
+      recorder.dispatch('add', { name: 'add', wgsl: ADD_ONE }, [y], [1, 1, 1]),
+    );
     return [...(await y.read())];
   } finally {
     y.dispose();
@@ -40,7 +39,10 @@ describe('fake timers', () => {
     const gpu = await Gpu.open();
     try {
       expect(await addOne(gpu)).toEqual([2, 3, 4, 5]);
-      await expect(prepare(gpu, 'bad', { name: 'bad', wgsl: 'fn' }, [], [1, 1, 1])).rejects.toThrow(GpuError);
+      const bad = runOnce(gpu, 'bad', (recorder) =>
+        recorder.dispatch('bad', { name: 'bad', wgsl: 'fn' }, [], [1, 1, 1]),
+      );
+      await expect(bad).rejects.toThrow(GpuError);
       expect(globalThis.setImmediate).toBe(faked);
     } finally {
       gpu.dispose();

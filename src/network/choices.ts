@@ -1,7 +1,7 @@
 // What was chosen for each shape by measuring it, and which choice counts for a shape that was not measured itself.
 
 import type { Conv3x3Choice } from '../kernels/conv3x3/candidates.js';
-import type { Conv3x3Sizes } from '../kernels/conv3x3/conv3x3.js';
+import type { Conv3x3Sizes } from '../kernels/conv3x3/rungs.js';
 import type { LinearChoice } from '../kernels/linear/candidates.js';
 import { GEMV_MAX_BATCH } from '../kernels/linear/linear.js';
 
