@@ -1,7 +1,8 @@
 // One convolution on the GPU, on any rung: what a kernel needs to be transformed first, is.
 
 import type { Gpu } from '../../src/gpu/gpu.js';
-import { type Conv3x3Arguments, conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
+import { conv3x3 } from '../../src/kernels/conv3x3/conv3x3.js';
+import type { Conv3x3Arguments } from '../../src/kernels/conv3x3/rungs.js';
 import { isWinograd, pointsOf } from '../../src/kernels/conv3x3/rungs.js';
 import { winogradFilter } from '../../src/kernels/conv3x3/winograd.js';
 import { poisoned, run } from '../support/kernel.js';

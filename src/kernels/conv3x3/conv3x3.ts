@@ -4,32 +4,11 @@ import { GpuError } from '../../errors.js';
 import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import type { Recorder } from '../../gpu/recorder.js';
-import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
-import { type Conv3x3Rung, DIRECT_RUNGS, isWinograd, pointsOf, whyNot } from './rungs.js';
+import { type Conv3x3Arguments, DIRECT_RUNGS, isWinograd, pointsOf, whyNot } from './rungs.js';
 import { matrixOf, matrixTiling } from './subgroup_matrix.js';
 import { launchWinograd } from './winograd.js';
-
-export interface Conv3x3Arguments {
-  /** The layer's name; errors begin with it. */
-  readonly label: string;
-  /** (N,H,W,C), C a multiple of 4. */
-  readonly x: Tensor;
-  /** (3,3,C,O), O a multiple of 4, f32 or f16; for `07_subgroup_matrix` f16; for Winograd's rungs, what `winogradFilter` made of it. */
-  readonly k: Tensor;
-  /** (O) */
-  readonly b: Tensor;
-  /** (N,H,W,O), or (N,floor(H/2),floor(W/2),O) with `pool`. */
-  readonly y: Tensor;
-  readonly relu: boolean;
-  /** Whether the largest of each 2x2 is taken as well, as maxpool2x2 would. Only by Winograd's rungs. */
-  readonly pool?: boolean;
-  readonly rung: Conv3x3Rung;
-  readonly tiling?: Readonly<Record<string, number>>;
-  /** What v and m of Winograd's passes may take each, in bytes; `defaultScratchBytes` says how much by default. */
-  readonly scratchBytes?: number | undefined;
-}
 
 /**
  * y = relu(conv(x, k) + b): 3x3, stride 1, same padding.

@@ -2,7 +2,7 @@
 
 import type { Gpu } from '../../gpu/gpu.js';
 import { SUBGROUP_MATRIX } from '../../gpu/subgroups.js';
-import type { TensorDtype } from '../../gpu/tensor.js';
+import type { Tensor, TensorDtype } from '../../gpu/tensor.js';
 import naive from './01_naive.wgsl';
 import tiled from './02_tiled.wgsl';
 import registerBlocked from './03_register_blocked.wgsl';
@@ -51,6 +51,26 @@ export interface Conv3x3Sizes {
   readonly W: number;
   readonly C: number;
   readonly O: number;
+}
+
+export interface Conv3x3Arguments {
+  /** The layer's name; errors begin with it. */
+  readonly label: string;
+  /** (N,H,W,C), C a multiple of 4. */
+  readonly x: Tensor;
+  /** (3,3,C,O), O a multiple of 4, f32 or f16; for `07_subgroup_matrix` f16; for Winograd's rungs, what `winogradFilter` made of it. */
+  readonly k: Tensor;
+  /** (O) */
+  readonly b: Tensor;
+  /** (N,H,W,O), or (N,floor(H/2),floor(W/2),O) with `pool`. */
+  readonly y: Tensor;
+  readonly relu: boolean;
+  /** Whether the largest of each 2x2 is taken as well, as maxpool2x2 would. Only by Winograd's rungs. */
+  readonly pool?: boolean;
+  readonly rung: Conv3x3Rung;
+  readonly tiling?: Readonly<Record<string, number>>;
+  /** What v and m of Winograd's passes may take each, in bytes; `defaultScratchBytes` says how much by default. */
+  readonly scratchBytes?: number | undefined;
 }
 
 /** Winograd's rungs read a kernel that was transformed before, and can take the largest of each 2x2 of what they compute. */

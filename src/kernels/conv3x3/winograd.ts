@@ -7,9 +7,14 @@ import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
-import type { Conv3x3Arguments } from './conv3x3.js';
 import { defaultScratchBytes } from './defaults.js';
-import { type Conv3x3Sizes, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from './rungs.js';
+import {
+  type Conv3x3Arguments,
+  type Conv3x3Sizes,
+  pointsOf,
+  WINOGRAD_RUNGS,
+  type WinogradRung,
+} from './rungs.js';
 
 /** A chunk is a multiple of the tiles that a workgroup of any product owns, so that only the last one is not. */
 const TILES_STEP = 32;
