@@ -30,11 +30,7 @@ export async function ourLayer(gpu: Gpu, task: LayerTask, wishes: KernelWishes =
         await pass.plan.poison(Number.NaN);
         return (await pass.run(x)).get(name)!;
       },
-      async compute(repeats) {
-        const encoder = gpu.device.createCommandEncoder({ label: name });
-        pass.plan.record(encoder, { label: name, repeats });
-        await gpu.submit(name, encoder.finish());
-      },
+      compute: (times) => pass.plan.repeat(times),
       dispose() {
         pass.dispose();
         parameters.dispose();

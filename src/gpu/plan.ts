@@ -206,6 +206,14 @@ export class Plan {
     }
   }
 
+  /** Computes a route some times, without read-backs, and waits until that is done: to time it. @throws as `begin` */
+  async repeat(times: number, route?: string): Promise<void> {
+    const [label] = this.#route(route);
+    const encoder = this.gpu.device.createCommandEncoder({ label });
+    this.record(encoder, { label, ...(route !== undefined && { route }), repeats: times });
+    await this.gpu.submit(label, encoder.finish());
+  }
+
   /** Frees the memory. To be called when no run is in flight. Safe to call twice. */
   dispose(): void {
     if (this.#disposed) return;

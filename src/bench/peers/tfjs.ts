@@ -1,6 +1,7 @@
 // TensorFlow.js running VGG16: the peer that results of ours are held against, for correctness and for speed.
 
 import { UsageError } from '../../errors.js';
+import { Turns } from '../../turns.js';
 import { openCpu, openWasm, openWebgpu, type PeerBackend, type PeerName } from './tfjs_backends.js';
 import type { AdapterInfo, Tensor } from './tfjs_library.js';
 import { TfjsNetwork } from './tfjs_network.js';
@@ -71,7 +72,7 @@ export async function createTfjsPeer(
 ): Promise<TfjsPeer> {
   const backend = await open(on);
   try {
-    const built = await inTurn(async () => {
+    const built = await turns.take(async () => {
       await backend.activate();
       return TfjsNetwork.upload(backend, network);
     });
@@ -88,14 +89,8 @@ function open(on: 'wasm' | 'cpu' | PeerDevice): Promise<PeerBackend> | PeerBacke
   return openWebgpu(on.device, on.adapterInfo);
 }
 
-let turn: Promise<unknown> = Promise.resolve();
-
 /** Which backend is active is global to TensorFlow.js, so only one call of any peer may run at a time. */
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const mine = turn.then(work);
-  turn = mine.catch(() => {});
-  return mine;
-}
+const turns = new Turns();
 
 class Peer implements TfjsPeer {
   readonly name: PeerName;
@@ -117,9 +112,9 @@ class Peer implements TfjsPeer {
   }
 
   async prepare(x: Float32Array, shape: readonly number[], part: Part): Promise<PeerPass> {
-    const input = await inTurn(() => this.#upload(x, shape));
+    const input = await turns.take(() => this.#upload(x, shape));
     const inItsTurn = <T>(times: number, take: (output: Tensor) => Promise<T>) =>
-      inTurn(async () => {
+      turns.take(async () => {
         await this.#backend.activate();
         return this.#part(input, part, take, times);
       });
@@ -175,7 +170,7 @@ class Peer implements TfjsPeer {
 
   /** Waits for its turn and runs `work` on values (N,H,W,C) that are on the device already. */
   #withInput<T>(values: Float32Array, shape: number[], work: (input: Tensor) => Promise<T>): Promise<T> {
-    return inTurn(async () => {
+    return turns.take(async () => {
       const input = await this.#upload(values, shape);
       try {
         return await work(input);
