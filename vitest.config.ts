@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { workerText } from './scripts/worker_text.mjs';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
@@ -25,6 +26,14 @@ export default defineConfig({
       load(id) {
         if (id.endsWith('.wgsl')) return `export default ${JSON.stringify(readFileSync(id, 'utf8'))};`;
         return undefined;
+      },
+    },
+    {
+      name: 'worker-as-text',
+      enforce: 'pre',
+      load(id) {
+        if (!id.endsWith('?worker')) return undefined;
+        return `export default ${JSON.stringify(workerText(id.replace(/\?worker$/, '')))};`;
       },
     },
   ],

@@ -1,6 +1,7 @@
 // What every bundle of this repository has in common: ESM for Node, kernels inlined as text, packages left outside.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { workerTextPlugin } from './worker_text.mjs';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -25,6 +26,7 @@ export const common = {
   format: 'esm',
   packages: 'external',
   loader: { '.wgsl': 'text' },
+  plugins: [workerTextPlugin],
   sourcemap: 'linked',
   logLevel: 'warning',
   define,

@@ -4,6 +4,12 @@ declare module '*.wgsl' {
   export default text;
 }
 
+/** The program of a worker thread, bundled and inlined by the bundler: see scripts/worker_text.mjs. */
+declare module '*?worker' {
+  const text: string;
+  export default text;
+}
+
 /** The package's version, from package.json, set by the bundler. */
 declare const __VERSION__: string;
 

@@ -6,7 +6,7 @@ import { decideActivation } from './activation.js';
 import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from './archive.js';
 import { asWeightsError } from './file.js';
 import { encodeFloats } from './floats.js';
-import { CHUNK_LENGTH, gather, type RowMajor } from './gather.js';
+import { CHUNK_LENGTH, gather, type RowMajor, type Scratch } from './gather.js';
 import type { OpenedWeights, Origin } from './opened.js';
 import { matchShape } from './shapes.js';
 import { BYTES_PER_ELEMENT, type Dtype, entryToRead, type TensorEntry } from './source.js';
@@ -80,6 +80,8 @@ class CanonicalSource implements OpenedWeights {
   readonly #budget: number;
   /** Of the tensor that was read last, as long as there is more of it to read. */
   #reader: { readonly name: string; readonly numbers: RowMajor } | undefined;
+  /** Memory for those that follow. */
+  #scratch: Scratch = {};
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -111,14 +113,15 @@ class CanonicalSource implements OpenedWeights {
   async close(): Promise<void> {
     await this.#turn;
     this.#reader = undefined;
+    this.#scratch = {};
     await this.#archive.close();
   }
 
   async #read({ name, dtype, byteLength }: TensorEntry, start: number, target: Uint8Array): Promise<void> {
     const view = this.#views.get(name)!;
     if (this.#reader?.name !== name) {
-      this.#reader = undefined; // and its stripe with it
-      this.#reader = { name, numbers: gather(view, this.#budget / Float32Array.BYTES_PER_ELEMENT) };
+      const budget = this.#budget / Float32Array.BYTES_PER_ELEMENT;
+      this.#reader = { name, numbers: gather(view, budget, this.#scratch) };
     }
     try {
       await readBytes(this.#reader.numbers, dtype, start, target);

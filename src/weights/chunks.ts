@@ -7,6 +7,13 @@ export interface ChunkOptions {
   /** Called with the bytes of a piece once it has been worked on. */
   readonly onRead?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Memory for tensors that are read one after the other. */
+  readonly buffers?: ChunkBuffers | undefined;
+}
+
+/** Two buffers that take turns; made when the first tensor is read. */
+export interface ChunkBuffers {
+  pair?: readonly [Uint8Array, Uint8Array];
 }
 
 /** How far work on many tensors is, in bytes as they are stored. */
@@ -44,10 +51,13 @@ export function chunkOptions(
 export async function* readChunks(
   source: WeightsSource,
   { name, dtype, byteLength }: TensorEntry,
-  { onRead, signal }: ChunkOptions = {},
+  { onRead, signal, buffers = {} }: ChunkOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const size = Math.min(byteLength, CHUNK_LENGTH * BYTES_PER_ELEMENT[dtype]);
-  let [buffer, other] = [new Uint8Array(size), new Uint8Array(size)];
+  if (!buffers.pair || buffers.pair[0].length < size) {
+    buffers.pair = [new Uint8Array(size), new Uint8Array(size)];
+  }
+  let [buffer, other] = buffers.pair.map((whole) => whole.subarray(0, size)) as [Uint8Array, Uint8Array];
   const readFrom = (start: number) => {
     const piece = buffer.subarray(0, byteLength - start);
     [buffer, other] = [other, buffer];

@@ -2,6 +2,7 @@
 
 import { convsUntil } from '../architecture.js';
 import { WeightsError } from '../errors.js';
+import type { Hash } from '../sha256.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { HeadFile } from './head_file.js';
 import { metadataOfWhole } from './head_metadata.js';
@@ -28,11 +29,13 @@ export interface OpenedBase {
  * Checks that a base is the one that a head was trained on. Other numbers below a head would make nonsense of it, and nobody
  * would be told.
  *
+ * @param hash  as `fingerprintOf`
  * @throws WeightsError where it ends below the layer that the head stands on, and where its numbers are others
  */
 export async function checkBase(
   { path, features, base }: HeadFile,
   { source, weights }: OpenedBase,
+  hash?: Hash,
 ): Promise<void> {
   const file = source.path;
   if (weights.convs.length < convsUntil(features).length) {
@@ -40,7 +43,7 @@ export async function checkBase(
       `${path} stands on ${features}, but its base, ${file}, ends with ${weights.features}; ${NAME_ANOTHER}`,
     );
   }
-  const found = await fingerprintOf(weights, features);
+  const found = await fingerprintOf(weights, features, hash);
   if (found === base.fingerprint) return;
   throw new WeightsError(
     `${path} was trained on another base than ${file}: on ${quote(base.ref)} with the fingerprint ` +

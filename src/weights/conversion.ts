@@ -96,10 +96,8 @@ export function conversionOf(source: OpenedWeights, options: ResultOptions): Con
  */
 export function tensorsToWrite(weights: Vgg16Weights, dtype: Dtype, options: WorkOptions): TensorToWrite[] {
   const tensors = torchvisionTensors(weights);
-  const reading = chunkOptions(
-    tensors.map(({ entry }) => entry),
-    options,
-  );
+  const entries = tensors.map(({ entry }) => entry);
+  const reading = { ...chunkOptions(entries, options), buffers: {} };
   return tensors.map(({ name, shape, entry }) => {
     return { name, dtype, shape, data: readFinite(weights.source, entry, dtype, reading) };
   });

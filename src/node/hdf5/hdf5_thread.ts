@@ -3,16 +3,8 @@
 import { Worker } from 'node:worker_threads';
 import { FileFault } from '../../weights/file.js';
 import { quote } from '../../weights/text.js';
-import {
-  collectComplaints,
-  confine,
-  type Hdf5Listing,
-  type Hdf5Reply,
-  type Hdf5Request,
-  type Hdf5Setup,
-  type Hdf5Slab,
-  serve,
-} from './hdf5_worker.js';
+import type { Hdf5Listing, Hdf5Read, Hdf5Reply, Hdf5Request, Hdf5Setup, Hdf5Slab } from './hdf5_worker.js';
+import program from './hdf5_worker.ts?worker';
 
 /** The library begins with 19 MB; a slab of 8, some chunks, room to breathe. */
 const HEAP_LIMIT = 64 * 2 ** 20;
@@ -50,7 +42,7 @@ export interface Hdf5Thread {
    *
    * @throws FileFault as `list`
    */
-  read(slab: Hdf5Slab): Promise<Uint8Array>;
+  read(slab: Hdf5Slab): Promise<Hdf5Read & { readonly bytes: Uint8Array }>;
   close(): Promise<void>;
 }
 
@@ -61,6 +53,7 @@ export interface Hdf5Thread {
 export function startThread(path: string, size: number): Hdf5Thread {
   const pulse = new Int32Array(new SharedArrayBuffer(8));
   const setup: Hdf5Setup = {
+    library: import.meta.resolve('h5wasm/node'),
     path,
     alias: '/weights.h5',
     heapLimit: HEAP_LIMIT,
@@ -70,7 +63,7 @@ export function startThread(path: string, size: number): Hdf5Thread {
     pulse,
     slab: new Uint8Array(new SharedArrayBuffer(SLAB_BYTES)),
   };
-  const worker = new Worker(program(), {
+  const worker = new Worker(program, {
     eval: true,
     workerData: setup,
     env: {},
@@ -89,7 +82,7 @@ export function startThread(path: string, size: number): Hdf5Thread {
     failure ??= new FileFault(hasBegun ? CRASHED : `the HDF5 library cannot be started: ${cause}`, { cause });
   });
   const ask = (request: Hdf5Request) =>
-    new Promise<Hdf5Listing | undefined>((settle, reject) => {
+    new Promise<Hdf5Listing | Hdf5Read>((settle, reject) => {
       const end = () => {
         clearInterval(watch);
         worker.off('message', onReply).off('error', onError).off('exit', onExit).unref();
@@ -123,8 +116,8 @@ export function startThread(path: string, size: number): Hdf5Thread {
   return {
     list: () => askInTurn(undefined) as Promise<Hdf5Listing>,
     read: async (slab) => {
-      await askInTurn(slab);
-      return setup.slab.subarray(0, slab.byteLength);
+      const { position } = (await askInTurn(slab)) as Hdf5Read;
+      return { bytes: setup.slab.subarray(0, slab.byteLength), position };
     },
     close: async () => {
       failure ??= new FileFault('it has been closed');
@@ -148,18 +141,6 @@ function watcher(pulse: Int32Array, size: number, fail: (what: string) => void):
       fail('damaged: the HDF5 library goes round in circles on it');
     }
   };
-}
-
-/** The thread's own program. Text, because it must start from a bundle as well as from TypeScript. */
-function program(): string {
-  return `
-    const { parentPort, workerData } = require('node:worker_threads');
-    const complaints = (${collectComplaints})();
-    import(${JSON.stringify(import.meta.resolve('h5wasm/node'))}).then(async (library) => {
-      await library.ready;
-      (${confine})(require('node:fs'), workerData, complaints);
-      (${serve})(library, parentPort, workerData, complaints);
-    });`;
 }
 
 /** HDF5 complains from the outermost function to the innermost, the one that knows: `#003: H5F.c line 9 in f(): why`. */

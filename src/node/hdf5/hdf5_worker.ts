@@ -1,13 +1,16 @@
-// What runs in the thread that reads an HDF5 file. The HDF5 library is large, written in C for files that one trusts.
-// In here it sees that one file and nothing else of the machine, gets so much memory and no more, and may crash or hang
-// without harm to anyone outside.
+// The program of the thread that reads an HDF5 file. The HDF5 library is large, written in C for files that one trusts.
+// In here it sees that one file and nothing else of the machine, its memory is limited, and it may crash or hang without
+// harm to anyone outside.
 //
-// A thread is started with the text of these two functions: they use nothing but their parameters and what Node has.
+// Others import only types from here: the program itself is bundled by scripts/worker_text.mjs.
 
-import type { MessagePort } from 'node:worker_threads';
+import fs from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
 
 /** What a thread is told when it is started. */
 export interface Hdf5Setup {
+  /** The URL of h5wasm, which can be found from where the package lies, but not from in here. */
+  readonly library: string;
   readonly path: string;
   /** The one name in the file system that HDF5 sees. */
   readonly alias: string;
@@ -41,6 +44,8 @@ export interface Hdf5Item {
   readonly size: number;
   /** Whether its numbers have passed through filters, compression for one. */
   readonly isFiltered: boolean;
+  /** Whether the file may hold its numbers as they are needed, in one piece. */
+  readonly isPlain: boolean;
 }
 
 /** All that a file holds, a group before its content. */
@@ -60,8 +65,13 @@ export interface Hdf5Slab {
 /** `undefined` asks for the listing. */
 export type Hdf5Request = Hdf5Slab | undefined;
 
+/** Of a slab that was read: the byte of the file that it begins with, where its bytes stand in the file just so. */
+export interface Hdf5Read {
+  readonly position: number | undefined;
+}
+
 export type Hdf5Reply =
-  | { readonly result: Hdf5Listing | undefined }
+  | { readonly result: Hdf5Listing | Hdf5Read }
   /** What went wrong, and what HDF5 said about it. After a crash the thread is good for nothing. */
   | { readonly error: string; readonly complaints: readonly string[]; readonly isCrash: boolean };
 
@@ -72,16 +82,28 @@ interface WithMemory {
   };
 }
 
-/** Where the library's complaints go instead of a terminal. Comes before the library is loaded, which keeps the console. */
-export function collectComplaints(): string[] {
-  const complaints: string[] = [];
-  const complain = (...said: unknown[]) => complaints.length < 1000 && complaints.push(said.join(' '));
-  for (const level of ['log', 'warn', 'error'] as const) console[level] = complain;
-  return complaints;
+const setup = workerData as Hdf5Setup;
+
+/** What the library says, instead of a terminal. */
+const complaints: string[] = [];
+
+function complain(text: string): void {
+  if (complaints.length < 1000) complaints.push(text);
 }
 
+/** One call to the system that read bytes of the file. */
+interface FileRead {
+  readonly memory: ArrayBufferLike;
+  /** Where in `memory` the bytes went. */
+  readonly target: number;
+  readonly length: number;
+  readonly position: number;
+}
+
+let lastRead: FileRead | undefined;
+
 /** Takes from the thread what HDF5 has no business with. Comes when the library is there, and before the file. */
-export function confine(fs: typeof import('node:fs'), setup: Hdf5Setup, complaints: string[]): void {
+function confine(): void {
   const { openSync, lstatSync, readSync } = fs;
   const refuse = () => {
     throw Object.assign(new Error('nothing but the file itself is read'), { code: 'ENOENT' });
@@ -91,11 +113,12 @@ export function confine(fs: typeof import('node:fs'), setup: Hdf5Setup, complain
     lstatSync: (name: string) => (name === setup.alias ? lstatSync(setup.path) : refuse()),
     fstatSync: fs.fstatSync,
     closeSync: fs.closeSync,
-    readSync: (...args: Parameters<typeof readSync>) => {
+    readSync: (file: number, target: Uint8Array, offset: number, length: number, position: number) => {
       Atomics.add(setup.pulse, 0, 1);
       try {
-        const bytes = readSync(...args);
+        const bytes = readSync(file, target, offset, length, position);
         Atomics.add(setup.pulse, 1, Math.ceil(bytes / 1024));
+        lastRead = { memory: target.buffer, target: target.byteOffset + offset, length: bytes, position };
         return bytes;
       } finally {
         Atomics.add(setup.pulse, 0, 1);
@@ -103,8 +126,7 @@ export function confine(fs: typeof import('node:fs'), setup: Hdf5Setup, complain
     },
     // Its files of standard output and error.
     writeSync: (_file: number, bytes: Uint8Array, offset: number, length: number) => {
-      const text = new TextDecoder().decode(bytes.slice(offset, offset + length));
-      if (complaints.length < 1000) complaints.push(text);
+      complain(new TextDecoder().decode(bytes.slice(offset, offset + length)));
       return length;
     },
   };
@@ -120,17 +142,11 @@ export function confine(fs: typeof import('node:fs'), setup: Hdf5Setup, complain
   };
 }
 
-/**
- * Opens the file and answers requests, one after the other.
- *
- * @param library  h5wasm, once it is ready
- */
-export function serve(
-  { File, Group, Module: hdf5 }: typeof import('h5wasm/node'),
-  port: MessagePort,
-  setup: Hdf5Setup,
-  complaints: string[],
-): void {
+type Library = typeof import('h5wasm/node');
+
+/** Opens the file and answers requests, one after the other. */
+function serve({ File, Group, Module: hdf5 }: Library): void {
+  const port = parentPort!;
   let file: bigint | undefined;
 
   const attributesOf = (id: bigint, path: string): Hdf5Group['attributes'] => {
@@ -162,14 +178,17 @@ export function serve(
         }
         if (type === hdf5.H5G_GROUP) visit(inner, depth + 1);
         if (type !== hdf5.H5G_DATASET) continue;
-        const { shape, size, type: kind, chunks } = hdf5.get_dataset_metadata(id, inner);
+        const metadata = hdf5.get_dataset_metadata(id, inner);
+        const { shape, size, type: kind, chunks } = metadata;
+        const isFiltered = hdf5.get_dataset_filters(id, inner).length > 0;
         datasets.push({
           path: inner.slice(1),
           shape: shape ?? [0],
           chunks: chunks ?? undefined,
           isFloat: kind === hdf5.H5T_class_t.H5T_FLOAT.value,
           size,
-          isFiltered: hdf5.get_dataset_filters(id, inner).length > 0,
+          isFiltered,
+          isPlain: !chunks && !isFiltered && !metadata.virtual_sources && metadata.littleEndian,
         });
       }
     };
@@ -177,7 +196,8 @@ export function serve(
     return { groups, datasets };
   };
 
-  const read = (id: bigint, { path, offset, count, byteLength }: Hdf5Slab): undefined => {
+  const read = (id: bigint, { path, offset, count, byteLength }: Hdf5Slab): Hdf5Read => {
+    lastRead = undefined;
     const pointer = hdf5._malloc(byteLength);
     if (pointer === 0) throw new Error(`no memory for ${byteLength} bytes`);
     try {
@@ -186,6 +206,10 @@ export function serve(
       const status = hdf5.get_dataset_data(id, path, wide(count), wide(offset), strides, BigInt(pointer));
       if (status < 0) throw new Error('the numbers cannot be read');
       setup.slab.set(hdf5.HEAPU8.subarray(pointer, pointer + byteLength));
+      // Did one call to the system bring all bytes to where they were wanted?
+      const last = lastRead as FileRead | undefined;
+      const isWhole = last?.target === pointer && last.length === byteLength;
+      return { position: isWhole && last.memory === hdf5.HEAPU8.buffer ? last.position : undefined };
     } finally {
       hdf5._free(pointer);
     }
@@ -205,3 +229,14 @@ export function serve(
     }
   });
 }
+
+// Before the library is loaded, which keeps the console that it finds.
+for (const level of ['log', 'warn', 'error'] as const) {
+  console[level] = (...said: unknown[]) => complain(said.join(' '));
+}
+const loaded = import(setup.library) as Promise<Library>;
+void loaded.then(async (library) => {
+  await library.ready;
+  confine();
+  serve(library);
+});

@@ -1,5 +1,6 @@
 // Opens a weights file, whatever its format; a head alone together with its base.
 
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UsageError, WeightsError } from '../../errors.js';
@@ -70,7 +71,7 @@ export async function fingerprintOfFile(
 ): Promise<string> {
   const source = await openWeights(file, options);
   try {
-    return await fingerprintOf(describeVgg16(source), until);
+    return await fingerprintOf(describeVgg16(source), until, createHash('sha256'));
   } finally {
     await source.close();
   }
@@ -96,7 +97,7 @@ async function openBase(head: HeadFile, named?: string | URL): Promise<OpenedBas
       throw new WeightsError(`${head.path}: its base, ${path}, is a head itself; ${NAME_ANOTHER}`);
     }
     const base = { source, weights: describeVgg16(source) };
-    await checkBase(head, base);
+    await checkBase(head, base, createHash('sha256'));
     return base;
   } catch (error) {
     await source.close();

@@ -151,6 +151,7 @@ describe('slabs', () => {
     isFloat: true,
     size: 4,
     isFiltered: chunks !== undefined,
+    isPlain: chunks === undefined,
   });
 
   it('are rows of the first axis', () => {
