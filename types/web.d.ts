@@ -30,3 +30,24 @@ declare const performance: { now(): number };
 
 declare function setTimeout(call: () => void, milliseconds?: number): number;
 declare function clearTimeout(timer: number | undefined): void;
+
+/** A transforming stream, as far as bytes go in and out. */
+declare class DecompressionStream {
+  constructor(format: 'deflate-raw');
+  readonly writable: {
+    getWriter(): {
+      write(chunk: Uint8Array<ArrayBuffer>): Promise<void>;
+      close(): Promise<void>;
+      abort(reason: unknown): Promise<void>;
+    };
+  };
+  readonly readable: {
+    getReader(): {
+      read(): Promise<
+        | { readonly done: false; readonly value: Uint8Array<ArrayBuffer> }
+        | { readonly done: true; readonly value?: undefined }
+      >;
+      cancel(): Promise<void>;
+    };
+  };
+}

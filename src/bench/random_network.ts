@@ -1,7 +1,7 @@
 // A VGG16 with random weights in the host's memory: given to every engine alike, so that a benchmark needs no file.
 
 import { BLOCKS, CONVS, torchvisionDense } from '../architecture.js';
-import { writeSafetensors } from '../weights/safetensors.js';
+import { writeSafetensors } from '../node/weights/safetensors.js';
 import { BYTES_PER_ELEMENT, entryToRead, type TensorEntry, type WeightsSource } from '../weights/source.js';
 import type { PeerConv, PeerDense, PeerNetwork } from './peers/tfjs_weights.js';
 import { type Random, seededRandom } from './random.js';

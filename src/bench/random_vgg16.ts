@@ -1,8 +1,9 @@
 // VGG16 files with random weights, narrow or full, for tests and benchmarks.
 
 import { CONVS } from '../architecture.js';
+import { writeSafetensors } from '../node/weights/safetensors.js';
 import { encodeFloats } from '../weights/floats.js';
-import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.js';
+import type { TensorToWrite } from '../weights/safetensors.js';
 import type { Dtype } from '../weights/source.js';
 import { type Random, seededRandom } from './random.js';
 

@@ -1,7 +1,9 @@
 // Tells a weights file's format by its content: whatever it is called, however it got here.
 
-import { asWeightsError, FileFault, openFile, type RandomAccessFile } from './file.js';
+import { asWeightsError, bytesAt, FileFault, latin1, type RandomAccessFile, viewOf } from './file.js';
 import { refuseForeign, refuseUnread } from './foreign.js';
+import { torchFolder } from './formats/pytorch_zip.js';
+import { readDirectory } from './formats/zip.js';
 import { LONGEST_HEADER } from './safetensors_header.js';
 import { listNames } from './text.js';
 
@@ -27,44 +29,34 @@ const HDF5 = '\x89HDF\r\n\x1a\n';
 /** `torch.serialization.MAGIC_NUMBER`, 0x1950a86a20f9469cfc6c, as a pickle holds it. */
 const TORCH_MAGIC = '\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19';
 
-/** @throws WeightsError for a file that is missing or of no format that is read, with what it is */
-export async function detectFormat(path: string): Promise<Format> {
-  const file = await openFile(path);
+/** @throws WeightsError for a file of no format that is read, with what it is */
+export async function detectFormat(file: RandomAccessFile): Promise<Format> {
   try {
     const format = await formatOf(file);
-    return format === 'zip' ? await zipFormat(path) : format;
+    return format === 'zip' ? await zipFormat(file) : format;
   } catch (error) {
-    throw asWeightsError(path, error);
-  } finally {
-    await file.close();
+    throw asWeightsError(file.path, error);
   }
 }
 
 /** What a zip archive holds, by the names of its entries. */
-async function zipFormat(path: string): Promise<Format> {
-  const { torchFolder } = await import('./formats/pytorch_zip.js');
-  const { openZip } = await import('./formats/zip.js');
-  const zip = await openZip(path);
-  try {
-    const names = [...zip.entries.keys()];
-    if (torchFolder(names) !== undefined) return 'pytorch-zip';
-    if (zip.entries.has('model.weights.h5')) return 'keras-zip';
-    if (names.some((name) => name.endsWith('.npy'))) return 'npz';
-    throw new FileFault(
-      `a zip archive of none of PyTorch, Keras and NumPy: it holds ${listNames(names) || 'nothing'}`,
-    );
-  } finally {
-    await zip.close();
-  }
+async function zipFormat(file: RandomAccessFile): Promise<Format> {
+  const entries = await readDirectory(file);
+  const names = [...entries.keys()];
+  if (torchFolder(names) !== undefined) return 'pytorch-zip';
+  if (entries.has('model.weights.h5')) return 'keras-zip';
+  if (names.some((name) => name.endsWith('.npy'))) return 'npz';
+  throw new FileFault(
+    `a zip archive of none of PyTorch, Keras and NumPy: it holds ${listNames(names) || 'nothing'}`,
+  );
 }
 
 async function formatOf(file: RandomAccessFile): Promise<Format | 'zip'> {
   if (file.size === 0) throw new FileFault('truncated: the file is empty');
-  const start = Buffer.alloc(Math.min(START_BYTES, file.size));
-  await file.read(0, start);
-  const text = start.toString('latin1');
+  const start = await bytesAt(file, 0, Math.min(START_BYTES, file.size));
+  const text = latin1(start);
 
-  const headerLength = start.length >= 8 ? start.readBigUInt64LE() : undefined;
+  const headerLength = start.length >= 8 ? viewOf(start).getBigUint64(0, true) : undefined;
   const mayBeHeader = headerLength !== undefined && headerLength <= LONGEST_HEADER;
   // A header's length may look like anything; the brace behind it is what tells.
   if (mayBeHeader && text[8] === '{') return 'safetensors';
@@ -84,17 +76,14 @@ async function formatOf(file: RandomAccessFile): Promise<Format | 'zip'> {
 
 /** A file's last bytes, a character for each. */
 async function endOf(file: RandomAccessFile): Promise<string> {
-  const end = Buffer.alloc(Math.min(8, file.size));
-  await file.read(file.size - end.length, end);
-  return end.toString('latin1');
+  const length = Math.min(8, file.size);
+  return latin1(await bytesAt(file, file.size - length, length));
 }
 
 /** HDF5 may stand behind a block of the user's: at byte 512, 1024, 2048, and so on. */
 async function isHdf5(file: RandomAccessFile): Promise<boolean> {
-  const signature = Buffer.alloc(HDF5.length);
-  for (let at = 0; at + signature.length <= file.size; at = at === 0 ? START_BYTES : 2 * at) {
-    await file.read(at, signature);
-    if (signature.toString('latin1') === HDF5) return true;
+  for (let at = 0; at + HDF5.length <= file.size; at = at === 0 ? START_BYTES : 2 * at) {
+    if (latin1(await bytesAt(file, at, HDF5.length)) === HDF5) return true;
   }
   return false;
 }
@@ -119,8 +108,7 @@ const MOST_FIELDS = 64;
 /** Protobuf has no magic: it is ONNX where a ModelProto's fields lead from the file's first byte to a graph. */
 async function isOnnx(file: RandomAccessFile): Promise<boolean> {
   const varintAt = async (at: number): Promise<{ value: number; end: number } | undefined> => {
-    const bytes = Buffer.alloc(Math.max(0, Math.min(10, file.size - at)));
-    await file.read(at, bytes);
+    const bytes = await bytesAt(file, at, Math.max(0, Math.min(10, file.size - at)));
     let value = 0;
     for (const [i, byte] of bytes.entries()) {
       value += (byte & 0x7f) * 128 ** i;

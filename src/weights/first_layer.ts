@@ -2,10 +2,10 @@
 // trainings have in common. Names and formats prove less: weights wander from one tool to another.
 
 import { embeddedBasePath, isWithoutWeights } from '../node/embedded.js';
+import { openSafetensors } from '../node/weights/safetensors.js';
 import type { FoundLayer, Preprocess } from './archive.js';
 import { readFloats } from './floats.js';
 import { gather } from './gather.js';
-import { openSafetensors } from './safetensors.js';
 
 /** Whose first convolution it is, and how its numbers lie. */
 export interface Ancestor {

@@ -17,7 +17,7 @@ import {
   saysHead,
   TRAINING_PREFIX,
 } from './head_metadata.js';
-import { openSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.js';
+import type { SafetensorsWriter, TensorToWrite } from './safetensors.js';
 import type { TensorEntry, WeightsSource } from './source.js';
 import { formatShape, quote } from './text.js';
 
@@ -60,13 +60,16 @@ export function headLayout(units: readonly number[]): Pick<HeadTensor, 'name' | 
 }
 
 /**
- * Writes a head, a tensor at a time. Equal input gives equal bytes; the file appears only when it is complete and on the
- * disk.
+ * Writes a head, a tensor at a time. Equal input gives equal bytes.
  *
  * @throws WeightsError for facts that make no sense, and tensors that are not those of `units`, or not finite
- * @throws OutputError  where the file cannot be written
+ * @throws OutputError  as `write`
  */
-export async function writeHead(path: string, head: HeadToWrite): Promise<void> {
+export async function writeHeadWith(
+  path: string,
+  head: HeadToWrite,
+  write: SafetensorsWriter,
+): Promise<void> {
   const { units, tensors, state = [], metadata = {} } = head;
   const facts = formatHeadFacts(head);
   const all = { ...facts, ...metadata, ...facts }; // first, and not to be overwritten
@@ -80,7 +83,7 @@ export async function writeHead(path: string, head: HeadToWrite): Promise<void> 
     return { name: `${TRAINING_PREFIX}${name}`, shape, dtype: 'F32', data: one(read) };
   });
   try {
-    await writeSafetensors(path, [...ofHead, ...ofTraining], all);
+    await write(path, [...ofHead, ...ofTraining], all);
   } finally {
     await given.return?.();
   }
@@ -136,11 +139,11 @@ export interface HeadFile extends HeadFacts {
   close(): Promise<void>;
 }
 
-/** @throws WeightsError for a file that is missing, damaged or no head */
-export async function openHeadFile(path: string): Promise<HeadFile> {
-  const source = await openSafetensors(path);
+/** The head in an open file; closing it closes the file, which is closed at once where this fails. @throws WeightsError for a file that is no head */
+export async function openHead(source: WeightsSource): Promise<HeadFile> {
   try {
-    if (!saysHead(source)) throw new WeightsError(`${path}: not a head: its metadata do not say \`head\``);
+    if (!saysHead(source))
+      throw new WeightsError(`${source.path}: not a head: its metadata do not say \`head\``);
     return headFileOf(source);
   } catch (error) {
     await source.close();
@@ -148,7 +151,7 @@ export async function openHeadFile(path: string): Promise<HeadFile> {
   }
 }
 
-/** The head in an open file that says that it is one; closing it closes the file. @throws WeightsError as `openHeadFile` */
+/** The head in an open file that says that it is one; closing it closes the file. @throws WeightsError as `openHead` */
 export function headFileOf(source: WeightsSource): HeadFile {
   const { path, metadata } = source;
   const facts = parseHeadFacts(source);

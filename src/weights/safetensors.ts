@@ -1,7 +1,6 @@
 // Reads and writes safetensors files, a tensor at a time: neither side ever holds the file in memory.
 
-import { type Append, writeAtomically } from '../node/atomic_file.js';
-import { asWeightsError, FileFault, openFile, type RandomAccessFile } from './file.js';
+import { asWeightsError, bytesAt, FileFault, type RandomAccessFile, viewOf } from './file.js';
 import {
   checkHeaderLength,
   formatHeader,
@@ -13,18 +12,18 @@ import { type Dtype, entryToRead, type TensorEntry, type WeightsSource } from '.
 import { quote } from './text.js';
 
 /**
- * Opens a safetensors file and checks its header and size; tensors are read later, in pieces.
+ * Reads the header of a safetensors file and checks it; tensors are read later, in pieces. Takes the file over: it is closed
+ * with the source, or at once where this fails.
  *
- * @throws WeightsError where the file is missing, unreadable, truncated or damaged, with the tensor and what is wrong
+ * @throws WeightsError where the file is unreadable, truncated or damaged, with the tensor and what is wrong
  */
-export async function openSafetensors(path: string): Promise<WeightsSource> {
-  const file = await openFile(path);
+export async function readSafetensors(file: RandomAccessFile): Promise<WeightsSource> {
   try {
     const { header, bufferStart } = await readHeader(file);
-    return new SafetensorsFile(path, file, header, bufferStart);
+    return new SafetensorsFile(file, header, bufferStart);
   } catch (error) {
     await file.close();
-    throw asWeightsError(path, error);
+    throw asWeightsError(file.path, error);
   }
 }
 
@@ -40,35 +39,38 @@ export interface TensorToWrite {
   readonly data: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
-/**
- * Writes a safetensors file: tensors and metadata in the order given, so that equal input gives equal bytes.
- * The file appears under its name only when it is complete and on the disk.
- *
- * @throws WeightsError for tensors that the format cannot hold, or whose data does not have the size of their shape
- * @throws OutputError  where the file cannot be written
- */
-export async function writeSafetensors(
+/** Writes a safetensors file under a name; on Node `writeSafetensors`. */
+export type SafetensorsWriter = (
   path: string,
   tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>>,
+) => Promise<void>;
+
+/**
+ * The bytes of a safetensors file: tensors and metadata in the order given, so that equal input gives equal bytes. Each
+ * chunk is a tensor's own, and good until the next is asked for.
+ *
+ * @throws FileFault for tensors that the format cannot hold: at once, before any data is asked for; and, when it comes, for
+ *   data that does not have the size of its shape
+ */
+export function safetensorsChunks(
+  tensors: readonly TensorToWrite[],
   metadata: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  try {
-    const { bytes, sizes } = formatHeader(tensors, metadata);
-    await writeAtomically(path, async (append) => {
-      await append(bytes);
-      for (const [i, tensor] of tensors.entries()) await appendTensor(append, tensor, sizes[i]!);
-    });
-  } catch (error) {
-    throw asWeightsError(path, error);
+): AsyncGenerator<Uint8Array> {
+  const { bytes, sizes } = formatHeader(tensors, metadata);
+  async function* chunks() {
+    yield bytes;
+    for (const [i, tensor] of tensors.entries()) yield* checked(tensor, sizes[i]!);
   }
+  return chunks();
 }
 
-async function appendTensor(append: Append, tensor: TensorToWrite, size: number): Promise<void> {
+async function* checked(tensor: TensorToWrite, size: number): AsyncGenerator<Uint8Array> {
   let given = 0;
   for await (const chunk of tensor.data) {
     given += chunk.length;
     if (given > size) break;
-    await append(chunk);
+    yield chunk;
   }
   if (given === size) return;
   const amount = given > size ? 'more' : `only ${given}`;
@@ -78,15 +80,12 @@ async function appendTensor(append: Append, tensor: TensorToWrite, size: number)
 class SafetensorsFile implements WeightsSource {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly path: string;
   readonly #file: RandomAccessFile;
   readonly #starts: ReadonlyMap<string, number>;
 
-  constructor(
-    readonly path: string,
-    file: RandomAccessFile,
-    header: Header,
-    bufferStart: number,
-  ) {
+  constructor(file: RandomAccessFile, header: Header, bufferStart: number) {
+    this.path = file.path;
     this.#file = file;
     this.metadata = header.metadata;
     this.tensors = new Map(
@@ -112,16 +111,13 @@ class SafetensorsFile implements WeightsSource {
 async function readHeader(file: RandomAccessFile): Promise<{ header: Header; bufferStart: number }> {
   const { size } = file;
   if (size < 8) throw new FileFault(`truncated: ${size} bytes are too few for a safetensors file`);
-  const field = Buffer.alloc(8);
-  await file.read(0, field);
-  const length = field.readBigUInt64LE();
+  const length = viewOf(await bytesAt(file, 0, 8)).getBigUint64(0, true);
   if (length > LONGEST_HEADER) throw new FileFault('not a safetensors file');
   const bufferStart = 8 + Number(length);
   if (bufferStart > size) {
     throw new FileFault(`truncated: the header needs ${bufferStart} bytes, the file has ${size}`);
   }
   checkHeaderLength(Number(length));
-  const bytes = new Uint8Array(Number(length));
-  await file.read(8, bytes);
+  const bytes = await bytesAt(file, 8, Number(length));
   return { header: parseHeader(bytes, size - bufferStart), bufferStart };
 }

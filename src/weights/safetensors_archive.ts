@@ -5,13 +5,14 @@ import type { Archive, Preprocess, StridedTensor } from './archive.js';
 import { canonicalSource } from './canonical.js';
 import { assumedReluNote, findTorch, isWrapped, prefixesOf } from './dialects/torch.js';
 import { evidenceOf, hasNamedDense } from './dialects/torch_names.js';
+import type { RandomAccessFile } from './file.js';
 import { refuseShard } from './foreign.js';
 import { areOurs, heeded } from './foreign_metadata.js';
 import { storedNumbers } from './formats/numbers.js';
 import { classifierOutputs, headNamingOf } from './head.js';
 import type { OpenedWeights, ReadOptions } from './opened.js';
 import { settlePixels } from './pixels.js';
-import { openSafetensors } from './safetensors.js';
+import { readSafetensors } from './safetensors.js';
 import type { WeightsSource } from './source.js';
 import { sizeOf, wholeTensor } from './strided.js';
 
@@ -26,11 +27,10 @@ const FORMAT = 'safetensors';
  * @throws WeightsError for a file that is damaged; unless it is taken as it is, for one that holds no VGG16
  */
 export async function openAnySafetensors(
-  path: string,
+  file: RandomAccessFile,
   { preprocess, activation }: ReadOptions = {},
 ): Promise<OpenedWeights> {
-  refuseShard(path);
-  const source = await openSafetensors(path);
+  const source = await readSafetensors(file);
   const isOurs = areOurs(source.metadata);
   const metadata = {
     ...source.metadata,
@@ -38,6 +38,7 @@ export async function openAnySafetensors(
     ...(activation && { activation }),
   };
   try {
+    refuseShard(source.path);
     const names = [...source.tensors.keys()];
     const prefixes = prefixesOf(names);
     if (prefixes.length === 0) return asItIs(source, { metadata, notes: [] });

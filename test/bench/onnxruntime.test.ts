@@ -10,6 +10,7 @@ import { seededRandom } from '../../src/bench/random.js';
 import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { GpuError, UsageError } from '../../src/errors.js';
 import { findAdapter } from '../../src/node/dawn/adapter.js';
+import { openFile } from '../../src/node/files.js';
 import { openWeights } from '../../src/node/weights/open.js';
 import { nmse } from '../../src/reference/compare.js';
 import { openOnnx } from '../../src/weights/formats/onnx.js';
@@ -53,7 +54,7 @@ describe('the model', () => {
 
   it('of dense holds the dense layers alone', async () => {
     const path = write(folder, 'dense.onnx', Buffer.from(onnxModel(network, 'dense', FEATURES)));
-    const model = await openOnnx(path);
+    const model = await openOnnx(await openFile(path));
     expect(model.nodes.map(({ op }) => op).join(' ')).toBe('Flatten Gemm Relu Gemm Relu Gemm Softmax');
     expect([...model.tensors.keys()]).toEqual(
       ['fc1', 'fc2', 'fc3'].flatMap((l) => [`${l}.kernel`, `${l}.bias`]),

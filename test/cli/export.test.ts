@@ -3,7 +3,7 @@
 import { copyFile, mkdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openSafetensors } from '../../src/weights/safetensors.js';
+import { openSafetensors } from '../../src/node/weights/safetensors.js';
 import { writeRandomHead } from '../support/heads.js';
 import { blocks, NULL, useFolder, vgg16, writeNarrow } from './support.js';
 

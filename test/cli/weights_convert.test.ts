@@ -3,7 +3,7 @@
 import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openSafetensors } from '../../src/weights/safetensors.js';
+import { openSafetensors } from '../../src/node/weights/safetensors.js';
 import { blocks, NULL, spawned, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();

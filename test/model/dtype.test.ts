@@ -12,9 +12,9 @@ import { VGG16 } from '../../src/model/vgg16.js';
 import { layersOf, PAPER_WIDTHS } from '../../src/network/layers.js';
 import { Gpu } from '../../src/node/gpu.js';
 import { openWeights } from '../../src/node/weights/open.js';
+import { writeSafetensors } from '../../src/node/weights/safetensors.js';
 import { nmse } from '../../src/reference/compare.js';
 import { decodeFloats, encodeFloats, readFloats } from '../../src/weights/floats.js';
-import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { expected, expectSame, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
 

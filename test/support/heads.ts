@@ -2,7 +2,8 @@
 
 import { seededRandom } from '../../src/bench/random.js';
 import { fingerprintOfFile } from '../../src/node/weights/open.js';
-import { type HeadTensor, type HeadToWrite, headLayout, writeHead } from '../../src/weights/head_file.js';
+import { writeHead } from '../../src/node/weights/safetensors.js';
+import { type HeadTensor, type HeadToWrite, headLayout } from '../../src/weights/head_file.js';
 
 export interface RandomHead extends Partial<Omit<HeadToWrite, 'base' | 'tensors'>> {
   /** The file of the base. */

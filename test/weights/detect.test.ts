@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
+import { openFile } from '../../src/node/files.js';
 import { openWeights } from '../../src/node/weights/open.js';
 import { detectFormat } from '../../src/weights/detect.js';
 import { temporaryFolder, thrownBy, write } from './files.js';
@@ -29,13 +30,13 @@ test.each([
 ])('%s: %s, whatever it is called', async (format, file) => {
   const path = join(folder, 'picture.jpg');
   copyFileSync(join(GOLDEN, file), path);
-  expect(await detectFormat(path)).toBe(format);
+  expect(await detectFormat(await openFile(path))).toBe(format);
 });
 
 test.each([512, 1024, 4096])('HDF5 behind a block of %i bytes', async (block) => {
   const file = readFileSync(join(GOLDEN, 'keras/keras2_full.h5'));
   const bytes = Buffer.concat([Buffer.alloc(block, 'x'), file]);
-  expect(await detectFormat(write(folder, 'behind', bytes))).toBe('keras-h5');
+  expect(await detectFormat(await openFile(write(folder, 'behind', bytes)))).toBe('keras-h5');
 });
 
 const KNOWN =

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { openSafetensors, writeSafetensors } from '../../src/node/weights/safetensors.js';
 import { encodeFloats, readFloats } from '../../src/weights/floats.js';
-import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
+import type { TensorToWrite } from '../../src/weights/safetensors.js';
 import type { Dtype } from '../../src/weights/source.js';
 
 /** A temporary folder, removed when the test file is through. */

@@ -4,15 +4,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
-import { readFloats } from '../../src/weights/floats.js';
 import {
-  type HeadTensor,
-  type HeadToWrite,
-  headLayout,
   openHeadFile,
+  openSafetensors,
   writeHead,
-} from '../../src/weights/head_file.js';
-import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
+  writeSafetensors,
+} from '../../src/node/weights/safetensors.js';
+import { readFloats } from '../../src/weights/floats.js';
+import { type HeadTensor, type HeadToWrite, headLayout } from '../../src/weights/head_file.js';
 import { randomTensors } from '../support/heads.js';
 import { temporaryFolder, thrownBy } from './files.js';
 

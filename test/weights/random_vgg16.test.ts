@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
 import { FULL_VGG16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
+import { openSafetensors } from '../../src/node/weights/safetensors.js';
 import { findNonFinite, readFloats } from '../../src/weights/floats.js';
-import { openSafetensors } from '../../src/weights/safetensors.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { temporaryFolder } from './files.js';
 

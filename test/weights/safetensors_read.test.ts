@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
+import { openSafetensors } from '../../src/node/weights/safetensors.js';
 import { readFloats } from '../../src/weights/floats.js';
-import { openSafetensors } from '../../src/weights/safetensors.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { safetensorsBytes, temporaryFolder, thrownBy, write } from './files.js';
 

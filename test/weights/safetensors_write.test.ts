@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
 import { OutputError, WeightsError } from '../../src/errors.js';
+import { openSafetensors, writeSafetensors } from '../../src/node/weights/safetensors.js';
 import { encodeFloats, readFloats } from '../../src/weights/floats.js';
-import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
+import type { TensorToWrite } from '../../src/weights/safetensors.js';
 import { temporaryFolder, thrownBy } from './files.js';
 
 const folder = temporaryFolder();

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/bench/random.js';
+import { openSafetensors, writeSafetensors } from '../../src/node/weights/safetensors.js';
 import { encodeFloats } from '../../src/weights/floats.js';
 import { CHUNK_LENGTH } from '../../src/weights/gather.js';
-import { openSafetensors, writeSafetensors } from '../../src/weights/safetensors.js';
 import type { Dtype } from '../../src/weights/source.js';
 import { type Statistics, statisticsOf } from '../../src/weights/statistics.js';
 import { temporaryFolder } from './files.js';

@@ -2,6 +2,7 @@
 
 import { deflateRawSync } from 'node:zlib';
 import type { Random } from '../../src/bench/random.js';
+import { openFile } from '../../src/node/files.js';
 import { openZip } from '../../src/weights/formats/zip.js';
 import { write } from './files.js';
 import { type Mutate, mutated } from './fuzz.js';
@@ -70,11 +71,11 @@ export function mutatedEntry(folder: string): Mutate {
 const DESCRIPTION = /data\.pkl$|config\.json$/;
 
 async function unzip(path: string): Promise<EntryToZip[]> {
-  const zip = await openZip(path);
+  const zip = await openZip(await openFile(path));
   try {
     return await Promise.all(
-      [...zip.entries.values()].map(async ({ name, size, isStored }) => {
-        return { name, bytes: await zip.bytes(name, size), deflate: !isStored };
+      [...zip.entries.values()].map(async ({ name, size, method }) => {
+        return { name, bytes: await zip.bytes(name, size), deflate: method === 8 };
       }),
     );
   } finally {

@@ -1,7 +1,8 @@
 // A network's weights in a file in TensorFlow.js' own order, so that a start of it from disk need not turn them around first.
 
+import { openSafetensors, writeSafetensors } from '../../node/weights/safetensors.js';
 import { encodeFloats, readFloats } from '../../weights/floats.js';
-import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../weights/safetensors.js';
+import type { TensorToWrite } from '../../weights/safetensors.js';
 import { featureSideOf, outputsLast, type PeerNetwork } from './tfjs_weights.js';
 
 /** @throws OutputError where the file cannot be written */

@@ -2,7 +2,8 @@
 // the disk.
 
 import { createHash } from 'node:crypto';
-import { asWeightsError, openFile } from '../../weights/file.js';
+import { asWeightsError } from '../../weights/file.js';
+import { openFile } from '../files.js';
 import type { KnownSource } from './manifest.js';
 
 export interface Claim {

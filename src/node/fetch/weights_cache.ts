@@ -14,7 +14,7 @@ import { describeVgg16 } from '../../weights/vgg16.js';
 import { writeAtomically } from '../atomic_file.js';
 import { cacheFolder } from '../cache.js';
 import { makeFolders, refusing } from '../disk.js';
-import { openWeightsFile } from '../weights/open_file.js';
+import { openWeightsPath } from '../weights/open_path.js';
 import { type Claim, contradiction, describeClaim, hashFile, pinnedClaims, STRUCTURE } from './claims.js';
 import { withLock } from './lock.js';
 import { KNOWN_SOURCES, type KnownSource, knownSource, type SourceName } from './manifest.js';
@@ -211,7 +211,7 @@ function pick({ size, sha256, checked }: Sidecar): Pick<Sidecar, 'size' | 'sha25
  */
 export async function misfit(path: string, { top }: KnownSource): Promise<string | undefined> {
   try {
-    const source = await openWeightsFile(path);
+    const source = await openWeightsPath(path);
     try {
       const outputs = describeVgg16(source).dense.at(-1)?.outputs ?? 0;
       if (outputs === (top ? IMAGENET_CLASSES : 0)) return undefined;

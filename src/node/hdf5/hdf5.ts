@@ -11,7 +11,7 @@
 
 import { resolve } from 'node:path';
 import type { StridedTensor } from '../../weights/archive.js';
-import { asWeightsError, FileFault, openFile, type RandomAccessFile } from '../../weights/file.js';
+import { asWeightsError, FileFault, type RandomAccessFile } from '../../weights/file.js';
 import { type Encoding, storedNumbers } from '../../weights/formats/numbers.js';
 import { sizeOf, wholeTensor } from '../../weights/strided.js';
 import { formatShape, quote } from '../../weights/text.js';
@@ -37,12 +37,14 @@ export interface Hdf5File {
 }
 
 /**
+ * Takes the file over: it is closed with the result, or at once where this fails.
+ *
+ * @param file     one of the file system: the thread opens it once more
  * @param shownAs  what messages call it
- * @throws WeightsError for a file that is missing, that is no HDF5 file, or a damaged one
+ * @throws WeightsError for a file that is no HDF5 file, or a damaged one
  */
-export async function openHdf5(path: string, shownAs = path): Promise<Hdf5File> {
-  const file = await openFile(path);
-  const { size } = file;
+export async function openHdf5(file: RandomAccessFile, shownAs = file.path): Promise<Hdf5File> {
+  const { path, size } = file;
   const thread = startThread(resolve(path), size);
   const close = async () => {
     await thread.close();

@@ -1,7 +1,7 @@
 // Keras' HDF5 files: weights alone or a model saved whole, of Keras 1, 2 and 3.
 
 import type { StridedTensor } from '../../weights/archive.js';
-import { asWeightsError, FileFault } from '../../weights/file.js';
+import { asWeightsError, FileFault, type RandomAccessFile } from '../../weights/file.js';
 import {
   type KerasArchive,
   type KerasLayer,
@@ -14,9 +14,14 @@ import { type Hdf5File, openHdf5 } from './hdf5.js';
 /** Where a model that is saved whole keeps its weights. */
 const MODEL_WEIGHTS = 'model_weights';
 
-/** @throws WeightsError for a file that is missing, damaged, no HDF5, or none of Keras' */
-export async function openKerasH5(path: string): Promise<KerasArchive> {
-  const file = await openHdf5(path);
+/**
+ * Takes the file over: it is closed with the archive, or at once where this fails.
+ *
+ * @throws WeightsError for a file that is damaged, no HDF5, or none of Keras'
+ */
+export async function openKerasH5(h5: RandomAccessFile): Promise<KerasArchive> {
+  const { path } = h5;
+  const file = await openHdf5(h5);
   try {
     const config = file.groups.get('')?.get('model_config');
     return kerasArchive(file, {

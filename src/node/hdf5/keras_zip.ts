@@ -5,9 +5,11 @@
 import { mkdtemp, open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { asWeightsError, FileFault } from '../../weights/file.js';
+import { asWeightsError, FileFault, type RandomAccessFile } from '../../weights/file.js';
 import { type KerasArchive, parseConfig } from '../../weights/formats/keras_layers.js';
 import { openZip, type Zip } from '../../weights/formats/zip.js';
+import { openFile } from '../files.js';
+import { inflateByZlib } from '../inflate.js';
 import { type Hdf5File, openHdf5 } from './hdf5.js';
 import { kerasArchive } from './keras_h5.js';
 
@@ -19,12 +21,17 @@ const LARGEST_CONFIG = 2 ** 20;
 
 const CHUNK_BYTES = 8 * 2 ** 20;
 
-/** @throws WeightsError for a file that is missing, damaged, or not Keras' */
-export async function openKerasZip(path: string): Promise<KerasArchive> {
-  const zip = await openZip(path);
+/**
+ * Takes the file over: it is closed with the archive, or at once where this fails.
+ *
+ * @throws WeightsError for a file that is damaged, or not Keras'
+ */
+export async function openKerasZip(keras: RandomAccessFile): Promise<KerasArchive> {
+  const { path } = keras;
+  const zip = await openZip(keras, inflateByZlib);
   try {
     if (!zip.entries.has(WEIGHTS)) throw new FileFault(`a zip archive without ${WEIGHTS}: not one of Keras'`);
-    const config = parseConfig((await zip.bytes(CONFIG, LARGEST_CONFIG)).toString(), CONFIG);
+    const config = parseConfig(new TextDecoder().decode(await zip.bytes(CONFIG, LARGEST_CONFIG)), CONFIG);
     const file = await openUnpacked(zip);
     try {
       return kerasArchive(file, { path, format: 'Keras 3 (.keras)', config });
@@ -45,7 +52,7 @@ async function openUnpacked(zip: Zip): Promise<Hdf5File> {
   try {
     const unpacked = join(folder, WEIGHTS);
     await unpack(zip, unpacked);
-    const file = await openHdf5(unpacked, `${zip.path}: ${WEIGHTS}`);
+    const file = await openHdf5(await openFile(unpacked), `${zip.path}: ${WEIGHTS}`);
     // Where a file that is open may be removed, nothing is left behind even by a process that is killed.
     await remove().catch(() => {});
     const close = async () => {

@@ -10,17 +10,12 @@ import type { HeadTrainer } from '../../train/head/head_trainer.js';
 import type { Standardisation } from '../../train/head/trainer_options.js';
 import { featureMapOf, hasFcs, type Session } from '../../train/session.js';
 import { fingerprintOf } from '../../weights/fingerprint.js';
-import {
-  type HeadTensor,
-  type HeadToWrite,
-  openHeadFile,
-  type StateToWrite,
-  writeHead,
-} from '../../weights/head_file.js';
+import type { HeadTensor, HeadToWrite, StateToWrite } from '../../weights/head_file.js';
 import { describeVgg16, type Vgg16Weights } from '../../weights/vgg16.js';
 import { writeAtomically } from '../atomic_file.js';
 import { baseRefOf } from '../weights/locate.js';
 import { openWeights } from '../weights/open.js';
+import { openHeadFile, writeHead } from '../weights/safetensors.js';
 
 /** What a file says of a head, besides its numbers. */
 export type HeadDescription = Omit<HeadToWrite, 'tensors' | 'state' | 'metadata'>;

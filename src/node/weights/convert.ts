@@ -23,10 +23,10 @@ import {
   tensorsToWrite,
 } from '../../weights/conversion.js';
 import { PREPROCESS } from '../../weights/preprocess.js';
-import { writeSafetensors } from '../../weights/safetensors.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
 import { pathOf, realPath } from './locate.js';
 import { type OpenOptions, openWeights } from './open.js';
+import { writeSafetensors } from './safetensors.js';
 
 export interface ConvertOptions extends OpenOptions, ResultOptions, WorkOptions {
   /** Whether a file that is there already may be replaced; false where absent. */

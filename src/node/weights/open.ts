@@ -14,7 +14,7 @@ import type { OpenedWeights, ReadOptions } from '../../weights/opened.js';
 import { PREPROCESS } from '../../weights/preprocess.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
 import { fileOf, pathOf, pathOfRef } from './locate.js';
-import { openWeightsFile } from './open_file.js';
+import { openWeightsPath } from './open_path.js';
 
 export interface OpenOptions extends ReadOptions {
   /** For a head: the file of its base, instead of the one that it says. */
@@ -56,7 +56,7 @@ export async function openWeights(file: string | URL, options: OpenOptions = {})
 
 /** As `openWeights`, but a head without its base. */
 export async function openAsItIs(file: string | URL, options: ReadOptions = {}): Promise<OpenedWeights> {
-  return openWeightsFile(await fileOf(pathOf(file)), options);
+  return openWeightsPath(await fileOf(pathOf(file)), options);
 }
 
 /**

@@ -11,7 +11,7 @@
 //
 // Source   https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
-import { FileFault } from '../file.js';
+import { FileFault, latin1 } from '../file.js';
 import { rowMajorStrides } from '../strided.js';
 import { listNames, quote } from '../text.js';
 import type { Encoding } from './numbers.js';
@@ -55,19 +55,20 @@ export async function readNpyHeader(
   read: (start: number, length: number) => Promise<Uint8Array>,
   size: number,
 ): Promise<NpyHeader> {
-  const preamble = Buffer.from(await read(0, Math.min(size, PREAMBLE)));
-  if (preamble.toString('latin1', 0, 6) !== '\x93NUMPY') throw new FileFault('not an array of NumPy (.npy)');
+  const preamble = await read(0, Math.min(size, PREAMBLE));
+  if (latin1(preamble.subarray(0, 6)) !== '\x93NUMPY') throw new FileFault('not an array of NumPy (.npy)');
   const version = preamble[6] ?? 0;
   if (version < 1 || version > 3) throw new FileFault(`version ${version} of .npy is unknown`);
   const field = version === 1 ? 2 : 4;
   const headerStart = PREAMBLE + field;
   if (headerStart > size) throw new FileFault(`truncated: ${size} bytes are too few for an array of NumPy`);
-  const length = Buffer.from(await read(PREAMBLE, field)).readUIntLE(0, field);
+  const length = (await read(PREAMBLE, field)).reduceRight((sum, byte) => 256 * sum + byte, 0);
   if (length > LONGEST_HEADER) throw new FileFault(`a header of ${length} bytes is no plain array's`);
   const dataStart = headerStart + length;
   if (dataStart > size)
     throw new FileFault(`truncated: the header needs ${dataStart} bytes, ${size} are there`);
-  const header = Buffer.from(await read(headerStart, length)).toString(version === 3 ? 'utf8' : 'latin1');
+  const bytes = await read(headerStart, length);
+  const header = version === 3 ? new TextDecoder().decode(bytes) : latin1(bytes);
   return { ...parseHeader(header), dataStart };
 }
 

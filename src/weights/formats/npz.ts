@@ -2,9 +2,10 @@
 
 import { WeightsError } from '../../errors.js';
 import type { Archive, StridedTensor } from '../archive.js';
-import { asWeightsError, FileFault } from '../file.js';
+import { asWeightsError, bytesAt, FileFault, type RandomAccessFile } from '../file.js';
 import { checkView, sizeOf } from '../strided.js';
 import { listNames, quote } from '../text.js';
+import type { InflateRaw } from './inflate.js';
 import { readNpyHeader } from './npy.js';
 import { ENCODED_BYTES, storedNumbers } from './numbers.js';
 import { openZip, type Zip, type ZipEntry } from './zip.js';
@@ -17,10 +18,13 @@ const MOST_ARRAYS = 256;
 /**
  * Opens an .npz and reads its arrays' headers; of arrays that hold no floating point numbers nothing more.
  *
- * @throws WeightsError for a file that is missing, damaged or no .npz, and for arrays of Python objects
+ * Takes the file over: it is closed with the archive, or at once where this fails.
+ *
+ * @throws WeightsError for a file that is damaged or no .npz, and for arrays of Python objects
  */
-export async function openNpz(path: string): Promise<Archive> {
-  const zip = await openZip(path);
+export async function openNpz(file: RandomAccessFile, inflate?: InflateRaw): Promise<Archive> {
+  const { path } = file;
+  const zip = await openZip(file, inflate);
   try {
     const arrays = [...zip.entries.values()].filter(({ name }) => name.endsWith(EXTENSION));
     if (arrays.length === 0) {
@@ -48,11 +52,10 @@ export async function openNpz(path: string): Promise<Archive> {
 
 async function openArray(zip: Zip, entry: ZipEntry): Promise<StridedTensor | undefined> {
   const name = entry.name.slice(0, -EXTENSION.length);
-  const read = async (start: number, length: number) => {
-    const bytes = new Uint8Array(length);
-    await zip.read(entry.name, start, bytes);
-    return bytes;
+  const content = {
+    read: (position: number, target: Uint8Array) => zip.read(entry.name, position, target),
   };
+  const read = (start: number, length: number) => bytesAt(content, start, length);
   try {
     const { encoding, isBigEndian, shape, strides, dataStart } = await readNpyHeader(read, entry.size);
     if (!encoding) return undefined;
@@ -60,10 +63,7 @@ async function openArray(zip: Zip, entry: ZipEntry): Promise<StridedTensor | und
     if (entry.size - dataStart !== needed) {
       throw new FileFault(`its shape needs ${needed} bytes, ${entry.size - dataStart} are there`);
     }
-    const bytes = {
-      read: (position: number, target: Uint8Array) => zip.read(entry.name, position, target),
-    };
-    const storage = storedNumbers(bytes, encoding, sizeOf(shape), dataStart, isBigEndian);
+    const storage = storedNumbers(content, encoding, sizeOf(shape), dataStart, isBigEndian);
     return checkView({ name, shape, strides, offset: 0, storage });
   } catch (error) {
     throw asWeightsError(`${zip.path}: array ${quote(name)}`, error);

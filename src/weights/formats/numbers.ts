@@ -1,6 +1,7 @@
 // Numbers that lie in a row somewhere in a file, in the formats that the readers here meet, as 32-bit floats.
 
 import type { Storage } from '../archive.js';
+import { type Bytes, viewOf } from '../file.js';
 import { decodeFloats } from '../floats.js';
 import type { Dtype } from '../source.js';
 
@@ -11,11 +12,6 @@ export const ENCODED_BYTES: Readonly<Record<Encoding, number>> = { F16: 2, BF16:
 
 /** Numbers decoded at once where they need a copy. */
 const PIECE = 2 ** 16;
-
-/** Bytes that are read at any position: a file, or a part of one. */
-export interface Bytes {
-  read(position: number, target: Uint8Array): Promise<void>;
-}
 
 /**
  * A storage of `length` numbers, the first of which is at byte `position`.
@@ -61,8 +57,10 @@ function decodeInto(target: Float32Array, encoded: Uint8Array, encoding: Encodin
 }
 
 function swapBytes(bytes: Uint8Array, size: number): void {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (size === 2) buffer.swap16();
-  else if (size === 4) buffer.swap32();
-  else buffer.swap64();
+  const view = viewOf(bytes);
+  for (let at = 0; at < bytes.length; at += size) {
+    if (size === 2) view.setUint16(at, view.getUint16(at, true));
+    else if (size === 4) view.setUint32(at, view.getUint32(at, true));
+    else view.setBigUint64(at, view.getBigUint64(at, true));
+  }
 }

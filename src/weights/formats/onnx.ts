@@ -11,7 +11,7 @@
 // Source   https://github.com/onnx/onnx, onnx/onnx.proto
 
 import type { Archive, StridedTensor } from '../archive.js';
-import { asWeightsError, FileFault, openFile, type RandomAccessFile } from '../file.js';
+import { asWeightsError, FileFault, type RandomAccessFile } from '../file.js';
 import { quote } from '../text.js';
 import { type ExternalFiles, externalFiles } from './onnx_external.js';
 import { type OnnxTensor, readTensor } from './onnx_tensor.js';
@@ -48,11 +48,13 @@ export interface OnnxModel extends Archive {
 /**
  * Opens a model and reads its graph; weights stay in the file, and in files beside it where the model says so.
  *
- * @throws WeightsError for a file that is missing, no ONNX model or damaged
+ * Takes the file over: it is closed with the model, or at once where this fails.
+ *
+ * @throws WeightsError for a file that is no ONNX model or damaged, or whose other files are missing
  */
-export async function openOnnx(path: string): Promise<OnnxModel> {
-  const file = await openFile(path);
-  const beside = externalFiles(path);
+export async function openOnnx(file: RandomAccessFile): Promise<OnnxModel> {
+  const { path } = file;
+  const beside = externalFiles(file);
   const close = async () => {
     await beside.close();
     await file.close();

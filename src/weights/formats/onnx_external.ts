@@ -3,9 +3,7 @@
 // A model's file may come from anyone, so what it names is opened only inside the folder that it lies in, wherever
 // names and links lead.
 
-import { realpath } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import { FileFault, openFile, type RandomAccessFile } from '../file.js';
+import { FileFault, openBeside, type RandomAccessFile } from '../file.js';
 import { quote } from '../text.js';
 
 /** One a tensor is the most that exporters write; VGG16 has 32. */
@@ -30,15 +28,15 @@ export interface ExternalFiles {
   close(): Promise<void>;
 }
 
-/** @param model  path of the model's file */
-export function externalFiles(model: string): ExternalFiles {
+/** @param model  the model's file */
+export function externalFiles(model: RandomAccessFile): ExternalFiles {
   const open = new Map<string, RandomAccessFile>();
 
   const fileAt = async (location: string) => {
     const opened = open.get(location);
     if (opened) return opened;
     if (open.size === MOST_FILES) throw new FileFault(`external data in more than ${MOST_FILES} files`);
-    const file = await openFile(await resolveInside(dirname(model), location));
+    const file = await openInside(model, location);
     open.set(location, file);
     return file;
   };
@@ -63,31 +61,14 @@ export function externalFiles(model: string): ExternalFiles {
   };
 }
 
-async function resolveInside(folder: string, location: string): Promise<string> {
+async function openInside(model: RandomAccessFile, location: string): Promise<RandomAccessFile> {
   const steps = location.split(/[/\\]/);
-  if (
-    isAbsolute(location) ||
-    /^([/\\]|[a-z]:)/i.test(location) ||
-    steps.includes('..') ||
-    location.includes('\0')
-  ) {
+  if (/^([/\\]|[a-z]:)/i.test(location) || steps.includes('..') || location.includes('\0')) {
     throw new FileFault(`external data outside the model's folder: ${quote(location)}`);
   }
-  const path = join(folder, location);
-  let way: string;
-  try {
-    way = relative(await realpath(folder), await realpath(path));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
-    throw new FileFault(`its external data ${quote(location)} is missing: put that file beside the model`);
-  }
-  if (way.split(sep)[0] === '..' || isAbsolute(way)) {
-    throw new FileFault(
-      `external data outside the model's folder: ${quote(location)} is a link that leads out`,
-    );
-  }
-  return path;
+  const file = await openBeside(model, location, true);
+  if (file) return file;
+  throw new FileFault(`its external data ${quote(location)} is missing: put that file beside the model`);
 }
 
 function sizeIn(entries: ReadonlyMap<string, string>, key: string): number | undefined {

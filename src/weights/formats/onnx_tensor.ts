@@ -9,10 +9,10 @@
 // Source   https://github.com/onnx/onnx, onnx/onnx.proto
 
 import type { StridedTensor } from '../archive.js';
-import { asWeightsError, FileFault, type RandomAccessFile } from '../file.js';
+import { asWeightsError, type Bytes, bytesAt, FileFault, type RandomAccessFile, viewOf } from '../file.js';
 import { sizeOf, wholeTensor } from '../strided.js';
 import { formatShape, quote } from '../text.js';
-import { type Bytes, ENCODED_BYTES, type Encoding, storedNumbers } from './numbers.js';
+import { ENCODED_BYTES, type Encoding, storedNumbers } from './numbers.js';
 import type { ExternalFiles, ExternalPlace } from './onnx_external.js';
 import { expectWire, type Field, type ProtobufReader } from './protobuf.js';
 
@@ -182,9 +182,8 @@ async function integersOf(
   if (name === 'int64_data') {
     integers = await reader.integers(data!);
   } else if (name === 'raw_data' && data!.end - data!.start === 8 * sizeOf(dims)) {
-    const bytes = Buffer.alloc(8 * sizeOf(dims));
-    await file.read(data!.start, bytes);
-    integers = Array.from({ length: sizeOf(dims) }, (_, i) => Number(bytes.readBigInt64LE(8 * i)));
+    const bytes = viewOf(await bytesAt(file, data!.start, 8 * sizeOf(dims)));
+    integers = Array.from({ length: sizeOf(dims) }, (_, i) => Number(bytes.getBigInt64(8 * i, true)));
   }
   if (integers.length === sizeOf(dims)) return integers;
   throw new FileFault(`its shape ${formatShape(dims)} does not fit its data`);

@@ -12,8 +12,8 @@
 //
 // Source   https://protobuf.dev/programming-guides/encoding
 
+import type { Bytes } from '../file.js';
 import { FileFault } from '../file.js';
-import type { Bytes } from './numbers.js';
 
 /** Bytes read ahead. */
 const WINDOW = 2 ** 16;

@@ -8,7 +8,7 @@
 // Torchvision's vgg16-397923af.pth is such a file, written by Python 2.
 
 import type { Archive } from '../archive.js';
-import { asWeightsError, FileFault, openFile, type RandomAccessFile } from '../file.js';
+import { asWeightsError, bytesAt, FileFault, type RandomAccessFile, viewOf } from '../file.js';
 import { quote } from '../text.js';
 import { storedNumbers } from './numbers.js';
 import { readPickle } from './pickle.js';
@@ -22,9 +22,13 @@ const LENGTH_BYTES = 8;
 const FIRST_WINDOW = 2 ** 18;
 const LARGEST_PICKLES = 2 ** 24;
 
-/** @throws WeightsError for a file that is missing, damaged, or holds more than tensors in dictionaries */
-export async function openPytorchLegacy(path: string): Promise<Archive> {
-  const file = await openFile(path);
+/**
+ * Takes the file over: it is closed with the archive, or at once where this fails.
+ *
+ * @throws WeightsError for a file that is damaged, or holds more than tensors in dictionaries
+ */
+export async function openPytorchLegacy(file: RandomAccessFile): Promise<Archive> {
+  const { path } = file;
   try {
     const tensors = await readTensors(file);
     return { path, format: 'PyTorch (legacy)', tensors, close: () => file.close() };
@@ -106,15 +110,13 @@ async function locate(
   storages: Pickles['storages'],
 ): Promise<Map<string, number>> {
   const starts = new Map<string, number>();
-  const lengthField = Buffer.alloc(LENGTH_BYTES);
   let position = end;
   for (const key of keys) {
     const storage = storages.get(key);
     const fault = (what: string) => new FileFault(`storage ${quote(key)} at byte ${position}: ${what}`);
     if (!storage || starts.has(key)) throw fault('nothing refers to it, or it comes twice');
     if (position + LENGTH_BYTES > file.size) throw fault(`truncated: the file ends at byte ${file.size}`);
-    await file.read(position, lengthField);
-    const length = Number(lengthField.readBigUInt64LE());
+    const length = Number(viewOf(await bytesAt(file, position, LENGTH_BYTES)).getBigUint64(0, true));
     if (length !== storage.length) throw fault(`has ${length} numbers, ${storage.length} were announced`);
     position += LENGTH_BYTES;
     starts.set(key, position);

@@ -7,8 +7,9 @@
 // NAME is the file's own at the time, or "archive".
 
 import type { Archive } from '../archive.js';
-import { asWeightsError, FileFault } from '../file.js';
+import { asWeightsError, FileFault, latin1, type RandomAccessFile } from '../file.js';
 import { quote } from '../text.js';
+import type { InflateRaw } from './inflate.js';
 import { ENCODED_BYTES, storedNumbers } from './numbers.js';
 import { readPickle } from './pickle.js';
 import { namedTensors, TORCH_PICKLE } from './torch_pickle.js';
@@ -28,9 +29,14 @@ export function torchFolder(names: Iterable<string>): string | undefined {
   return undefined;
 }
 
-/** @throws WeightsError for a file that is missing, damaged, or holds more than tensors in dictionaries */
-export async function openPytorchZip(path: string): Promise<Archive> {
-  const zip = await openZip(path);
+/**
+ * Takes the file over: it is closed with the archive, or at once where this fails.
+ *
+ * @throws WeightsError for a file that is damaged, or holds more than tensors in dictionaries
+ */
+export async function openPytorchZip(file: RandomAccessFile, inflate?: InflateRaw): Promise<Archive> {
+  const { path } = file;
+  const zip = await openZip(file, inflate);
   try {
     const folder = torchFolder(zip.entries.keys());
     if (folder === undefined) throw new FileFault(`not a PyTorch file: it has no ${PICKLE}`);
@@ -64,7 +70,7 @@ export async function openPytorchZip(path: string): Promise<Archive> {
 async function isBigEndian(zip: Zip, folder: string): Promise<boolean> {
   const name = `${folder}byteorder`;
   if (!zip.entries.has(name)) return false;
-  const order = (await zip.bytes(name, 16)).toString('latin1');
+  const order = latin1(await zip.bytes(name, 16));
   if (order === 'little' || order === 'big') return order === 'big';
   throw new FileFault(`${name} is ${quote(order)}, expected "little" or "big"`);
 }

@@ -1,15 +1,13 @@
 // TensorFlow.js' layers model: model.json, which describes the model as Keras does and lists its weights, and shards of
 // numbers beside it. Weights may be quantised: kept as 8 or 16 bits q that stand for q * scale + min.
 
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Storage, StridedTensor } from '../archive.js';
-import { asWeightsError, FileFault, openFile } from '../file.js';
+import { asWeightsError, type Bytes, bytesAt, FileFault, type RandomAccessFile } from '../file.js';
 import { foreignJson } from '../foreign.js';
 import { MOST_AXES, sizeOf, wholeTensor } from '../strided.js';
 import { quote } from '../text.js';
 import { type KerasArchive, layersOf, parseConfig } from './keras_layers.js';
-import { type Bytes, storedNumbers } from './numbers.js';
+import { storedNumbers } from './numbers.js';
 import { openShards, type Shards } from './tfjs_shards.js';
 
 const MODEL_JSON = 'model.json';
@@ -23,16 +21,14 @@ const PIECE = 2 ** 16;
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * @param path  model.json, or the folder that it is in
+ * Takes the file over: it is closed when its model is read, or where this fails. Shards are opened when they are read.
+ *
+ * @param file  model.json
  * @throws WeightsError for files that are missing or do not fit each other, and for a graph model
  */
-export async function openTfjs(path: string): Promise<KerasArchive> {
-  const isFolder = await stat(path)
-    .then((found) => found.isDirectory())
-    .catch(() => false);
-  const model = isFolder ? join(path, MODEL_JSON) : path;
+export async function openTfjs(file: RandomAccessFile): Promise<KerasArchive> {
   try {
-    const json = await readModel(model);
+    const json = await readModel(file);
     const topology = json.modelTopology ?? undefined;
     if (json.format === 'graph-model' || (isJson(topology) && 'node' in topology)) {
       throw new FileFault(
@@ -40,9 +36,9 @@ export async function openTfjs(path: string): Promise<KerasArchive> {
           '--output_format=tfjs_layers_model',
       );
     }
-    const weights = await readManifest(model, json.weightsManifest);
+    const weights = await readManifest(file, json.weightsManifest);
     return {
-      path: model,
+      path: file.path,
       format: 'TensorFlow.js layers model',
       tensors: new Map(weights),
       layers: layersOf(undefined, weights),
@@ -50,26 +46,22 @@ export async function openTfjs(path: string): Promise<KerasArchive> {
       close: async () => {},
     };
   } catch (error) {
-    throw asWeightsError(model, error);
-  }
-}
-
-async function readModel(path: string): Promise<Json> {
-  const file = await openFile(path);
-  try {
-    if (file.size > LARGEST_MODEL_JSON)
-      throw new FileFault(`${file.size} bytes are too many for a ${MODEL_JSON}`);
-    const bytes = Buffer.alloc(file.size);
-    await file.read(0, bytes);
-    const json = parseConfig(bytes.toString(), 'the file');
-    if (isJson(json) && Array.isArray(json.weightsManifest)) return json;
-    throw new FileFault(foreignJson(json));
+    throw asWeightsError(file.path, error);
   } finally {
     await file.close();
   }
 }
 
-async function readManifest(model: string, manifest: unknown): Promise<[string, StridedTensor][]> {
+async function readModel(file: RandomAccessFile): Promise<Json> {
+  if (file.size > LARGEST_MODEL_JSON)
+    throw new FileFault(`${file.size} bytes are too many for a ${MODEL_JSON}`);
+  const text = new TextDecoder().decode(await bytesAt(file, 0, file.size));
+  const json = parseConfig(text, 'the file');
+  if (isJson(json) && Array.isArray(json.weightsManifest)) return json;
+  throw new FileFault(foreignJson(json));
+}
+
+async function readManifest(model: RandomAccessFile, manifest: unknown): Promise<[string, StridedTensor][]> {
   const tensors = new Map<string, StridedTensor>();
   for (const group of manifest as unknown[]) {
     const { paths, weights } = isJson(group) ? group : {};

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { WeightsError } from '../../../src/errors.js';
+import { openFile } from '../../../src/node/files.js';
 import { openHdf5, planSlab } from '../../../src/node/hdf5/hdf5.js';
 import { temporaryFolder, thrownBy, write } from '../../weights/files.js';
 
@@ -19,7 +20,7 @@ function patched(file: string, changes: readonly (readonly [at: number, byte: nu
 
 describe('an HDF5 file', () => {
   it('shows its groups, their strings, and its floating point datasets', async () => {
-    const file = await openHdf5(`${GOLDEN}/keras2_nested.h5`);
+    const file = await openHdf5(await openFile(`${GOLDEN}/keras2_nested.h5`));
     try {
       expect(file.groups.get('')?.get('keras_version')).toBe('2.15.0');
       expect(file.groups.get('model_weights/dense')?.get('weight_names')).toEqual([
@@ -35,7 +36,7 @@ describe('an HDF5 file', () => {
 
   it('is read at any place, while others are', async () => {
     const names = ['keras2_full.h5', 'keras2_gzip.h5', 'keras2_official.h5'];
-    const files = await Promise.all(names.map((name) => openHdf5(`${GOLDEN}/${name}`)));
+    const files = await Promise.all(names.map(async (name) => openHdf5(await openFile(`${GOLDEN}/${name}`))));
     try {
       const read = await Promise.all(
         files.map(async ({ tensors }) => {
@@ -59,7 +60,7 @@ describe('an HDF5 file', () => {
   });
 
   it('cannot be read any more once it is closed', async () => {
-    const file = await openHdf5(`${GOLDEN}/keras2_full.h5`);
+    const file = await openHdf5(await openFile(`${GOLDEN}/keras2_full.h5`));
     await file.close();
     const [tensor] = file.tensors.values();
     const error = await thrownBy(() => tensor!.storage.read(0, new Float32Array(1)));
@@ -73,7 +74,7 @@ describe('a bad HDF5 file', () => {
     const terminals = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')];
     const started = performance.now();
     const error = await thrownBy(async () => {
-      const file = await openHdf5(path);
+      const file = await openHdf5(await openFile(path));
       try {
         for (const { storage } of file.tensors.values()) {
           await storage.read(0, new Float32Array(storage.length));
@@ -131,7 +132,7 @@ describe('a bad HDF5 file', () => {
 
   it('leads to no other file', async () => {
     // external.h5 has two datasets that are elsewhere: one by an external link, one in an external file of raw numbers.
-    const file = await openHdf5(`${GOLDEN}/external.h5`);
+    const file = await openHdf5(await openFile(`${GOLDEN}/external.h5`));
     try {
       expect([...file.tensors.keys()]).toEqual(['raw']);
       const error = await thrownBy(() => file.tensors.get('raw')!.storage.read(0, new Float32Array(4)));

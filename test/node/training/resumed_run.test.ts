@@ -15,10 +15,10 @@ import { Gpu } from '../../../src/node/gpu.js';
 import { type TrainOptions, trainHead } from '../../../src/node/training/new_run.js';
 import type { TrainResult } from '../../../src/node/training/result.js';
 import { type ResumeOptions, resumeRun } from '../../../src/node/training/resumed_run.js';
+import { openHeadFile } from '../../../src/node/weights/safetensors.js';
 import type { Dataset, Sample } from '../../../src/train/dataset.js';
 import type { TrainEvent } from '../../../src/train/events.js';
 import { addChoices } from '../../../src/tune/save.js';
-import { openHeadFile } from '../../../src/weights/head_file.js';
 import { pictures, QUICK, SIZE } from './pictures.js';
 import { NETWORK, useNetwork } from './support.js';
 

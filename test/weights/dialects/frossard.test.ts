@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { openFile } from '../../../src/node/files.js';
 import type { Archive, Storage, StridedTensor } from '../../../src/weights/archive.js';
 import { findNpz } from '../../../src/weights/dialects/npz.js';
 import { openNpz } from '../../../src/weights/formats/npz.js';
@@ -8,7 +9,7 @@ import { thrownBy } from '../files.js';
 
 /** The golden file's tensors, some of them changed. */
 async function archiveWith(change: (tensors: Map<string, StridedTensor>) => void): Promise<Archive> {
-  const archive = await openNpz('test/golden/npz/frossard.npz');
+  const archive = await openNpz(await openFile('test/golden/npz/frossard.npz'));
   const tensors = new Map(archive.tensors);
   change(tensors);
   return { ...archive, tensors };

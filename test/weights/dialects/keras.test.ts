@@ -1,6 +1,7 @@
 // What is made of Keras' descriptions of models, and of files that have none: real ones, changed in one place.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openFile } from '../../../src/node/files.js';
 import { openKerasH5 } from '../../../src/node/hdf5/keras_h5.js';
 import { decideActivation } from '../../../src/weights/activation.js';
 import type { FoundLayer } from '../../../src/weights/archive.js';
@@ -19,10 +20,10 @@ const archives: Record<string, KerasArchive> = {};
 
 beforeAll(async () => {
   for (const name of ['keras2_nested', 'keras2_flat', 'keras2_sigmoid', 'keras2_full', 'keras3_nested']) {
-    archives[name] = await openKerasH5(`test/golden/keras/${name}.h5`);
+    archives[name] = await openKerasH5(await openFile(`test/golden/keras/${name}.h5`));
   }
   for (const name of ['keras3_nested', 'keras3_full']) {
-    archives[`${name}.weights`] = await openKerasH5(`test/golden/keras/${name}.weights.h5`);
+    archives[`${name}.weights`] = await openKerasH5(await openFile(`test/golden/keras/${name}.weights.h5`));
   }
 });
 afterAll(() => Promise.all(Object.values(archives).map((archive) => archive.close())));

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { WeightsError } from '../../../src/errors.js';
 import { openWeights } from '../../../src/node/weights/open.js';
+import { openSafetensors, writeSafetensors } from '../../../src/node/weights/safetensors.js';
 import type { OpenedWeights } from '../../../src/weights/opened.js';
-import { openSafetensors, writeSafetensors } from '../../../src/weights/safetensors.js';
 import { describeVgg16 } from '../../../src/weights/vgg16.js';
 import { temporaryFolder, thrownBy } from '../files.js';
 

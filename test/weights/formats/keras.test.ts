@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openFile } from '../../../src/node/files.js';
 import { openKerasH5 } from '../../../src/node/hdf5/keras_h5.js';
 import { openKerasZip } from '../../../src/node/hdf5/keras_zip.js';
 import { openWeights } from '../../../src/node/weights/open.js';
@@ -37,9 +38,11 @@ const zipped = (entries: Readonly<Record<string, string>>) =>
 const gpu = useGpu();
 const folder = temporaryFolder();
 
-function openArchive(path: string): Promise<KerasArchive> {
-  if (path.endsWith('.keras')) return openKerasZip(path);
-  return path.includes('tfjs') ? openTfjs(path) : openKerasH5(path);
+async function openArchive(path: string): Promise<KerasArchive> {
+  if (path.endsWith('.keras')) return openKerasZip(await openFile(path));
+  return path.includes('tfjs')
+    ? openTfjs(await openFile(`${path}/model.json`))
+    : openKerasH5(await openFile(path));
 }
 
 describe.each(CASES)('%s', (_, path, { logits, sha256 }) => {
@@ -91,7 +94,7 @@ describe('a .keras file', () => {
   afterAll(() => vi.unstubAllEnvs());
 
   it('leaves nothing unpacked behind', async () => {
-    const archive = await openKerasZip('test/golden/keras/keras3_full.keras');
+    const archive = await openKerasZip(await openFile('test/golden/keras/keras3_full.keras'));
     await archive.tensors.values().next().value?.storage.read(0, new Float32Array(1));
     await archive.close();
     expect(readdirSync(unpacked)).toEqual([]);
@@ -103,7 +106,7 @@ describe('a .keras file', () => {
       'bad.keras',
       zipped({ 'config.json': '{}', 'metadata.json': '{}', 'model.weights.h5': 'garbage' }),
     );
-    const error = await thrownBy(() => openKerasZip(path));
+    const error = await thrownBy(async () => openKerasZip(await openFile(path)));
     expect(error.message).toBe(`${path}: model.weights.h5: HDF5 says "file signature not found"`);
     expect(readdirSync(unpacked)).toEqual([]);
   });
@@ -113,7 +116,9 @@ describe('a .keras file', () => {
     ['without a description', { 'model.weights.h5': 'x' }, /zip entry "config.json": there is no such entry/],
     ['with a bad description', { 'config.json': '{', 'model.weights.h5': 'x' }, /config.json is not JSON/],
   ] as const)('%s is refused', async (_, entries, message) => {
-    const error = await thrownBy(() => openKerasZip(write(folder, 'other.keras', zipped(entries))));
+    const error = await thrownBy(async () =>
+      openKerasZip(await openFile(write(folder, 'other.keras', zipped(entries)))),
+    );
     expect(error.message).toMatch(message);
   });
 });

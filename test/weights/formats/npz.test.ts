@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CONVS } from '../../../src/architecture.js';
 import { WeightsError } from '../../../src/errors.js';
+import { openFile } from '../../../src/node/files.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import { findNpz } from '../../../src/weights/dialects/npz.js';
 import { diffWeights, isSameNetwork, isSameTensor } from '../../../src/weights/diff.js';
@@ -35,13 +36,15 @@ function npz(entries: readonly EntryToZip[]): string {
 }
 
 const faultOf = async (bytes: Uint8Array, more: Partial<EntryToZip> = {}) => {
-  const error = await thrownBy(() => openNpz(npz([{ name: 'kernel.npy', bytes, ...more }])));
+  const error = await thrownBy(async () =>
+    openNpz(await openFile(npz([{ name: 'kernel.npy', bytes, ...more }]))),
+  );
   expect(error).toBeInstanceOf(WeightsError);
   return error.message.slice(error.message.indexOf('test.npz: ') + 'test.npz: '.length);
 };
 
 async function readAll(bytes: Uint8Array): Promise<{ shape: readonly number[]; numbers: number[] }> {
-  const archive = await openNpz(npz([{ name: 'a.npy', bytes, deflate: true }]));
+  const archive = await openNpz(await openFile(npz([{ name: 'a.npy', bytes, deflate: true }])));
   const { shape, storage } = archive.tensors.get('a')!;
   const numbers = new Float32Array(storage.length);
   await storage.read(0, numbers);
@@ -66,7 +69,7 @@ describe('an array', () => {
 
   it('in Fortran’s order has its first axis contiguous', async () => {
     const bytes = npy(headerOf("'<f8'", '(2, 3L)', 'True'), new Uint8Array(48));
-    const archive = await openNpz(npz([{ name: 'a.npy', bytes }]));
+    const archive = await openNpz(await openFile(npz([{ name: 'a.npy', bytes }])));
     expect(archive.tensors.get('a')).toMatchObject({ shape: [2, 3], strides: [1, 2] });
     await archive.close();
   });
@@ -76,7 +79,7 @@ describe('an array', () => {
       { name: 'steps.npy', bytes: npy(headerOf("'<i8'", '(1,)'), new Uint8Array(8)) },
       { name: 'a.npy', bytes: npy(headerOf("'<f4'", '(0, 4)')) },
     ];
-    const archive = await openNpz(npz(entries));
+    const archive = await openNpz(await openFile(npz(entries)));
     expect([...archive.tensors.keys()]).toEqual(['a']);
     const error = await thrownBy(() => findNpz(archive));
     expect(error.message).toMatch(/no VGG16 in names that are known, .*: it holds "a"$/);
@@ -142,7 +145,7 @@ describe('refused in one line that names the array:', () => {
     const header = headerOf(F4, '(1000,)');
     const bytes = npy(header, new Uint8Array(400));
     const path = npz([{ name: 'a.npy', bytes, deflate: true, claim: bytes.length + 3600 }]);
-    const archive = await openNpz(path);
+    const archive = await openNpz(await openFile(path));
     const error = await thrownBy(() => archive.tensors.get('a')!.storage.read(0, new Float32Array(1000)));
     expect(error).toBeInstanceOf(WeightsError);
     expect(error.message).toMatch(/test\.npz: zip entry "a\.npy": .*ends after/);
@@ -152,7 +155,9 @@ describe('refused in one line that names the array:', () => {
   it('hundreds of arrays', async () => {
     const bytes = npy(headerOf(F4, '()'), new Uint8Array(4));
     const entries = Array.from({ length: 257 }, (_, i) => ({ name: `${i}.npy`, bytes }));
-    expect((await thrownBy(() => openNpz(npz(entries)))).message).toMatch(/257 arrays, VGG16 has 32/);
+    expect((await thrownBy(async () => openNpz(await openFile(npz(entries))))).message).toMatch(
+      /257 arrays, VGG16 has 32/,
+    );
   });
 });
 
@@ -167,7 +172,7 @@ function withOutputsFirst(values: Float32Array, [h, w, i, o]: readonly [number, 
 
 /** A file in Frossard's names and layout, in torchvision's; the colours stay in their order. */
 async function inTorchvisionsNames(path: string): Promise<string> {
-  const archive = await openNpz(path);
+  const archive = await openNpz(await openFile(path));
   const convs = [...archive.tensors.keys()].filter((name) => /^conv\d_\d_W$/.test(name)).sort();
   const dense = ['fc6_W', 'fc7_W', 'fc8_W'];
   const names = [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { field, varint } from '../../../src/bench/protobuf_writer.js';
 import { WeightsError } from '../../../src/errors.js';
+import { openFile } from '../../../src/node/files.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import { openOnnx } from '../../../src/weights/formats/onnx.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
@@ -18,7 +19,7 @@ symlinkSync(root, join(folder, 'up'));
 
 const faultOf = async (bytes: Uint8Array) => {
   const path = write(folder, 'test.onnx', bytes);
-  const error = await thrownBy(async () => (await openOnnx(path)).close());
+  const error = await thrownBy(async () => (await openOnnx(await openFile(path))).close());
   expect(error).toBeInstanceOf(WeightsError);
   expect(error.message.startsWith(`${path}: `)).toBe(true);
   return error.message.slice(path.length + 2);
@@ -75,7 +76,7 @@ describe('damaged protocol buffers are refused with the place:', () => {
       'test.onnx',
       graphOf(field(1, Buffer.concat([field(4, 'If'), field(5, nested)]))),
     );
-    const model = await openOnnx(path);
+    const model = await openOnnx(await openFile(path));
     expect(model.nodes.map(({ op }) => op)).toEqual(['If']);
     await model.close();
   });
@@ -120,7 +121,7 @@ describe('tensors whose shape and data do not fit are refused by name:', () => {
 
 describe('external data', () => {
   it('inside the model’s folder is read', async () => {
-    const model = await openOnnx(write(folder, 'test.onnx', external('inside.bin', '32')));
+    const model = await openOnnx(await openFile(write(folder, 'test.onnx', external('inside.bin', '32'))));
     await model.tensors.get('w')!.storage.read(0, new Float32Array(4));
     await model.close();
   });
@@ -147,7 +148,7 @@ describe('external data', () => {
     ['a folder', external('.'), /not a file/],
   ])('%s is refused', async (_, bytes, expected) => {
     const path = write(folder, 'test.onnx', bytes);
-    const error = await thrownBy(async () => (await openOnnx(path)).close());
+    const error = await thrownBy(async () => (await openOnnx(await openFile(path))).close());
     expect(error).toBeInstanceOf(WeightsError);
     expect(error.message).toMatch(expected);
   });

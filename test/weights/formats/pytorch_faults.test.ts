@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { WeightsError } from '../../../src/errors.js';
+import { openFile } from '../../../src/node/files.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import { openZip } from '../../../src/weights/formats/zip.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
@@ -33,7 +34,7 @@ async function faultOf(bytes: Uint8Array): Promise<string> {
 
 /** The entries of zip.pth, by the end of their names. */
 async function entriesOf(file: string): Promise<Map<string, EntryToZip>> {
-  const zip = await openZip(join(FOLDER, file));
+  const zip = await openZip(await openFile(join(FOLDER, file)));
   const entries = new Map<string, EntryToZip>();
   for (const { name, size } of zip.entries.values()) {
     entries.set(name.slice(name.indexOf('/') + 1), { name, bytes: await zip.bytes(name, size) });

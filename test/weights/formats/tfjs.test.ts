@@ -4,6 +4,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WeightsError } from '../../../src/errors.js';
+import { openFile } from '../../../src/node/files.js';
 import { openTfjs } from '../../../src/weights/formats/tfjs.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
 
@@ -28,7 +29,7 @@ async function faultOf(change: (model: Model) => void): Promise<string> {
   const json = JSON.parse(readFileSync(model, 'utf8')) as Model;
   change(json);
   writeFileSync(model, JSON.stringify(json));
-  const error = await thrownBy(() => openTfjs(folder));
+  const error = await thrownBy(async () => openTfjs(await openFile(model)));
   expect(error).toBeInstanceOf(WeightsError);
   expect(error.message).toContain(folder);
   return error.message;
@@ -80,7 +81,7 @@ describe('a TensorFlow.js model', () => {
 
   it('is described in less than a megabyte', async () => {
     write(folder, 'model.json', readFileSync(model, 'utf8').padEnd(2 ** 20 + 1));
-    expect((await thrownBy(() => openTfjs(model))).message).toBe(
+    expect((await thrownBy(async () => openTfjs(await openFile(model)))).message).toBe(
       `${model}: 1048577 bytes are too many for a model.json`,
     );
   });
@@ -112,6 +113,6 @@ describe('a TensorFlow.js model', () => {
 
   it.each(['{"modelTopology":{}}', '[]', '{', ''])('is a model.json: %j is not', async (text) => {
     write(folder, 'model.json', text);
-    expect(await thrownBy(() => openTfjs(model))).toBeInstanceOf(WeightsError);
+    expect(await thrownBy(async () => openTfjs(await openFile(model)))).toBeInstanceOf(WeightsError);
   });
 });
