@@ -2,6 +2,7 @@
 
 import { CommanderError } from 'commander';
 import { EXIT_CODES, type ExitCode, OutputError, VggError } from '../errors.js';
+import { OptionsError } from '../train/checks.js';
 import type { Terminal } from './terminal.js';
 
 /** For `vgg16 --help`. */
@@ -36,6 +37,7 @@ export function report(thrown: unknown, terminal: Terminal): ExitCode {
     return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
   }
   if (error instanceof Interrupted) terminal.error('interrupted');
+  else if (error instanceof OptionsError) terminal.error(error.asTyped);
   else if (error instanceof VggError) terminal.error(error.message);
   else terminal.error(`unexpected: ${messageOf(error)} (VGG16_DEBUG=1 shows where; please report it)`);
   if (process.env.VGG16_DEBUG === '1' && error instanceof Error) terminal.stderr.write(`${traceOf(error)}\n`);

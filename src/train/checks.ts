@@ -1,5 +1,4 @@
-// Whether the options of a run make sense, found out before anything is decoded or computed. Messages call an option
-// as the command does.
+// Whether the options of a run make sense, found out before anything is decoded or computed.
 
 import { FEATURE_LAYERS, MIN_INPUT_SIDE } from '../architecture.js';
 import { UsageError } from '../errors.js';
@@ -10,6 +9,41 @@ import { AUGMENTATIONS } from './options.js';
 /** `labelSmoothing` as the command calls it: `--label-smoothing`. */
 export function flagOf(option: string): string {
   return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+type Value = string | number | boolean;
+
+/** How a message calls options. */
+export interface Naming {
+  /** `weightDecay` or `--weight-decay` */
+  readonly option: (name: string) => string;
+  /** `head: 'mlp'` or `--head mlp` */
+  readonly choice: (name: string, value: Value) => string;
+}
+
+const AS_CODE: Naming = {
+  option: (name) => name,
+  choice: (name, value) => `${name}: ${typeof value === 'string' ? `'${value}'` : value}`,
+};
+
+const AS_TYPED: Naming = {
+  option: flagOf,
+  choice: (name, value) =>
+    typeof value === 'boolean' ? flagOf(value ? name : `no-${name}`) : `${flagOf(name)} ${value}`,
+};
+
+/** Options that make no sense. The message calls them as code does, and `asTyped` as the command line does. */
+export class OptionsError extends UsageError {
+  readonly asTyped: string;
+
+  constructor(messageIn: (naming: Naming) => string) {
+    super(messageIn(AS_CODE));
+    this.asTyped = messageIn(AS_TYPED);
+  }
+
+  override get name(): string {
+    return 'UsageError';
+  }
 }
 
 const CHOICES = {
@@ -84,57 +118,82 @@ function checkChoices(options: ChosenOptions): void {
 function checkValues(all: ResolvedOptions): void {
   for (const [option, range] of Object.entries(RANGES)) {
     const value = all[option as keyof typeof RANGES];
-    if (value !== undefined && value !== 'auto') checkRange(flagOf(option), value, range);
+    if (value !== undefined && value !== 'auto') checkRange(option, value, range);
   }
   for (const name of all.augment) checkChoice('augment', name, AUGMENTATIONS);
   if (all.hidden.length > MOST_LAYERS) {
-    throw new UsageError(`--hidden names ${all.hidden.length} layers; at most ${MOST_LAYERS} are possible`);
+    throw new OptionsError(
+      ({ option }) =>
+        `${option('hidden')} names ${all.hidden.length} layers; at most ${MOST_LAYERS} are possible`,
+    );
   }
-  for (const units of all.hidden) checkRange('--hidden', units, count(1, MOST_UNITS));
+  for (const units of all.hidden) checkRange('hidden', units, count(1, MOST_UNITS));
 }
 
 /** What is said and would not be listened to, or contradicts. */
 function checkTogether(said: ChosenOptions, all: ResolvedOptions): void {
   const { head, optimiser, hidden, augment, cache, views, warmup, epochs, momentum } = all;
-  if (said.hidden?.length && head !== 'mlp') throw unheard('hidden', '--head mlp', `--head ${head}`);
+  if (said.hidden?.length && head !== 'mlp') throw unheard('hidden', ['head', 'mlp'], ['head', head]);
   if (head === 'mlp' && hidden.length === 0) {
-    throw new UsageError('--hidden names no layer; give its units, or use --head linear');
+    throw new OptionsError(
+      ({ option, choice }) =>
+        `${option('hidden')} names no layer; give its units, or use ${choice('head', 'linear')}`,
+    );
   }
   if (said.dropout && head === 'linear')
-    throw unheard('dropout', 'a head with hidden layers', '--head linear');
+    throw unheard('dropout', 'a head with hidden layers', ['head', 'linear']);
   if (optimiser !== 'sgd') {
     for (const option of ['momentum', 'nesterov'] as const) {
-      if (said[option]) throw unheard(option, '--optimiser sgd', `--optimiser ${optimiser}`);
+      if (said[option]) throw unheard(option, ['optimiser', 'sgd'], ['optimiser', optimiser]);
     }
   }
-  if (said.nesterov && momentum === 0) throw new UsageError('--nesterov needs a --momentum above 0');
-  if (said.views && augment.length === 0) throw unheard('views', '--augment', 'pictures that are not varied');
+  if (said.nesterov && momentum === 0)
+    throw new OptionsError(({ option }) => `${option('nesterov')} needs a ${option('momentum')} above 0`);
+  if (said.views && augment.length === 0) {
+    throw new OptionsError(
+      ({ option }) =>
+        `${option('views')} is for ${option('augment')}; it means nothing with pictures that are not varied`,
+    );
+  }
   if (augment.length > 0 && views === 0) {
-    throw new UsageError('--augment varies pictures, but --views is 0; ask for 1 view or more');
+    throw new OptionsError(
+      ({ option }) =>
+        `${option('augment')} varies pictures, but ${option('views')} is 0; ask for 1 view or more`,
+    );
   }
   if (!cache && views > 1) {
-    throw new UsageError(
-      `--views ${views} is for cached views; with --no-cache one view is drawn anew each epoch`,
+    throw new OptionsError(
+      ({ choice }) =>
+        `${choice('views', views)} is for cached views; with ${choice('cache', false)} one view is drawn anew each epoch`,
     );
   }
   if (warmup >= epochs) {
-    throw new UsageError(`--warmup ${warmup} leaves none of ${epochs} epochs for the highest rate`);
+    throw new OptionsError(
+      ({ choice }) => `${choice('warmup', warmup)} leaves none of ${epochs} epochs for the highest rate`,
+    );
   }
 }
 
-function unheard(option: string, needs: string, has: string): UsageError {
-  return new UsageError(`${flagOf(option)} is for ${needs}; it means nothing with ${has}`);
+/** An option with its value, or words. */
+type Meant = string | readonly [option: string, value: string];
+
+function unheard(option: string, needs: Meant, has: Meant): OptionsError {
+  return new OptionsError((naming) => {
+    const say = (meant: Meant) => (typeof meant === 'string' ? meant : naming.choice(...meant));
+    return `${naming.option(option)} is for ${say(needs)}; it means nothing with ${say(has)}`;
+  });
 }
 
 function checkChoice(option: string, value: unknown, choices: readonly string[]): void {
   if (value === undefined || choices.includes(value as string)) return;
   const last = choices.at(-1);
-  throw new UsageError(
-    `${flagOf(option)} is ${say(value)}; it must be ${choices.slice(0, -1).join(', ')} or ${last}`,
+  throw new OptionsError(
+    (naming) =>
+      `${naming.option(option)} is ${say(value)}; it must be ${choices.slice(0, -1).join(', ')} or ${last}`,
   );
 }
 
-function checkRange(flag: string, value: unknown, { least, most, closed, above, whole }: Range): void {
+function checkRange(option: string, value: unknown, { least, most, closed, above, whole }: Range): void {
   const fits =
     typeof value === 'number' &&
     (above ? value > least : value >= least) &&
@@ -143,9 +202,10 @@ function checkRange(flag: string, value: unknown, { least, most, closed, above, 
   if (fits) return;
   const low = above ? `above ${least}` : `at least ${least}`;
   const high = closed ? `at most ${most}` : `less than ${most}`;
-  const auto = flag === '--lr' ? ', or auto' : '';
-  throw new UsageError(
-    `${flag} is ${say(value)}; it must be a ${whole ? 'whole ' : ''}number, ${low} and ${high}${auto}`,
+  const auto = option === 'lr' ? ', or auto' : '';
+  throw new OptionsError(
+    (naming) =>
+      `${naming.option(option)} is ${say(value)}; it must be a ${whole ? 'whole ' : ''}number, ${low} and ${high}${auto}`,
   );
 }
 

@@ -7,7 +7,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { TensorDtype } from '../../gpu/tensor.js';
-import { flagOf, optionsAgain } from '../../train/checks.js';
+import { OptionsError, optionsAgain } from '../../train/checks.js';
 import { PARTS, type Part } from '../../train/dataset.js';
 import type { ResolvedOptions } from '../../train/defaults.js';
 import type { ChosenOptions } from '../../train/options.js';
@@ -71,7 +71,8 @@ export async function readArguments(path: string): Promise<RunArguments> {
     const { code, message } = error as NodeJS.ErrnoException;
     const isBegun = code === 'ENOENT' && existsSync(runFile(dirname(path), 'environment'));
     if (isBegun) throw new UsageError(`${dirname(path)} ${ENDED_EARLY}; train anew`, { cause: error });
-    const why = code === 'ENOENT' ? 'there is no such file' : message;
+    const damage = error instanceof SyntaxError ? 'it is damaged (no JSON)' : message;
+    const why = code === 'ENOENT' ? 'there is no such file' : damage;
     throw fault(`${why}; is its folder that of a run?`, error);
   }
   const { weights, base, preprocess, dtype, initFrom, options, kernels, pictures } = said ?? {};
@@ -114,13 +115,17 @@ export function resumedOptions(
     const { epochs = options.epochs, patience = options.patience } = asked;
     return optionsAgain({ ...options, epochs, patience });
   }
-  const differences = changed.map(([option, value]) => {
-    return `${flagOf(option)} was ${say(options[option as keyof ChosenOptions])}, not ${say(value)}`;
+  const last = `${folder}/last.safetensors`;
+  throw new OptionsError(({ option, choice }) => {
+    const differences = changed.map(([name, value]) => {
+      return `${option(name)} was ${say(options[name as keyof ChosenOptions])}, not ${say(value)}`;
+    });
+    return (
+      `${folder} can only go on as it began: ${differences.join('; ')}; a new run can begin with its weights: ` +
+      // A command line needs quotes around spaces.
+      choice('initFrom', option('initFrom') === 'initFrom' ? last : shellWord(last))
+    );
   });
-  throw new UsageError(
-    `${folder} can only go on as it began: ${differences.join('; ')}; a new run can begin with its weights: ` +
-      `--init-from ${shellWord(`${folder}/last.safetensors`)}`,
-  );
 }
 
 function say(value: unknown): string {

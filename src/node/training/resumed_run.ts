@@ -25,7 +25,7 @@ import { readSplit } from '../runs/split.js';
 import { leaveRun, occupyRun } from '../runs/state.js';
 import { pathOfRef } from '../weights/locate.js';
 import type { TrainResult } from './result.js';
-import { completeRun, digestOfAll, type RunRecord, startRun, withRate } from './run.js';
+import { completeRun, digestOfAll, type RunRecord, standingOf, startRun, withRate } from './run.js';
 import { type Checkpoint, readCheckpoint, readStandardisation, restore } from './saved_head.js';
 import {
   areSameKernels,
@@ -142,7 +142,13 @@ async function goOnFrom(
     await restore(trainer, checkpoint);
     const history = await readResults(runFile(folder, 'results'), checkpoint.facts.epoch);
     await writeResults(runFile(folder, 'results'), history);
-    return await completeRun({ session, tables, trainer, history }, { folder, args }, stop);
+    const standing = standingOf(session, args, history);
+    const { epochs } = session.options;
+    if (history.length >= epochs || standing.endsEarly) {
+      const text = `${folder} is finished: ${history.length} of ${epochs} epochs are done; it is evaluated and reported again`;
+      session.onEvent({ type: 'note', text });
+    }
+    return await completeRun({ session, tables, trainer, history, standing }, { folder, args }, stop);
   } finally {
     trainer.dispose();
   }
@@ -199,7 +205,8 @@ async function readClasses(folder: string): Promise<readonly string[]> {
   try {
     classes = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new UsageError(`${path}: ${(error as Error).message}`, { cause: error });
+    const why = error instanceof SyntaxError ? 'it is damaged (no JSON)' : (error as Error).message;
+    throw new UsageError(`${path}: ${why}`, { cause: error });
   }
   if (Array.isArray(classes) && classes.every((name) => typeof name === 'string')) return classes;
   throw new UsageError(`${path} is no list of names`);

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { TrainingError } from '../../errors.js';
+import type { EpochRow } from '../../train/epoch_row.js';
 import { evaluateTable, type Keeper, memoryKeeper, type Run, runEpochs } from '../../train/epochs.js';
 import { remarksOn } from '../../train/remarks.js';
 import { createTrainer, type Session, type Tables } from '../../train/session.js';
@@ -46,22 +47,27 @@ export async function startRun(
   const trainer = await createTrainer(session, tables);
   try {
     await initialise(session, trainer, args.initFrom);
-    return await completeRun({ session, tables, trainer, history: [] }, { ...record, args }, stop);
+    const standing = standingOf(session, args, []);
+    const run: Run = { session, tables, trainer, history: [], standing };
+    return await completeRun(run, { ...record, args }, stop);
   } finally {
     trainer.dispose();
   }
 }
 
+/** How a run stands after the epochs of its history. */
+export function standingOf(
+  { rules, options }: Session,
+  { pictures }: RunArguments,
+  history: readonly EpochRow[],
+): Standing {
+  return new Standing(judgementOf(rules, options, pictures?.val), history);
+}
+
 /** Trains the epochs that a run lacks; then its best head is looked at closely, and reported. @throws as `trainHead` */
-export async function completeRun(
-  begun: Omit<Run, 'standing'>,
-  { folder, args }: RunRecord,
-  stop: Stop,
-): Promise<TrainResult> {
-  const { session, tables, trainer, history } = begun;
-  const { options, rules, dataset, onEvent } = session;
-  const standing = new Standing(judgementOf(rules, options, args.pictures?.val), history);
-  const run: Run = { ...begun, standing };
+export async function completeRun(run: Run, { folder, args }: RunRecord, stop: Stop): Promise<TrainResult> {
+  const { session, tables, trainer, history, standing } = run;
+  const { options, dataset, onEvent } = session;
   const keeper = folder === undefined ? memoryKeeper(trainer) : await folderKeeper(run, folder);
   const early = await runEpochs(run, stop.watching(keeper)).catch(async (error) => {
     if (folder !== undefined && error instanceof TrainingError) await markDiverged(folder);

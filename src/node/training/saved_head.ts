@@ -4,6 +4,7 @@
 
 import { createReadStream } from 'node:fs';
 import { UsageError } from '../../errors.js';
+import { type Naming, OptionsError } from '../../train/checks.js';
 import type { EpochRow } from '../../train/epoch_row.js';
 import { headTensors, initialiseFrom } from '../../train/head/head_tensors.js';
 import type { HeadTrainer } from '../../train/head/head_trainer.js';
@@ -197,14 +198,18 @@ async function beginWith(
   weights: Vgg16Weights,
 ): Promise<void> {
   const { options, dataset, fingerprint, onEvent } = session;
-  const fault = (what: string) => new UsageError(`--init-from ${path}: ${what}`);
+  const fault = (what: string | ((naming: Naming) => string)) =>
+    new OptionsError((naming) => {
+      return `${naming.choice('initFrom', path)}: ${typeof what === 'string' ? what : what(naming)}`;
+    });
   const { features, pool, dense, classes } = weights;
   if (dense.length === 0) throw fault('there is no head in it');
   for (const [option, has, wanted] of [
     ['features', features, options.features],
     ['pool', pool, options.pool],
-  ]) {
-    if (has !== wanted) throw fault(`its head was trained with --${option} ${has}, not ${wanted}`);
+  ] as const) {
+    if (has !== wanted)
+      throw fault(({ choice }) => `its head was trained with ${choice(option, has)}, not ${wanted}`);
   }
   if ((await fingerprintOf(weights, features)) !== fingerprint)
     throw fault('its head stands on another base');

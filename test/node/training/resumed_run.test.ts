@@ -115,6 +115,14 @@ describe('a run that was left', () => {
     await resume(path('two'), { options: { epochs: 4 } });
     await expectSame(path('two'), path('four'));
 
+    // One that has all its epochs says so, and comes to the same again.
+    const events: TrainEvent[] = [];
+    await resume(path('two'), { onEvent: (event) => events.push(event) });
+    const text = `${path('two')} is finished: 4 of 4 epochs are done; it is evaluated and reported again`;
+    expect(events).toContainEqual({ type: 'note', text });
+    expect(events.some(({ type }) => type === 'epoch')).toBe(false);
+    await expectSame(path('two'), path('four'));
+
     // Which is remembered, should that be interrupted.
     await trainHead(model(), files, { ...all, epochs: 1, out: path('one') });
     const { onEvent, signal } = leaving((event) => event.type === 'epoch' && event.row.epoch === 2);
@@ -123,7 +131,7 @@ describe('a run that was left', () => {
     await expectSame(path('one'), path('four'));
 
     await trainHead(model(), files, { ...QUICK, epochs: 2, out: path('cosine') });
-    await expect(resume(path('cosine'), { options: { epochs: 4 } })).rejects.toThrow(/--epochs was 2, not 4/);
+    await expect(resume(path('cosine'), { options: { epochs: 4 } })).rejects.toThrow(/: epochs was 2, not 4/);
   });
 
   it('may be given other patience, and goes on to the same bytes as if it had begun with it', async () => {
@@ -156,7 +164,7 @@ describe('a run that was left', () => {
     const { onEvent, signal } = leaving((event) => event.type === 'epoch' && event.row.epoch === 2);
     await expect(resume(path('older, left'), { onEvent, signal })).rejects.toThrow('left');
     await expect(resume(path('older, left'), { options: { patience: 5 } })).rejects.toThrow(
-      /--patience was 0/,
+      /: patience was 0/,
     );
     await resume(path('older, left'));
     await expectSame(path('older, left'), path('older'));
@@ -269,7 +277,7 @@ describe('a run that is not as it was', () => {
   it('names the options that were changed', async () => {
     const options = { batch: 8, lr: 0.5, labelSmoothing: 0.2 };
     await expect(resume(folder(), { options })).rejects.toThrow(
-      /can only go on as it began: --lr was 0\.001, not 0\.5; --label-smoothing was 0, not 0\.2; .*--init-from/,
+      /can only go on as it began: lr was 0\.001, not 0\.5; labelSmoothing was 0, not 0\.2; .*initFrom: /,
     );
     const edit = async (copy: string) => {
       const file = join(copy, 'args.json');
@@ -335,6 +343,10 @@ describe('a run that is not as it was', () => {
       await writeFile(file, (await readFile(file)).subarray(0, -8));
     });
     await expect(resume(cut)).rejects.toThrow(/last\.safetensors.*truncated/);
+    const torn = await changed('torn', (copy) => writeFile(join(copy, 'args.json'), '{"data": '));
+    await expect(resume(torn)).rejects.toThrow(/args\.json: it is damaged \(no JSON\); is its folder that/);
+    const unnamed = await changed('unnamed', (copy) => writeFile(join(copy, 'classes.json'), '['));
+    await expect(resume(unnamed)).rejects.toThrow(/classes\.json: it is damaged \(no JSON\)$/);
     const unlisted = await changed('unlisted', (copy) => writeFile(join(copy, 'results.csv'), ''));
     await expect(resume(unlisted)).rejects.toThrow(UsageError);
     const swapped = await changed('swapped', (copy) =>
@@ -355,7 +367,7 @@ describe('a run that goes wrong', () => {
     const gone = { ...files, train: files.train.map((sample) => ({ ...sample, picture: path('gone.png') })) };
     await expect(trainHead(model(), gone, { ...QUICK, out: path('broken') })).rejects.toThrow(PictureError);
     await expect(trainHead(model(), files, { ...QUICK, batch: 0, out: path('unfit') })).rejects.toThrow(
-      /--batch/,
+      /batch is 0/,
     );
     const untested = { ...files, test: [{ name: 'gone', picture: path('gone.png'), label: 0 }] };
     const events: TrainEvent[] = [];
