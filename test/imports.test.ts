@@ -9,7 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   gpu: [],
   kernels: ['gpu'],
   reference: [],
-  weights: ['node'],
+  weights: [],
   image: ['node'],
   network: ['kernels', 'gpu', 'weights'],
   model: ['network', 'kernels', 'gpu', 'weights', 'image', 'reference', 'node'],

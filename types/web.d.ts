@@ -26,6 +26,8 @@ declare class TextEncoder {
 
 type AllowSharedBufferSource = ArrayBufferLike | ArrayBufferView;
 
+declare function atob(base64: string): string;
+
 declare const performance: { now(): number };
 
 declare function setTimeout(call: () => void, milliseconds?: number): number;

@@ -3,7 +3,7 @@
 
 import { CONVS } from '../architecture.js';
 import { UsageError } from '../errors.js';
-import { type Hash, Sha256 } from '../sha256.js';
+import { type Hash, Sha256, toHex } from '../sha256.js';
 import { readChunks } from './chunks.js';
 import { decodeFloats } from './floats.js';
 import { formatShape, quote } from './text.js';
@@ -30,7 +30,7 @@ export async function fingerprintOf(
       hash.update(entry.dtype === 'F32' ? bytes : new Uint8Array(decodeFloats(bytes, entry.dtype).buffer));
     }
   }
-  return Array.from(hash.digest(), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return toHex(hash.digest());
 }
 
 function convsUntil(weights: Vgg16Weights, until: string): NamedTensor[] {

@@ -1,11 +1,9 @@
 // Whose network a VGG16 began as, told by its first convolution: 1,728 numbers that training hardly changes and that no two
 // trainings have in common. Names and formats prove less: weights wander from one tool to another.
 
-import { embeddedBasePath, isWithoutWeights } from '../node/embedded.js';
-import { openSafetensors } from '../node/weights/safetensors.js';
 import type { FoundLayer, Preprocess } from './archive.js';
-import { readFloats } from './floats.js';
 import { gather } from './gather.js';
+import { oxfordsFirstLayer } from './oxford_first_layer.js';
 
 /** Whose first convolution it is, and how its numbers lie. */
 export interface Ancestor {
@@ -74,7 +72,7 @@ const TORCHVISION: Known = {
 /**
  * @param layer  of any VGG16; kernel (O,I,3,3), bias (O)
  * @returns undefined for a network of which nothing is known
- * @throws WeightsError where the layer's numbers, or those of the embedded base, cannot be read
+ * @throws WeightsError where the layer's numbers cannot be read
  */
 export async function ancestorOf({ kernel, bias }: FoundLayer): Promise<Ancestor | undefined> {
   if (kernel.shape.join() !== SHAPE.join() || bias.shape.join() !== String(SHAPE[0])) return undefined;
@@ -82,8 +80,8 @@ export async function ancestorOf({ kernel, bias }: FoundLayer): Promise<Ancestor
   await gather(kernel, values.length).read(0, values);
   const biases = new Float32Array(SHAPE[0]);
   await gather(bias, biases.length).read(0, biases);
-  for (const known of [await oxfords(), TORCHVISION]) {
-    if (!known || !isNear(known.bias, (i) => biases[i]!)) continue;
+  for (const known of [ofOxford(), TORCHVISION]) {
+    if (!isNear(known.bias, (i) => biases[i]!)) continue;
     for (const isReversed of [false, true]) {
       for (const isRotated of [false, true]) {
         const places = placesIn(isReversed, isRotated);
@@ -113,21 +111,10 @@ function isNear(known: ArrayLike<number>, at: (index: number) => number): boolea
   return distance <= NEAR ** 2 * size; // false for a distance that is not a number
 }
 
-let ofEmbedded: Promise<Known> | undefined;
+let oxfords: Known | undefined;
 
-/** The original network's, which Oxford trained in Caffe and Keras distributes: read from the embedded base, once. */
-function oxfords(): Promise<Known> | undefined {
-  if (isWithoutWeights()) return undefined;
-  ofEmbedded ??= readEmbedded();
-  return ofEmbedded;
-}
-
-async function readEmbedded(): Promise<Known> {
-  const source = await openSafetensors(embeddedBasePath());
-  try {
-    const kernel = await readFloats(source, 'features.0.weight');
-    return { preprocess: 'caffe', kernel, bias: await readFloats(source, 'features.0.bias') };
-  } finally {
-    await source.close();
-  }
+/** The original network's, decoded when it is first asked for. */
+function ofOxford(): Known {
+  oxfords ??= { preprocess: 'caffe', ...oxfordsFirstLayer() };
+  return oxfords;
 }

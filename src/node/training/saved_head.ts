@@ -2,6 +2,7 @@
 // which holds all that its training needs to go on as if it had never stopped. Everything random is drawn from the seed
 // by the number of the epoch or step, so that no generator is to be kept.
 
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { UsageError } from '../../errors.js';
 import { type Naming, OptionsError } from '../../train/checks.js';
@@ -211,7 +212,7 @@ async function beginWith(
     if (has !== wanted)
       throw fault(({ choice }) => `its head was trained with ${choice(option, has)}, not ${wanted}`);
   }
-  if ((await fingerprintOf(weights, features)) !== fingerprint)
+  if ((await fingerprintOf(weights, features, createHash('sha256'))) !== fingerprint)
     throw fault('its head stands on another base');
   const { hidden } = trainer.shape;
   const isSame = JSON.stringify(classes) === JSON.stringify(dataset.classes);
