@@ -59,7 +59,9 @@ export class Gpu {
   readonly limits: Limits;
   readonly #promises: GpuPromises;
 
-  protected constructor({ device, facts }: GpuParts) {
+  // Not taken apart in the signature: its published declaration would name what is internal.
+  protected constructor(parts: GpuParts) {
+    const { device, facts } = parts;
     const { info = device.adapterInfo ?? {}, source = 'system', promises = PLAIN_PROMISES } = facts;
     const known = knownOf(device, info, source, facts);
     this.device = device;
