@@ -25,16 +25,28 @@ export const ALIGNMENT = 256;
  * Packs tensors into few buffers. Tensors whose lifetimes overlap get bytes of their own; tensors that a step binds together get
  * different buffers, because WebGPU lets no step both read and write a buffer.
  *
- * Greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, arXiv:2001.03288: the
- * largest tensors are placed first, each where the buffers grow least.
+ * Greedy, each tensor where the buffers grow least, in two orders, of which the better is taken. The largest first is as in
+ * Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, arXiv:2001.03288. In the order of the steps,
+ * a chain of layers goes back and forth between two buffers; the largest first may leave a tensor with neighbours in both, which
+ * then needs a third.
  *
  * @param maxBuffer  bytes that a buffer may have; a tensor that is larger gets a buffer that cannot be made
  */
 export function packLifetimes(tensors: readonly Lifetime[], maxBuffer: number): Packing {
+  const bySize = [...tensors.keys()].sort((a, b) => tensors[b]!.size - tensors[a]!.size || a - b);
+  const byStep = [...tensors.keys()].sort((a, b) => tensors[a]!.first - tensors[b]!.first || a - b);
+  const [one, other] = [bySize, byStep].map((order) => packInOrder(tensors, order, maxBuffer));
+  return bytesOf(other!) < bytesOf(one!) ? other! : one!;
+}
+
+function bytesOf({ buffers }: Packing): number {
+  return buffers.reduce((sum, size) => sum + size, 0);
+}
+
+function packInOrder(tensors: readonly Lifetime[], order: readonly number[], maxBuffer: number): Packing {
   const buffers: { size: number; held: number[] }[] = [];
   const places: { buffer: number; offset: number }[] = new Array(tensors.length);
-  const bySize = [...tensors.keys()].sort((a, b) => tensors[b]!.size - tensors[a]!.size || a - b);
-  for (const index of bySize) {
+  for (const index of order) {
     const tensor = tensors[index]!;
     let best: { buffer: number; offset: number; growth: number } | undefined;
     for (const [buffer, { size, held }] of buffers.entries()) {

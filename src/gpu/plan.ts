@@ -121,8 +121,19 @@ export class Plan {
       const [oldest] = this.#inFlight;
       await oldest;
     }
-    const readBack = way.readSize > 0 ? (way.idle.pop() ?? (await this.#anotherReadBack(way))) : undefined;
+    // From here to `add` nothing is waited for, or two callers would take one place.
+    let tell!: () => void;
+    const run = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    this.#inFlight.add(run);
+    const ended = () => {
+      this.#inFlight.delete(run);
+      tell();
+    };
+    let readBack: GPUBuffer | undefined;
     try {
+      if (way.readSize > 0) readBack = way.idle.pop() ?? (await this.#anotherReadBack(way));
       await gpu.checked(name, () => {
         for (const [tensor, bytes] of inputs)
           gpu.device.queue.writeBuffer(tensor.buffer, tensor.offset, bytes);
@@ -130,19 +141,10 @@ export class Plan {
       });
     } catch (error) {
       if (readBack) way.idle.push(readBack);
+      ended();
       throw error;
     }
-    const read = readBack ? this.#readResults(name, way, readBack) : gpu.workDone().then(() => new Map());
-    const done: Promise<void> = read
-      .then(
-        () => {},
-        () => {},
-      )
-      .then(() => {
-        this.#inFlight.delete(done);
-      });
-    this.#inFlight.add(done);
-    const results = done.then(() => read);
+    const results = this.#results(name, way, readBack).finally(ended);
     // A caller that does not wait for them is told by the next call.
     results.catch(() => {});
     return { results };
@@ -250,20 +252,23 @@ export class Plan {
     return encoder.finish();
   }
 
-  async #readResults(
+  async #results(
     label: string,
     { parts, idle, timer }: Route,
-    readBack: GPUBuffer,
+    readBack: GPUBuffer | undefined,
   ): Promise<PlanResults> {
-    const results = await this.gpu.readMapped(label, readBack, (mapped) => {
-      const copies = new Map<string, Float32Array<ArrayBuffer>>();
-      for (const part of parts) {
-        if (!('key' in part)) continue;
-        copies.set(part.key, new Float32Array(mapped, part.at, part.tensor.byteLength / 4).slice());
-      }
-      return copies;
-    });
-    idle.push(readBack);
+    const results = new Map<string, Float32Array<ArrayBuffer>>();
+    if (readBack) {
+      await this.gpu.readMapped(label, readBack, (mapped) => {
+        for (const part of parts) {
+          if (!('key' in part)) continue;
+          results.set(part.key, new Float32Array(mapped, part.at, part.tensor.byteLength / 4).slice());
+        }
+      });
+      idle.push(readBack);
+    } else {
+      await this.gpu.workDone();
+    }
     if (timer) {
       const steps = parts.flatMap((part) => ('dispatches' in part ? [part.step] : []));
       const times = await timer.read();
