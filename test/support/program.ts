@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll } from 'vitest';
+import { common } from '../../scripts/esbuild.mjs';
 
 /**
  * Bundles `entry` before the tests of the calling file and removes it after them.
@@ -13,17 +14,7 @@ import { beforeAll } from 'vitest';
 export function useProgram(entry: string): string {
   const program = resolve('.build', `${basename(entry, '.ts')}_${process.pid}.js`);
   beforeAll(async () => {
-    await build({
-      entryPoints: [entry],
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'esm',
-      packages: 'external',
-      loader: { '.wgsl': 'text' },
-      define: { __VERSION__: '"test"', __COMMIT__: '"test"' },
-      outfile: program,
-    });
+    await build({ ...common, entryPoints: [entry], outfile: program, sourcemap: false });
     return () => rm(program);
   });
   return program;

@@ -1,0 +1,4 @@
+import type { BuildOptions } from 'esbuild';
+
+export const define: Record<string, string>;
+export const common: BuildOptions;
