@@ -23,6 +23,7 @@ import {
   packagesOf,
 } from './bundle/packages.mjs';
 import { common } from './esbuild.mjs';
+import { workerTextPlugin } from './worker_text.mjs';
 
 const NAME = 'vgg16-bench-linux-x64';
 const FOLDER = join('.build', NAME);
@@ -83,6 +84,7 @@ async function buildProgram() {
     ...common,
     packages: 'bundle',
     external: ['webgpu', 'esbuild', 'h5wasm', 'koffi'],
+    plugins: [workerTextPlugin],
     alias: { sharp: './scripts/bundle/sharp_left_out.ts' },
     entryPoints: ['src/cli/main.ts'],
     outfile: join(APP, 'vgg16.js'),

@@ -16,6 +16,13 @@ const { name } = JSON.parse(readFileSync(new URL(import.meta.resolve('vgg16-webg
 console.log('import', name, embeddedBasePath().endsWith('.safetensors'));
 `;
 
+/** Node 20.19 and newer give ES modules to `require`, too. */
+const TRY_REQUIRE = `
+const { VGG16 } = require('vgg16-webgpu');
+if (typeof VGG16.load !== 'function') throw new Error('require does not give what import gives');
+console.log('require vgg16-webgpu');
+`;
+
 /** The compilers of users: the last 5, and the newest, whose DOM library has types of WebGPU. */
 const COMPILERS = { 'typescript-5.9': '5.9.3', 'typescript-7.0': '7.0.2' };
 
@@ -47,6 +54,17 @@ const gpu: Gpu = await Gpu.open({ adapter: 'swiftshader' });
 gpu.dispose();
 `;
 
+/** The same in a CommonJS module. */
+const CONSUMER_CJS = `
+import vgg16 = require('vgg16-webgpu');
+
+async function widths(): Promise<readonly number[]> {
+  using model: vgg16.VGG16 = await vgg16.VGG16.load();
+  return [...model.widths.convs.values()];
+}
+export = widths;
+`;
+
 const folder = mkdtempSync(join(tmpdir(), 'vgg16-package-'));
 try {
   const run = (command, args) => execFileSync(command, args, { cwd: folder, encoding: 'utf8' });
@@ -65,6 +83,8 @@ try {
   run('npm', ['install', '--no-audit', '--no-fund', join(folder, filename), ...compilers]);
   writeFileSync(join(folder, 'try.js'), TRY);
   console.log(run('node', ['try.js']).trim());
+  writeFileSync(join(folder, 'try.cjs'), TRY_REQUIRE);
+  if (process.features.require_module) console.log(run('node', ['try.cjs']).trim());
   console.log('npx vgg16', run('npx', ['--no-install', 'vgg16', '--version']).trim());
   await checkTypes(folder);
   console.log(`${filename}: ${(size / 1e6).toFixed(1)} MB, installs, starts and compiles`);
@@ -81,11 +101,15 @@ async function checkTypes(folder) {
   const programs = [CONSUMER, ...snippets];
   const names = programs.map((_, i) => `program${i}.ts`);
   for (const [i, code] of programs.entries()) writeFileSync(join(folder, names[i]), `${code}\nexport {};\n`);
+  writeFileSync(join(folder, 'program.cts'), CONSUMER_CJS);
   for (const compiler of Object.keys(COMPILERS)) {
     await Promise.all(
-      SETTINGS.map((settings, i) => compile(folder, compiler, `${compiler}-${i}`, settings, names)),
+      SETTINGS.map((settings, i) => {
+        const files = settings.module === 'nodenext' ? [...names, 'program.cts'] : names;
+        return compile(folder, compiler, `${compiler}-${i}`, settings, files);
+      }),
     );
-    console.log(`${compiler}: ${programs.length} programs, ${SETTINGS.length} settings`);
+    console.log(`${compiler}: ${programs.length + 1} programs, ${SETTINGS.length} settings`);
   }
 }
 

@@ -18,6 +18,22 @@ function commit() {
 /** What stands in the source for something that is known when it is built. */
 export const define = { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit()) };
 
+/**
+ * Loads sharp as CommonJS: its ES modules use import attributes, which Node 20.9 does not parse.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const sharpAsCommonJs = {
+  name: 'sharp-as-commonjs',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^sharp$/ }, ({ path }) => ({ path, namespace: 'commonjs' }));
+    onLoad({ filter: /.*/, namespace: 'commonjs' }, ({ path }) => ({
+      contents: `import { createRequire } from 'node:module';
+export default createRequire(import.meta.url)(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 /** @type {import('esbuild').BuildOptions} */
 export const common = {
   bundle: true,
@@ -26,7 +42,7 @@ export const common = {
   format: 'esm',
   packages: 'external',
   loader: { '.wgsl': 'text' },
-  plugins: [workerTextPlugin],
+  plugins: [workerTextPlugin, sharpAsCommonJs],
   sourcemap: 'linked',
   logLevel: 'warning',
   define,
