@@ -1,21 +1,24 @@
 // The search for a learning rate: it rises step by step from far too low to far too high while the loss is watched.
 //
 // Source   Smith, "Cyclical Learning Rates for Training Neural Networks", 2015, arXiv:1506.01186, section 3.3;
-//          smoothing, end and `valley` as in fastai 2
+//          rates, smoothing, end and suggestion are those of fastai 2 (`lr_find`, `valley`)
 
 import { readBatches, shuffledReading } from './batches.js';
 import type { FeatureTable } from './features/spec.js';
 import type { HeadTrainer } from './head/head_trainer.js';
 import type { Session } from './session.js';
 
-/** The rates: 100 of them, each the same many times the last. */
+/** 100 rates, each the same many times the one before; the last is one step below `to`. */
 export const SWEEP = { from: 1e-7, to: 10, steps: 100 } as const;
 
-/** Share of the mean so far that a new loss leaves. */
+/** The share of the mean so far that remains when a loss is added. */
 const SMOOTHING = 0.98;
 
-/** So many times the lowest loss is far too much. */
+/** The search ends where the smoothed loss is this many times the lowest one. */
 const DIVERGED = 4;
+
+/** The suggestion leaves out the first tenth of the steps, and the last five, in which the loss rises. */
+const [FIRST, LAST] = [SWEEP.steps / 10, 5];
 
 export interface CurvePoint {
   readonly lr: number;
@@ -25,48 +28,52 @@ export interface CurvePoint {
 
 /** The rate of a step, counted from 0. */
 export function sweepRate(step: number): number {
-  return SWEEP.from * (SWEEP.to / SWEEP.from) ** (step / (SWEEP.steps - 1));
+  return SWEEP.from * (SWEEP.to / SWEEP.from) ** (step / SWEEP.steps);
 }
 
-/** Takes in losses, and says when there is no point in going on. */
+/** Takes the losses of a search, one for each step, and suggests a rate. */
 export class Sweep {
   readonly curve: CurvePoint[] = [];
   #mean = 0;
   #lowest = Number.POSITIVE_INFINITY;
+  /** Whether the last loss was NaN or infinite. */
+  #isBroken = false;
 
   /** @returns whether to go on */
   add(loss: number): boolean {
     const step = this.curve.length;
-    if (!Number.isFinite(loss)) return false;
+    this.#isBroken = !Number.isFinite(loss);
+    if (this.#isBroken) return false;
     this.#mean = SMOOTHING * this.#mean + (1 - SMOOTHING) * loss;
-    // The mean began with 0, which the division takes out.
+    // The mean began at 0: the division removes that zero's share.
     const smooth = this.#mean / (1 - SMOOTHING ** (step + 1));
     this.curve.push({ lr: sweepRate(step), loss: smooth });
     this.#lowest = Math.min(this.#lowest, smooth);
     return smooth <= DIVERGED * this.#lowest && step + 1 < SWEEP.steps;
   }
-}
 
-/**
- * The rate in the middle of the longest valley. The longest series of losses that fall one after the other, not
- * necessarily neighbours, says where a valley ends and how many points it has; half-way through its second third lies
- * the rate.
- *
- * @returns undefined where the loss never falls
- */
-export function suggestRate(curve: readonly CurvePoint[]): number | undefined {
-  const length = curve.map(() => 1);
-  for (let i = 1; i < curve.length; i++) {
-    for (let j = 0; j < i; j++) {
-      if (curve[i]!.loss < curve[j]!.loss) length[i] = Math.max(length[i]!, length[j]! + 1);
+  /**
+   * The rate in the longest valley: the longest series of losses that fall one after the other, which need not be
+   * neighbours, says where a valley ends and how many points it has. The rate lies half-way through its second third.
+   * Undefined where the loss never falls.
+   */
+  get suggestion(): number | undefined {
+    const { curve } = this;
+    // fastai goes on to the last step where a loss is NaN, and leaves out what follows it.
+    const steps = this.#isBroken ? SWEEP.steps : curve.length;
+    const points = curve.slice(FIRST, Math.max(FIRST, steps - LAST));
+    const length = points.map(() => 1);
+    for (let i = 1; i < points.length; i++) {
+      for (let j = 0; j < i; j++) {
+        if (points[i]!.loss < points[j]!.loss) length[i] = Math.max(length[i]!, length[j]! + 1);
+      }
     }
+    const longest = Math.max(...length, 1);
+    if (longest === 1) return undefined;
+    const third = longest / 3;
+    const start = length.indexOf(longest) - longest;
+    return points[Math.max(0, start + Math.trunc(third) + Math.trunc(third / 2))]!.lr;
   }
-  const longest = Math.max(...length, 1);
-  if (longest === 1) return undefined;
-  const end = length.indexOf(longest);
-  const section = (longest - 1) / 3;
-  const start = end - (longest - 1);
-  return curve[start + Math.trunc(section) + Math.trunc(section / 2)]!.lr;
 }
 
 export interface FoundRate {
@@ -100,5 +107,5 @@ export async function searchRate(
       if (!goOn) break;
     }
   }
-  return { suggestion: suggestRate(sweep.curve), curve: sweep.curve };
+  return { suggestion: sweep.suggestion, curve: sweep.curve };
 }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
+import { embeddedBasePath } from '../../src/node/embedded.js';
 import { convertWeights } from '../../src/node/weights/convert.js';
 import { fingerprintOfFile, openWeights } from '../../src/node/weights/open.js';
 import { fingerprintOf } from '../../src/weights/fingerprint.js';
@@ -38,6 +39,16 @@ describe('the fingerprint', () => {
     expect(await fingerprintOf(describeVgg16(source), 'block1_pool')).toBe(wanted);
     expect(await fingerprintOfFile(path, 'block1_conv2')).toBe(wanted);
     await source.close();
+  });
+
+  // Computed of the file by Python's struct, numpy and hashlib. Caches on users' disks are named by it: it must not change.
+  test('is what it always was', async () => {
+    expect(await fingerprintOfFile(embeddedBasePath(), 'block1_pool')).toBe(
+      '4baa3d10673c46e4420e3374d932280b37d4b3d809cbbb92be569f8e04a0a9c5',
+    );
+    expect(await fingerprintOfFile(embeddedBasePath(), 'block5_pool')).toBe(
+      '3d7b8f6786fc19eac5e5d972dcada018775ff8798023b22c9dd3424ef2edf130',
+    );
   });
 
   test('is the same in f16 and f32, in any naming, with and without a head', async () => {
