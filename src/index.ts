@@ -29,14 +29,12 @@ export type {
   ForwardOptions,
   ProfileOptions,
   RunOptions,
-  Vgg16Options,
 } from './model/options.js';
 export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
-export { VGG16 } from './model/vgg16.js';
 export type { Rungs } from './network/build.js';
+export type { ChoicesRecord } from './network/choices.js';
 export { type Layer, layersOf, PAPER_WIDTHS, type PlannedLayer, type Widths } from './network/layers.js';
-export type { ChoicesRecord } from './node/choices_file.js';
 export { type CheckOptions, checkDataset } from './node/datasets/check.js';
 export type { Problem, ProblemKind } from './node/datasets/examine.js';
 export { type FindOptions, findDataset } from './node/datasets/find.js';
@@ -53,6 +51,8 @@ export { type TrainOptions, trainHead } from './node/training/new_run.js';
 export type { TrainResult } from './node/training/result.js';
 export { type ResumeOptions, resumeRun } from './node/training/resumed_run.js';
 export type { TrainedHead } from './node/training/saved_head.js';
+export { type TunedNetwork, type TuneNetworkOptions, tuneNetwork } from './node/tune_network.js';
+export { VGG16, type Vgg16Options } from './node/vgg16.js';
 export { type ConvertOptions, convertWeights } from './node/weights/convert.js';
 export { type OpenOptions, openWeights } from './node/weights/open.js';
 export type { Dataset, Sample } from './train/dataset.js';
@@ -62,7 +62,6 @@ export type { EpochRow } from './train/epoch_row.js';
 export type { OnEvent, TrainEvent } from './train/events.js';
 export type { ClassScores, Confusion, Evaluation, Mistake } from './train/metrics.js';
 export type { CurvePoint, FoundRate } from './train/sweep.js';
-export { type TunedNetwork, type TuneNetworkOptions, tuneNetwork } from './tune/network.js';
 export type { TunedShape } from './tune/tune.js';
 export type { Preprocess } from './weights/archive.js';
 export type { Conversion, ConvertedTensor } from './weights/conversion.js';

@@ -10,13 +10,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kernels: ['gpu'],
   reference: [],
   weights: [],
-  image: ['node'],
+  image: [],
   network: ['kernels', 'gpu', 'weights'],
-  model: ['network', 'kernels', 'gpu', 'weights', 'image', 'reference', 'node'],
+  model: ['network', 'kernels', 'gpu', 'weights', 'image', 'reference'],
   train: ['network', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
-  tune: ['network', 'model', 'kernels', 'gpu', 'reference', 'node'],
+  tune: ['network', 'model', 'kernels', 'gpu', 'reference'],
   plot: [],
-  node: ['plot', 'train', 'network', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
+  node: ['tune', 'plot', 'train', 'network', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
   bench: [
     'tune',
     'node',
@@ -47,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The folders that import neither Node nor a package that needs it. */
-const CORE = ['gpu', 'kernels', 'reference', 'plot'];
+const CORE = ['gpu', 'kernels', 'reference', 'plot', 'image'];
 
 /** The packages that run anywhere. */
 const ANYWHERE = ['pure-rand', 'wgpu-matrix'];

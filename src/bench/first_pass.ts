@@ -1,7 +1,7 @@
 // The first pass of an engine in a process of its own: weights from a file, a device, kernels compiled, results on the host.
 
-import { VGG16 } from '../model/vgg16.js';
 import { Gpu } from '../node/gpu.js';
+import { VGG16 } from '../node/vgg16.js';
 import type { Scope } from './engine.js';
 import { makeInput } from './input.js';
 import { memory } from './memory.js';

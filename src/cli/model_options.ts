@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import type { GpuInfo } from '../gpu/device.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
-import { VGG16 } from '../model/vgg16.js';
+import { VGG16 } from '../node/vgg16.js';
 import type { OpenOptions } from '../node/weights/open.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { withBar } from './bytes_bar.js';

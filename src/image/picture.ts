@@ -1,6 +1,6 @@
 // A decoded picture, and everything that can become one.
 import { PictureError } from '../errors.js';
-import { isUint8Array, ownBytes } from '../realm.js';
+import { isUint8Array, isUrl, ownBytes } from '../realm.js';
 
 /** 8-bit sRGB pixels: row-major H x W x 3 (red, green, blue), no padding. */
 export interface Picture {
@@ -11,6 +11,26 @@ export interface Picture {
 
 /** A file's path, its `file:` URL, the bytes of an encoded picture, or decoded pixels. */
 export type PictureInput = string | URL | Uint8Array | Picture;
+
+/**
+ * How a platform makes a picture of what it takes for one: upright 8-bit sRGB pixels, transparency laid on white.
+ *
+ * @param name  what messages call the picture
+ * @throws PictureError for what is missing, is no picture, is damaged, or is too large
+ */
+export type Decoder<Input = PictureInput> = (input: Input, name: string) => Promise<Picture>;
+
+/** What messages call a picture that nobody named: its path, its address, its file's name. */
+export function nameOf(input: unknown): string {
+  if (typeof input === 'string') return input || 'the picture with an empty path';
+  if (isUrl(input)) return input.href;
+  const { name } = (input ?? {}) as { readonly name?: unknown };
+  return typeof name === 'string' && name !== '' ? name : 'the picture';
+}
+
+export function isPicture(input: unknown): input is Picture {
+  return typeof input === 'object' && input !== null && 'data' in input;
+}
 
 /** The most pixels that a picture may have: sharp's own default, 16383 x 16383. */
 export const MAX_PIXELS = 0x3fff ** 2;

@@ -1,12 +1,12 @@
 // Many pictures, decoded and framed a few at a time, the next few while the caller works on these.
 
 import { PictureError } from '../errors.js';
-import { decode, nameOf } from '../node/image/decode.js';
 import { type Framing, frame } from './framing.js';
-import type { Picture, PictureInput } from './picture.js';
+import { type Decoder, nameOf, type Picture } from './picture.js';
 import type { Size } from './resize.js';
 
-export interface ReadOptions {
+export interface ReadOptions<Input> {
+  readonly decode: Decoder<Input>;
   /** Pictures decoded at a time; twice as many are held. */
   readonly chunk: number;
   /** Told of each picture that cannot be used, which is then left out. Without it, the first such picture ends it all. */
@@ -30,16 +30,17 @@ export interface ReadPicture {
  * @throws PictureError for a picture that cannot be used, unless `onError` takes it; UsageError for a framing that
  * suits no picture; the signal's reason
  */
-export async function* readPictures(
-  inputs: readonly PictureInput[],
+export async function* readPictures<Input>(
+  inputs: readonly Input[],
   framing: Framing,
-  { chunk, onError, check, signal }: ReadOptions,
+  { decode, chunk, onError, check, signal }: ReadOptions<Input>,
 ): AsyncGenerator<ReadPicture[]> {
-  const readOne = async (input: PictureInput, index: number): Promise<ReadPicture[]> => {
+  const readOne = async (input: Input, index: number): Promise<ReadPicture[]> => {
     try {
-      const decoded = await decode(input);
+      const name = nameOf(input);
+      const decoded = await decode(input, name);
       const { width, height } = decoded;
-      const read = { index, picture: frame(decoded, framing, nameOf(input)), size: { width, height } };
+      const read = { index, picture: frame(decoded, framing, name), size: { width, height } };
       check?.(read);
       return [read];
     } catch (error) {

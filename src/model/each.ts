@@ -3,10 +3,9 @@
 
 import type { LayerName } from '../architecture.js';
 import type { Gpu } from '../gpu/gpu.js';
-import type { PictureInput } from '../image/picture.js';
+import { type Decoder, nameOf } from '../image/picture.js';
 import { type ReadPicture, readPictures } from '../image/read.js';
 import { planLayers, type Widths } from '../network/layers.js';
-import { nameOf } from '../node/image/decode.js';
 import { concatenated, evenBatch, largestBatch, sameSized } from './batches.js';
 import { checkFinite, type Features } from './features.js';
 import { oddityOf } from './oddity.js';
@@ -17,16 +16,17 @@ import type { Pass, Runner } from './runner.js';
 const DEFAULT_BATCH = 8;
 
 /** Who is asked, and for what. */
-export interface Asked {
+export interface Asked<Input> {
   readonly runner: Runner;
+  readonly decode: Decoder<Input>;
   readonly widths: Widths;
   readonly gpu: Pick<Gpu, 'info' | 'limits'>;
   readonly output: LayerName;
 }
 
 /** A picture alone as one of several. */
-export function many(input: PictureInput | readonly PictureInput[]): readonly PictureInput[] {
-  return Array.isArray(input) ? input : [input as PictureInput];
+export function many<Input>(input: Input | readonly Input[]): readonly Input[] {
+  return Array.isArray(input) ? input : [input as Input];
 }
 
 /** A result with the place of its picture among the inputs. */
@@ -47,9 +47,9 @@ interface Batch extends Pass {
  * @throws PictureError for a picture that cannot be used, unless `onError` takes it; UsageError for an impossible size;
  *         GpuError; DeviceLostError; the signal's reason
  */
-export async function* eachResult(
-  inputs: readonly PictureInput[],
-  asked: Asked,
+export async function* eachResult<Input>(
+  inputs: readonly Input[],
+  asked: Asked<Input>,
   options: RunOptions & EachOptions,
 ): AsyncGenerator<Answer> {
   const { onProgress, signal } = options;
@@ -80,9 +80,9 @@ export async function* eachResult(
 }
 
 /** The batches in order, each submitted when it is asked for. */
-async function* submitted(
-  inputs: readonly PictureInput[],
-  { runner, widths, gpu: { limits }, output }: Asked,
+async function* submitted<Input>(
+  inputs: readonly Input[],
+  { runner, decode, widths, gpu: { limits }, output }: Asked<Input>,
   options: RunOptions & EachOptions,
 ): AsyncGenerator<Batch, undefined> {
   const { batch = DEFAULT_BATCH, onError, onOdd, signal } = options;
@@ -90,12 +90,12 @@ async function* submitted(
   checkRequest(widths, output, framing);
   const chunk = evenBatch(inputs.length, batch);
   const check = ({ index, picture, size }: ReadPicture) => {
-    const name = nameOf(inputs[index]!);
+    const name = nameOf(inputs[index]);
     if (framing.crop === 'none') checkSize(widths, output, limits, picture, name);
     const oddity = oddityOf(size, framing);
     if (oddity) onOdd?.(`${name}: ${oddity.reason}`, index);
   };
-  for await (const read of readPictures(inputs, framing, { chunk, check, onError, signal })) {
+  for await (const read of readPictures(inputs, framing, { decode, chunk, check, onError, signal })) {
     for (const run of sameSized(read)) {
       const { height, width } = run[0]!.picture;
       const layers = planLayers(widths, height, width, output);

@@ -8,17 +8,14 @@ import { FRAMING, type Framing } from '../image/framing.js';
 import { CONV3X3_RUNGS } from '../kernels/conv3x3/rungs.js';
 import { LINEAR_RUNGS, type LinearRung } from '../kernels/linear/linear.js';
 import type { Rungs } from '../network/build.js';
-import type { ChoicesRecord } from '../node/choices_file.js';
 import {
   callback,
   flag,
   group,
   type OptionRules,
   oneOf,
-  path,
   type Rule,
   signal,
-  text,
   value,
   whole,
 } from '../options.js';
@@ -27,16 +24,13 @@ import type { Preprocess } from '../weights/archive.js';
 import { PREPROCESS } from '../weights/preprocess.js';
 import type { LoadOptions } from './network.js';
 
-export interface Vgg16Options extends LoadOptions {
-  /** A VGG16 in any format that `openWeights` reads, or a trained head or its run's folder. Without it, the embedded ImageNet base, which has no top. */
-  readonly weights?: string | URL | undefined;
+/** How a model is loaded, wherever it runs. */
+export interface ModelOptions extends LoadOptions {
   /**
    * What makes probabilities of the classifier's outputs, where the file does not say it or is wrong: `softmax` for classes
    * that exclude each other, `sigmoid` for those of pictures that show several at once.
    */
   readonly activation?: Activation | undefined;
-  /** For a trained head: the file of its base, instead of the one that it says. */
-  readonly base?: string | URL | undefined;
   /**
    * How pixels are prepared, where the file does not say it or says it wrongly: `torchvision`, `caffe`, `unit` (RGB / 255) or
    * `signed` (RGB / 127.5 - 1). By default as the file says, else as its numbers or its format suggest, with a note.
@@ -44,15 +38,8 @@ export interface Vgg16Options extends LoadOptions {
   readonly preprocess?: Preprocess | undefined;
   /** A device to share; it stays its owner's. Without it, one is opened and disposed of with the model. */
   readonly gpu?: Gpu | undefined;
-  /** Which adapter to open, where none is shared: see `AdapterOptions`. */
-  readonly adapter?: string | undefined;
   /** Which rungs of the kernels' ladders to use, whatever was chosen. */
   readonly rungs?: Rungs | undefined;
-  /**
-   * Whether to use the kernels that `vgg16 tune` chose for this adapter, where it has; by default, unless the environment has
-   * VGG16_TUNED=0. Or kernels that were chosen before, as far as they are for this adapter, driver, version and dtype.
-   */
-  readonly tuned?: boolean | ChoicesRecord | undefined;
 }
 
 export interface RunOptions {
@@ -109,21 +96,16 @@ const DTYPES = Object.keys(BYTES_PER_VALUE) as TensorDtype[];
 
 export const GPU: Rule<Gpu> = value('a Gpu, as Gpu.open() gives it', (gpu) => gpu instanceof Gpu);
 
-const LOAD: OptionRules<Vgg16Options> = {
-  weights: path,
-  base: path,
+/** For `checkOptions`. */
+export const MODEL_OPTIONS: OptionRules<ModelOptions> = {
   preprocess: PREPROCESS,
   activation: ACTIVATION,
   gpu: GPU,
-  adapter: text,
   dtype: oneOf(...DTYPES),
   rungs: group<Rungs>({
     conv3x3: oneOf(...CONV3X3_RUNGS),
     linear: oneOf(...(Object.keys(LINEAR_RUNGS) as LinearRung[])),
   }),
-  tuned: value('true, false, or choices as a run keeps them', (tuned) =>
-    /^(boolean|object)$/.test(typeof tuned),
-  ),
   onProgress: callback(),
   signal,
 };
@@ -145,7 +127,6 @@ const PROFILE: OptionRules<ProfileOptions> = { passes: whole(1), warmUp: flag };
 
 /** What each of VGG16's calls may be told, for `checkOptions`. */
 export const CALLS = {
-  load: LOAD,
   classify: CLASSIFY,
   classifyEach: { ...CLASSIFY, ...EACH },
   features: FEATURES,

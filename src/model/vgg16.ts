@@ -2,10 +2,11 @@
 
 import type { Activation, LayerName } from '../architecture.js';
 import { UsageError } from '../errors.js';
+import type { Gpu } from '../gpu/gpu.js';
 import type { TensorDtype } from '../gpu/tensor.js';
-import type { Picture, PictureInput } from '../image/picture.js';
+import type { Decoder, Picture, PictureInput } from '../image/picture.js';
 import { kernelsText, type Rungs } from '../network/build.js';
-import type { Choices } from '../network/choices.js';
+import { Choices, type FoundChoices } from '../network/choices.js';
 import type { Network } from '../network/forward.js';
 import {
   classifierLayerOf,
@@ -15,10 +16,6 @@ import {
   planLayers,
   type Widths,
 } from '../network/layers.js';
-import { choicesFor, type FoundChoices } from '../node/choices_file.js';
-import { embeddedBasePath } from '../node/embedded.js';
-import { Gpu } from '../node/gpu.js';
-import { openWeights } from '../node/weights/open.js';
 import { checkOptions } from '../options.js';
 import type { Preprocess } from '../weights/archive.js';
 import type { OpenedWeights } from '../weights/opened.js';
@@ -35,18 +32,48 @@ import {
   type EachOptions,
   type FeaturesOptions,
   type ForwardOptions,
+  type ModelOptions,
   type ProfileOptions,
   type RowsOptions,
   type RunOptions,
-  type Vgg16Options,
 } from './options.js';
 import { type Prediction, probabilitiesOf, topPredictions } from './predictions.js';
 import { type LayerTiming, profile } from './profile.js';
 import { checkClassifier, checkRows, commonSize } from './requests.js';
 import { Runner } from './runner.js';
 
-/** VGG16 on a GPU. Dispose of it, or the process does not end. */
-export class VGG16 {
+const NO_CHOICES: FoundChoices = { choices: Choices.NONE, fault: undefined };
+
+/** What a platform brings along. `Input` is what it takes for a picture. */
+export interface Platform<Input> {
+  readonly decode: Decoder<Input>;
+  /** Opens the device of a model that shares none. */
+  openGpu(): Promise<Gpu>;
+  /** The kernels that were chosen by measuring; none by default. */
+  choicesFor?(gpu: Gpu, dtype: TensorDtype): Promise<FoundChoices>;
+}
+
+/** What a model is made of. */
+export interface Vgg16Parts<Input> {
+  /** @internal */
+  readonly gpu: Gpu;
+  /** @internal */
+  readonly network: Network;
+  /** @internal */
+  readonly opened: OpenedWeights;
+  /** @internal */
+  readonly weights: Vgg16Weights;
+  /** @internal */
+  readonly options: ModelOptions;
+  /** @internal */
+  readonly found: FoundChoices;
+  /** @internal */
+  readonly decode: Decoder<Input>;
+}
+
+/** VGG16 on a GPU. Dispose of it to free the GPU's memory. */
+export class VGG16<Input = PictureInput> {
+  readonly gpu: Gpu;
   /** The weights' file. */
   readonly path: string;
   /** That of its convolutions: another one where `path` is a trained head. */
@@ -69,16 +96,14 @@ export class VGG16 {
   readonly choices: Choices;
   readonly #runner: Runner;
   readonly #ownsGpu: boolean;
+  readonly #decode: Decoder<Input>;
 
-  private constructor(
-    readonly gpu: Gpu,
-    network: Network,
-    { path, base, notes }: OpenedWeights,
-    { dense, classes, preprocess }: Vgg16Weights,
-    options: Vgg16Options,
-    { choices, fault }: FoundChoices,
-  ) {
+  protected constructor({ gpu, network, opened, weights, options, found, decode }: Vgg16Parts<Input>) {
+    const { path, base, notes } = opened;
+    const { dense, classes, preprocess } = weights;
+    const { choices, fault } = found;
     const outputs = dense.at(-1)?.outputs;
+    this.gpu = gpu;
     this.path = path;
     this.basePath = base?.path ?? path;
     this.dtype = network.parameters.dtype;
@@ -91,36 +116,34 @@ export class VGG16 {
     this.choices = choices;
     this.#runner = new Runner(gpu, network, NORMALISATIONS[preprocess], { rungs: this.rungs, choices });
     this.#ownsGpu = options.gpu === undefined;
+    this.#decode = decode;
   }
 
   /**
-   * @throws WeightsError for a file that is missing, damaged or no VGG16, or too large in its numbers for f16 where that
-   *                      is asked for; UsageError for an unknown dtype, preprocess or activation; NoAdapterError; GpuError; the
-   *                      signal's reason
+   * Makes a model of weights, which stay open.
+   *
+   * @internal
+   * @throws WeightsError for what is no VGG16, ends early, or is too large in its numbers for f16 where that is asked for;
+   *         errors of `platform`; GpuError; the signal's reason
    */
-  static async load(options: Vgg16Options = {}): Promise<VGG16> {
-    checkOptions('VGG16.load()', options, CALLS.load);
-    const { weights: file = embeddedBasePath(), base, preprocess, activation } = options;
-    const source = await openWeights(file, { base, preprocess, activation });
-    let gpu: Gpu | undefined;
+  static async from<Input>(
+    opened: OpenedWeights,
+    options: ModelOptions,
+    platform: Platform<Input>,
+  ): Promise<VGG16<Input>> {
+    const weights = describeVgg16(opened);
+    options.signal?.throwIfAborted();
+    const gpu = options.gpu ?? (await platform.openGpu());
+    let network: Network | undefined;
     try {
-      const weights = describeVgg16(source);
-      options.signal?.throwIfAborted();
-      gpu = options.gpu ?? (await Gpu.open({ adapter: options.adapter }));
-      const network = await loadNetwork(gpu, weights, options);
-      return new VGG16(
-        gpu,
-        network,
-        source,
-        weights,
-        options,
-        await choicesFor(gpu, network.parameters.dtype, options.tuned),
-      );
+      network = await loadNetwork(gpu, weights, options);
+      const found = await platform.choicesFor?.(gpu, network.parameters.dtype);
+      const { decode } = platform;
+      return new this({ gpu, network, opened, weights, options, found: found ?? NO_CHOICES, decode });
     } catch (error) {
-      if (!options.gpu) gpu?.dispose();
+      network?.parameters.dispose();
+      if (!options.gpu) gpu.dispose();
       throw error;
-    } finally {
-      await source.close();
     }
   }
 
@@ -140,10 +163,10 @@ export class VGG16 {
    *
    * @throws UsageError without a classifier; PictureError for a picture that cannot be used; GpuError; DeviceLostError
    */
-  classify(pictures: readonly PictureInput[], options?: ClassifyOptions): Promise<Prediction[][]>;
-  classify(picture: PictureInput, options?: ClassifyOptions): Promise<Prediction[]>;
+  classify(pictures: readonly Input[], options?: ClassifyOptions): Promise<Prediction[][]>;
+  classify(picture: Input, options?: ClassifyOptions): Promise<Prediction[]>;
   async classify(
-    input: PictureInput | readonly PictureInput[],
+    input: Input | readonly Input[],
     options: ClassifyOptions = {},
   ): Promise<Prediction[] | Prediction[][]> {
     checkOptions('classify()', options, CALLS.classify);
@@ -159,7 +182,7 @@ export class VGG16 {
    * @throws as `classify`
    */
   async *classifyEach(
-    pictures: readonly PictureInput[],
+    pictures: readonly Input[],
     options: ClassifyOptions & EachOptions = {},
   ): AsyncGenerator<{ readonly index: number; readonly predictions: Prediction[] }> {
     checkOptions('classifyEach()', options, CALLS.classifyEach);
@@ -176,14 +199,10 @@ export class VGG16 {
    *
    * @throws UsageError for an unknown layer or an impossible size; PictureError; GpuError; DeviceLostError
    */
-  features(
-    pictures: readonly PictureInput[],
-    layer: LayerName,
-    options?: FeaturesOptions,
-  ): Promise<Features[]>;
-  features(picture: PictureInput, layer: LayerName, options?: FeaturesOptions): Promise<Features>;
+  features(pictures: readonly Input[], layer: LayerName, options?: FeaturesOptions): Promise<Features[]>;
+  features(picture: Input, layer: LayerName, options?: FeaturesOptions): Promise<Features>;
   async features(
-    input: PictureInput | readonly PictureInput[],
+    input: Input | readonly Input[],
     layer: LayerName,
     options: FeaturesOptions = {},
   ): Promise<Features | Features[]> {
@@ -195,7 +214,7 @@ export class VGG16 {
 
   /** As `features`, but as `classifyEach` answers. @throws as `features` */
   async *featuresEach(
-    pictures: readonly PictureInput[],
+    pictures: readonly Input[],
     layer: LayerName,
     options: FeaturesOptions & EachOptions = {},
   ): AsyncGenerator<{ readonly index: number; readonly features: Features }> {
@@ -291,11 +310,12 @@ export class VGG16 {
   }
 
   #each(
-    inputs: readonly PictureInput[],
+    inputs: readonly Input[],
     output: LayerName,
     options: RunOptions & EachOptions,
   ): AsyncGenerator<Answer> {
     const { gpu, widths } = this;
-    return eachResult(inputs, { runner: this.#runner, gpu, widths, output }, options);
+    const asked = { runner: this.#runner, decode: this.#decode, gpu, widths, output };
+    return eachResult(inputs, asked, options);
   }
 }

@@ -1,8 +1,10 @@
 // What was chosen for each shape by measuring it, and which choice counts for a shape that was not measured itself.
 
-import type { Conv3x3Choice } from '../kernels/conv3x3/candidates.js';
+import type { Gpu } from '../gpu/gpu.js';
+import type { TensorDtype } from '../gpu/tensor.js';
+import { type Conv3x3Choice, isConv3x3Candidate } from '../kernels/conv3x3/candidates.js';
 import type { Conv3x3Sizes } from '../kernels/conv3x3/rungs.js';
-import type { LinearChoice } from '../kernels/linear/candidates.js';
+import { isLinearCandidate, type LinearChoice } from '../kernels/linear/candidates.js';
 import { GEMV_MAX_BATCH } from '../kernels/linear/linear.js';
 
 /** A convolution, and whether a 2x2 pooling follows it in the network, which its time then includes. */
@@ -97,4 +99,82 @@ function merged<E extends Entry<{ readonly N: number }, unknown>>(
   const isReplaced = ({ shape }: E) =>
     others.some((other) => other.shape.N === shape.N && isSameButBatch(other.shape, shape));
   return [...old.filter((entry) => !isReplaced(entry)), ...others];
+}
+
+/** What choices hold for. */
+export interface ChoicesKey {
+  readonly adapter: { readonly vendor: string; readonly architecture: string; readonly device: string };
+  readonly driver: string;
+  readonly version: string;
+  readonly dtype: TensorDtype;
+}
+
+/** What is written: the key, and what was chosen. */
+export interface ChoicesRecord extends ChoicesKey {
+  readonly conv3x3: readonly ConvEntry[];
+  readonly linear: readonly DenseEntry[];
+}
+
+export function choicesKeyOf({ info }: Pick<Gpu, 'info'>, dtype: TensorDtype): ChoicesKey {
+  const { vendor, architecture, device, description } = info;
+  return { adapter: { vendor, architecture, device }, driver: description, version: __VERSION__, dtype };
+}
+
+export function recordOf(key: ChoicesKey, { conv3x3, linear }: Choices): ChoicesRecord {
+  return { ...key, conv3x3, linear };
+}
+
+/** Choices, and why there are none though there is something. */
+export interface FoundChoices {
+  readonly choices: Choices;
+  readonly fault: string | undefined;
+}
+
+/** What a record holds for this key, and that the adapter, as it was opened, can do. */
+export function choicesOf(gpu: Gpu, key: ChoicesKey, value: unknown): FoundChoices {
+  const none = (fault: string) => ({ choices: Choices.NONE, fault });
+  if (!isChoicesRecord(value)) return none('is damaged');
+  const { conv3x3, linear, version, driver, adapter, dtype } = value;
+  if (version !== key.version) return none(`is of vgg16-webgpu ${version}, this is ${key.version}`);
+  if (driver !== key.driver) return none(`is of the driver "${driver}", this is "${key.driver}"`);
+  const { vendor, architecture, device } = key.adapter;
+  const isOwn =
+    adapter.vendor === vendor && adapter.architecture === architecture && adapter.device === device;
+  if (!isOwn || dtype !== key.dtype) return none('is of another adapter or dtype');
+  const choices = new Choices(
+    conv3x3.filter(({ shape, choice }) => isConv3x3Candidate(gpu, shape, key.dtype, choice)),
+    linear.filter(({ shape, choice }) => isLinearCandidate(gpu, shape, choice)),
+  );
+  return { choices, fault: undefined };
+}
+
+export function isChoicesRecord(value: unknown): value is ChoicesRecord {
+  if (!isObject(value) || !isObject(value.adapter)) return false;
+  const texts = [value.driver, value.version, value.dtype];
+  return (
+    texts.every((text) => typeof text === 'string') &&
+    isEntries(value.conv3x3, ['N', 'H', 'W', 'C', 'O']) &&
+    value.conv3x3.every(({ shape }) => typeof (shape as { pooled?: unknown }).pooled === 'boolean') &&
+    isEntries(value.linear, ['N', 'D', 'O'])
+  );
+}
+
+function isEntries(value: unknown, sides: readonly string[]): value is readonly Entry<object, object>[] {
+  const isEntry = (entry: unknown) =>
+    isObject(entry) &&
+    isObject(entry.shape) &&
+    isObject(entry.choice) &&
+    typeof entry.choice.rung === 'string' &&
+    sides.every((side) => isCount((entry.shape as Record<string, unknown>)[side])) &&
+    typeof entry.ms === 'number' &&
+    typeof entry.defaultMs === 'number';
+  return Array.isArray(value) && value.every(isEntry);
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,7 +5,7 @@ import pc from 'picocolors';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { resultText } from '../../src/cli/classify.js';
 import type { Prediction } from '../../src/model/predictions.js';
-import { VGG16 } from '../../src/model/vgg16.js';
+import { VGG16 } from '../../src/node/vgg16.js';
 import { blocks, NULL, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LayerName } from '../../src/architecture.js';
 import type { FeaturesOptions } from '../../src/model/options.js';
-import { VGG16 } from '../../src/model/vgg16.js';
+import { VGG16 } from '../../src/node/vgg16.js';
 import { blocks, NULL, type Surroundings, spawned, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();

@@ -1,8 +1,8 @@
 // The GPU goes away while a head is trained from the command line.
 
 import { afterEach, expect, it, vi } from 'vitest';
-import { VGG16 } from '../../src/model/vgg16.js';
 import { Gpu } from '../../src/node/gpu.js';
+import { VGG16 } from '../../src/node/vgg16.js';
 import { useFolder } from './support.js';
 import { program, QUICK, traceOf, writeBase, writePhotos } from './training.js';
 

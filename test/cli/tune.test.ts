@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ChoicesRecord } from '../../src/node/choices_file.js';
+import type { ChoicesRecord } from '../../src/network/choices.js';
 import { blocks, NULL, type Surroundings, start, useFolder, vgg16, writeNarrow } from './support.js';
 
 const at = useFolder();

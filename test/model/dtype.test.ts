@@ -8,9 +8,9 @@ import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16
 import { UsageError, WeightsError } from '../../src/errors.js';
 import { canRun } from '../../src/kernels/conv3x3/rungs.js';
 import { columnsPerPiece } from '../../src/kernels/linear/pieces.js';
-import { VGG16 } from '../../src/model/vgg16.js';
 import { layersOf, PAPER_WIDTHS } from '../../src/network/layers.js';
 import { Gpu } from '../../src/node/gpu.js';
+import { VGG16 } from '../../src/node/vgg16.js';
 import { openWeights } from '../../src/node/weights/open.js';
 import { writeSafetensors } from '../../src/node/weights/safetensors.js';
 import { nmse } from '../../src/reference/compare.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
-import { VGG16 } from '../../src/model/vgg16.js';
+import { VGG16 } from '../../src/node/vgg16.js';
 import { maxAbsError, nmse } from '../../src/reference/compare.js';
 import { noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';

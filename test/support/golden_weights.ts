@@ -3,7 +3,7 @@
 import type { LayerName } from '../../src/architecture.js';
 import type { Gpu } from '../../src/gpu/gpu.js';
 import type { Picture } from '../../src/image/picture.js';
-import { VGG16 } from '../../src/model/vgg16.js';
+import { VGG16 } from '../../src/node/vgg16.js';
 
 /** Two poolings' worth more than the least, so that the last feature map is 2 x 2 and the order of flattening shows. */
 const SIDE = 64;

@@ -8,9 +8,8 @@ import type { Gpu } from '../../src/gpu/gpu.js';
 import { conv3x3Candidates, conv3x3Variants } from '../../src/kernels/conv3x3/candidates.js';
 import type { Conv3x3Rung, Conv3x3Sizes } from '../../src/kernels/conv3x3/rungs.js';
 import { linearCandidates } from '../../src/kernels/linear/candidates.js';
-import { Choices, type ConvEntry, type ConvShape } from '../../src/network/choices.js';
-import { choicesKeyOf, choicesPath, readChoices } from '../../src/node/choices_file.js';
-import { addChoices, removeChoices } from '../../src/tune/save.js';
+import { Choices, type ConvEntry, type ConvShape, choicesKeyOf } from '../../src/network/choices.js';
+import { addChoices, choicesPath, readChoices, removeChoices } from '../../src/node/choices_file.js';
 import { useGpu } from '../support/gpu.js';
 
 const SHAPE: ConvShape = { N: 1, H: 56, W: 56, C: 128, O: 256, pooled: false };

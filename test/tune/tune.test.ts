@@ -7,12 +7,18 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
 import type { Conv3x3Choice } from '../../src/kernels/conv3x3/candidates.js';
-import { VGG16 } from '../../src/model/vgg16.js';
-import { Choices, type ConvEntry, type DenseEntry } from '../../src/network/choices.js';
+import {
+  Choices,
+  type ChoicesRecord,
+  type ConvEntry,
+  choicesKeyOf,
+  type DenseEntry,
+  recordOf,
+} from '../../src/network/choices.js';
 import { layersOf, planLayers } from '../../src/network/layers.js';
-import { type ChoicesRecord, choicesKeyOf, recordOf } from '../../src/node/choices_file.js';
 import { Gpu } from '../../src/node/gpu.js';
-import { tuneNetwork } from '../../src/tune/network.js';
+import { tuneNetwork } from '../../src/node/tune_network.js';
+import { VGG16 } from '../../src/node/vgg16.js';
 import { shapesOf } from '../../src/tune/shapes.js';
 import { tune } from '../../src/tune/tune.js';
 import { expectSame, noise } from '../support/expected.js';

@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
-import type { Vgg16Options } from '../../src/model/options.js';
-import { VGG16 } from '../../src/model/vgg16.js';
+import type { Vgg16Options } from '../../src/node/vgg16.js';
+import { VGG16 } from '../../src/node/vgg16.js';
 import { useGpu } from '../support/gpu.js';
 
 const FOLDER = join(process.env.VGG16_TEST_DATA ?? '../shared/data', 'cases');

@@ -4,7 +4,7 @@
 import { FEATURE_LAYERS, type LayerName } from '../../architecture.js';
 import type { PictureError } from '../../errors.js';
 import { type Framing, framingForSize } from '../../image/framing.js';
-import type { PictureInput } from '../../image/picture.js';
+import { nameOf, type PictureInput } from '../../image/picture.js';
 import { evenBatch } from '../../model/batches.js';
 import type { Features } from '../../model/features.js';
 import type { ClassifyOptions, EachOptions, FeaturesOptions } from '../../model/options.js';
@@ -14,7 +14,6 @@ import type { VGG16 } from '../../model/vgg16.js';
 import { classifierLayerOf } from '../../network/layers.js';
 import { callback, type OptionRules, text } from '../../options.js';
 import type { FeatureSpec } from '../../train/features/spec.js';
-import { nameOf } from '../image/decode.js';
 import { fingerprintOfFile } from '../weights/open.js';
 import { CachedFeatures } from './table.js';
 

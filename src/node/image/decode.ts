@@ -1,9 +1,17 @@
 // Picture files in, upright 8-bit sRGB pixels out, through sharp (libvips).
 import sharp, { type Metadata } from 'sharp';
 import { PictureError } from '../../errors.js';
-import { checkPicture, MAX_PIXELS, type Picture, type PictureInput, sizeText } from '../../image/picture.js';
+import {
+  checkPicture,
+  isPicture,
+  MAX_PIXELS,
+  nameOf,
+  type Picture,
+  type PictureInput,
+  sizeText,
+} from '../../image/picture.js';
 import { decodableFormat, describeBytes } from '../../image/sniff.js';
-import { isUint8Array, isUrl, ownBytes } from '../../realm.js';
+import { isUint8Array, ownBytes } from '../../realm.js';
 import { DECODING_MEMORY, decodingBytesPerPixel, MemoryGate } from './memory.js';
 import { checkPath, withPictureFile } from './picture_file.js';
 
@@ -79,16 +87,6 @@ async function pixelsOf(bytes: Uint8Array, name: string): Promise<Picture> {
     .toBuffer({ resolveWithObject: true });
   const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return checkPicture({ width: info.width, height: info.height, data: pixels }, name);
-}
-
-function isPicture(input: PictureInput): input is Picture {
-  return typeof input === 'object' && input !== null && 'data' in input;
-}
-
-/** What messages call a picture that nobody named. */
-export function nameOf(input: PictureInput): string {
-  if (typeof input === 'string') return input || 'the picture with an empty path';
-  return isUrl(input) ? input.href : 'the picture';
 }
 
 /**

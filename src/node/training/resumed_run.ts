@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { UsageError } from '../../errors.js';
 import type { Gpu } from '../../gpu/gpu.js';
 import { GPU } from '../../model/options.js';
-import { VGG16 } from '../../model/vgg16.js';
+import { VGG16 } from '../../node/vgg16.js';
 import {
   CHECKED_IN_USE,
   callback,

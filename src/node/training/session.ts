@@ -2,6 +2,7 @@
 
 import type { VGG16 } from '../../model/vgg16.js';
 import { convShapeOf } from '../../network/build.js';
+import { type ChoicesRecord, choicesKeyOf, recordOf } from '../../network/choices.js';
 import { callback, type OptionRules, signal, text } from '../../options.js';
 import { type Dataset, datasetOf } from '../../train/dataset.js';
 import type { ResolvedOptions } from '../../train/defaults.js';
@@ -9,7 +10,6 @@ import type { OnEvent } from '../../train/events.js';
 import { featureMapOf, type Session } from '../../train/session.js';
 import { RULES, type RunRules } from '../../train/standing.js';
 import { cacheFolder as ownCacheFolder } from '../cache.js';
-import { type ChoicesRecord, choicesKeyOf, recordOf } from '../choices_file.js';
 import { fingerprintOfFile } from '../weights/open.js';
 
 export interface SessionOptions {

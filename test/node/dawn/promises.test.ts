@@ -6,8 +6,8 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { GpuError } from '../../../src/errors.js';
 import { runOnce } from '../../../src/gpu/recorder.js';
 import { Tensor } from '../../../src/gpu/tensor.js';
-import { VGG16 } from '../../../src/model/vgg16.js';
 import { Gpu } from '../../../src/node/gpu.js';
+import { VGG16 } from '../../../src/node/vgg16.js';
 import { useProgram } from '../../support/program.js';
 
 const run = promisify(execFile);

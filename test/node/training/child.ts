@@ -3,10 +3,10 @@
 // Begins a run, or goes on with it. Says {"epoch": 3} and {"saved": "last"} on stdout, and {"done": true} or
 // {"error": "..."}.
 
-import { VGG16 } from '../../../src/model/vgg16.js';
 import { Gpu } from '../../../src/node/gpu.js';
 import { type TrainOptions, trainHead } from '../../../src/node/training/new_run.js';
 import { resumeRun } from '../../../src/node/training/resumed_run.js';
+import { VGG16 } from '../../../src/node/vgg16.js';
 import type { TrainEvent } from '../../../src/train/events.js';
 import { pictures } from './pictures.js';
 

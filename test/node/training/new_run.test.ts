@@ -2,11 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { TrainingError, UsageError } from '../../../src/errors.js';
-import { VGG16 } from '../../../src/model/vgg16.js';
 import { evaluateModel } from '../../../src/node/training/evaluate.js';
 import { findLearningRate } from '../../../src/node/training/lr_find.js';
 import { type TrainOptions, trainHead } from '../../../src/node/training/new_run.js';
 import type { TrainResult } from '../../../src/node/training/result.js';
+import { VGG16 } from '../../../src/node/vgg16.js';
 import { datasetOf } from '../../../src/train/dataset.js';
 import type { TrainEvent } from '../../../src/train/events.js';
 import { CLASSES, eight, OVERFIT, pictures, QUICK, samplesOf } from './pictures.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { type RandomVgg16, writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
-import { VGG16 } from '../../../src/model/vgg16.js';
+import { VGG16 } from '../../../src/node/vgg16.js';
 import { useGpu } from '../../support/gpu.js';
 
 export const NETWORK: RandomVgg16 = {

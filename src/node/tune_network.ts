@@ -5,8 +5,8 @@ import { UsageError } from '../errors.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { checkCount, largestBatch } from '../model/batches.js';
+import { choicesKeyOf } from '../network/choices.js';
 import { planLayers, type Widths } from '../network/layers.js';
-import { choicesKeyOf, choicesPath } from '../node/choices_file.js';
 import {
   CHECKED_IN_USE,
   callback,
@@ -18,9 +18,9 @@ import {
   text,
   whole,
 } from '../options.js';
-import { addChoices } from './save.js';
-import { shapesOf } from './shapes.js';
-import { type TunedShape, type TuneOptions, tune } from './tune.js';
+import { shapesOf } from '../tune/shapes.js';
+import { type TunedShape, type TuneOptions, tune } from '../tune/tune.js';
+import { addChoices, choicesPath } from './choices_file.js';
 
 export interface TuneNetworkOptions extends TuneOptions {
   /** Of the pictures. */
