@@ -98,7 +98,9 @@ export class VGG16<Input = PictureInput> {
   readonly #ownsGpu: boolean;
   readonly #decode: Decoder<Input>;
 
-  protected constructor({ gpu, network, opened, weights, options, found, decode }: Vgg16Parts<Input>) {
+  // Not taken apart in the signature: its published declaration would name what is internal.
+  protected constructor(parts: Vgg16Parts<Input>) {
+    const { gpu, network, opened, weights, options, found, decode } = parts;
     const { path, base, notes } = opened;
     const { dense, classes, preprocess } = weights;
     const { choices, fault } = found;
