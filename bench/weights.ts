@@ -12,7 +12,7 @@ import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { memory, resetPeak } from '../src/bench/memory.js';
+import { memory, resetPeak } from '../src/bench/first_pass.js';
 import { FULL_VGG16, writeRandomVgg16 } from '../src/bench/random_vgg16.js';
 import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';

@@ -95,7 +95,7 @@ async function buildProgram() {
   return packageFiles(metafile);
 }
 
-/** What src/bench/peers/tfjs_gradients.ts would bundle, had it an esbuild. */
+/** What src/bench/peers/tfjs_training.ts would bundle, had it an esbuild. */
 async function buildGradients() {
   const { metafile } = await build({
     entryPoints: [require.resolve('@tensorflow/tfjs-core/dist/register_all_gradients.js')],

@@ -1,10 +1,10 @@
 // The first pass of an engine in a process of its own: weights from a file, a device, kernels compiled, results on the host.
 
+import { readFile, writeFile } from 'node:fs/promises';
 import { Gpu } from '../node/gpu.js';
 import { VGG16 } from '../node/vgg16.js';
 import type { Scope } from './engine.js';
 import { makeInput } from './input.js';
-import { memory } from './memory.js';
 import { openPeer, type TfjsName } from './peers/engines.js';
 import { readTfjsFile } from './peers/tfjs_file.js';
 
@@ -55,4 +55,17 @@ export async function firstPass(
 
 function peakBytes(): Promise<number | undefined> {
   return process.platform === 'linux' ? memory('VmHWM') : Promise.resolve(undefined);
+}
+
+// What this process holds in memory. Linux only.
+
+/** Bytes held now (VmRSS), or at most since the process began or `resetPeak` was called (VmHWM). */
+export async function memory(field: 'VmHWM' | 'VmRSS'): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)![1]) * 1024;
+}
+
+/** Sets the peak back to what is held now. */
+export async function resetPeak(): Promise<void> {
+  await writeFile('/proc/self/clear_refs', '5');
 }

@@ -7,12 +7,12 @@ import { type Problem, type ProblemKind, SEVERITIES } from '../node/datasets/exa
 import { VAL_SHARE } from '../node/datasets/find.js';
 import type { Survey } from '../node/datasets/found.js';
 import { surveyDataset } from '../node/datasets/survey.js';
+import { whole } from '../text.js';
 import { PARTS } from '../train/dataset.js';
 import { number, wholeNumber } from './arguments.js';
 import { createProgress } from './progress.js';
 import { alignedRows } from './table.js';
 import { printable, type Terminal } from './terminal.js';
-import { grouped } from './units.js';
 
 const EXAMPLES = `
 Examples:
@@ -133,7 +133,7 @@ function textOf(
     // Where there are so many that training stops, it leaves none of them out.
     const title = isRefused ? heading.replace(LEFT_OUT, 'mend these or take them out') : heading;
     const lines = ofKind.map(({ path, reason }) => `  ${printable(`${path}: ${reason}`)}`);
-    blocks.push([`${bold(colour(title))} (${grouped(ofKind.length)})`, ...lines].join('\n'));
+    blocks.push([`${bold(colour(title))} (${whole(ofKind.length)})`, ...lines].join('\n'));
   }
   if (notes.length > 0) blocks.push(notes.map((note) => `note: ${printable(note)}`).join('\n'));
   if (problems.length + notes.length === 0) blocks.push(green('All is well.'));
@@ -147,10 +147,10 @@ function countsText(survey: Survey, dim: (text: string) => string): string {
   const classes = classNames(survey);
   const rows = classes.map((name) => [
     printable(name),
-    ...shown.map((part) => grouped(parts[part]!.get(name)?.length ?? 0)),
+    ...shown.map((part) => whole(parts[part]!.get(name)?.length ?? 0)),
   ]);
   const sums = shown.map((part) =>
-    grouped(classes.reduce((sum, name) => sum + (parts[part]!.get(name)?.length ?? 0), 0)),
+    whole(classes.reduce((sum, name) => sum + (parts[part]!.get(name)?.length ?? 0), 0)),
   );
   const heading = ['class', ...(isDivided ? shown : ['pictures'])];
   const [first, ...rest] = alignedRows(

@@ -3,12 +3,12 @@
 import type { Command } from 'commander';
 import type { ExitCode } from '../errors.js';
 import type { AdapterSource } from '../gpu/device.js';
+import { byteText } from '../text.js';
 import { type AdapterFindings, examine, type Findings } from './doctor_findings.js';
 import { describeSubgroups } from './doctor_meaning.js';
 import { duration } from './progress.js';
 import { alignedRows, wrapped } from './table.js';
 import { printable, type Terminal } from './terminal.js';
-import { byteText } from './units.js';
 
 const EXAMPLES = `
 Examples:

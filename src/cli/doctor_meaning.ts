@@ -8,7 +8,7 @@ import { columnsPerPiece } from '../kernels/linear/pieces.js';
 import { largestActivation, largestBatch, MAX_BATCH } from '../model/batches.js';
 import { PAPER_WIDTHS, planLayers } from '../network/layers.js';
 import { installAdvice } from '../node/dawn/adapter.js';
-import { byteText, grouped } from './units.js';
+import { byteText, whole } from '../text.js';
 
 export interface Feature {
   readonly name: string;
@@ -82,11 +82,11 @@ export function describeLimits(limits: Gpu['limits']): Limit[] {
       (bytes) => `${bytes / 1024} KiB`,
       'the kernels need 16 KiB at most',
     ),
-    limit('maxComputeInvocationsPerWorkgroup', 'workgroup threads', grouped, 'the kernels need 256 at most'),
+    limit('maxComputeInvocationsPerWorkgroup', 'workgroup threads', whole, 'the kernels need 256 at most'),
     limit(
       'maxComputeWorkgroupsPerDimension',
       'workgroups',
-      grouped,
+      whole,
       'in one direction: bounds batch x height x width',
     ),
   ];

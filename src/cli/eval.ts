@@ -7,17 +7,16 @@ import type { VGG16 } from '../model/vgg16.js';
 import { findSamples } from '../node/datasets/find_samples.js';
 import { countTrainedOn } from '../node/runs/split.js';
 import { checkExclusive, evaluateModel } from '../node/training/evaluate.js';
+import { counted } from '../text.js';
 import { PARTS, type Part, type Sample } from '../train/dataset.js';
 import type { Evaluation } from '../train/metrics.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
-import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
-import { openNamedModel } from './named_model.js';
+import { addDtypeOption, addWeightsOption, type ModelFlags, openNamedModel } from './model_options.js';
 import { createProgress } from './progress.js';
-import { Skips } from './skips.js';
 import { heedingInterrupts } from './stopping.js';
 import { printable, type Terminal } from './terminal.js';
+import { Skips } from './training_display.js';
 import { evaluationText } from './training_text.js';
-import { picturesText } from './units.js';
 import { activationOption } from './weights_file.js';
 
 interface EvalFlags extends ModelFlags, CacheFlags {
@@ -72,12 +71,12 @@ async function evaluate(dir: string, flags: EvalFlags, terminal: Terminal): Prom
       const known = await countTrainedOn(weights, classes, samples);
       if (known > 0)
         terminal.note(
-          `it was trained on ${known} of the ${picturesText(samples.length)} here; others say more`,
+          `it was trained on ${known} of the ${counted(samples.length, 'picture')} here; others say more`,
         );
       const evaluation = await look(model, samples, flags, terminal);
       const left = samples.length - evaluation.count;
-      if (left > 0) terminal.note(`${left} of ${picturesText(samples.length)} left out, unreadable`);
-      const pictures = `${picturesText(evaluation.count)} of ${printable(dir)}`;
+      if (left > 0) terminal.note(`${left} of ${counted(samples.length, 'picture')} left out, unreadable`);
+      const pictures = `${counted(evaluation.count, 'picture')} of ${printable(dir)}`;
       terminal.print(
         json
           ? JSON.stringify(evaluation, undefined, 2)

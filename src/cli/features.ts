@@ -6,13 +6,13 @@ import type { ExitCode } from '../errors.js';
 import { checkRequest } from '../model/requests.js';
 import { layerNamed, widthsOf } from '../network/layers.js';
 import { featuresReusing } from '../node/features/reuse.js';
+import { byteText } from '../text.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { shapeText, writeFeatures } from './feature_file.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';
 import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
 import { Pictures } from './pictures.js';
 import { printable, type Terminal } from './terminal.js';
-import { byteText } from './units.js';
 import { baseFile, weightsFile } from './weights_file.js';
 
 interface FeaturesFlags extends ModelFlags, FramingFlags, CacheFlags {

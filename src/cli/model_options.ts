@@ -6,10 +6,17 @@ import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { VGG16 } from '../node/vgg16.js';
 import type { OpenOptions } from '../node/weights/open.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
-import { withBar } from './bytes_bar.js';
 import { OFFLINE_OPTION } from './fetching.js';
+import { withBar } from './progress.js';
 import type { Terminal } from './terminal.js';
-import { BASE_OPTION, preprocessOption, type WeightsFlags, withWeights } from './weights_file.js';
+import {
+  BASE_OPTION,
+  baseFile,
+  preprocessOption,
+  type WeightsFlags,
+  weightsFile,
+  withWeights,
+} from './weights_file.js';
 
 export interface ModelFlags extends WeightsFlags {
   readonly weights?: string;
@@ -73,4 +80,13 @@ export function noteSoftware({ isSoftware, source, description }: GpuInfo, termi
       `NO GPU: ${description} computes in software, correct but slow; \`vgg16 doctor\` says what to install`,
     );
   }
+}
+
+// The model that --weights and --base mean.
+
+/** Opens it, after fetching what has to be fetched. Whoever opened it disposes of it. @throws as `fetchWeights` and `VGG16.load` */
+export async function openNamedModel(flags: ModelFlags, terminal: Terminal): Promise<VGG16> {
+  const { path: weights } = await weightsFile(flags.weights, flags, terminal);
+  const base = await baseFile(flags, terminal);
+  return openModel({ ...flags, weights, base }, terminal);
 }

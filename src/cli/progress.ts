@@ -1,6 +1,7 @@
 // A progress bar on a terminal, plain lines anywhere else. Progress is no result: it goes to stderr.
+
 import pc from 'picocolors';
-import { byteText } from './units.js';
+import { byteText } from '../text.js';
 
 /** What is needed of a stream: process.stderr, or a test's own. */
 export interface ProgressStream {
@@ -183,4 +184,48 @@ function bytesOf(count: number, total: number): string {
   const isSmall = Math.max(count, total) < 1e6;
   const number = (bytes: number) => (bytes / (isSmall ? 1e3 : 1e6)).toFixed(1);
   return `${number(count)}${total > 0 ? `/${number(total)}` : ''} ${isSmall ? 'kB' : 'MB'}`;
+}
+
+// A bar for work on files of weights, where there is time to read it.
+
+/** Less than this is done before a bar could be read. */
+const BYTES_WORTH_A_BAR = 100e6;
+
+export type ReportBytes = (progress: { readonly loaded: number; readonly total: number }) => void;
+
+/** Shows a bar on a terminal while `work` reports that it handles a large file. */
+export async function withBar<T>(
+  label: string,
+  { stderr }: { readonly stderr: ProgressStream },
+  work: (report: ReportBytes) => Promise<T>,
+): Promise<T> {
+  const bar = createProgress({ label, total: 0, unit: 'B', stream: stderr });
+  try {
+    const result = await work(({ loaded, total }) => {
+      if (stderr.isTTY && total >= BYTES_WORTH_A_BAR) bar.update(loaded, total);
+    });
+    bar.done();
+    return result;
+  } finally {
+    bar.stop();
+  }
+}
+
+// Says on stderr what a benchmark is doing: on a terminal in one line that changes, elsewhere not at all.
+
+export interface Steps {
+  readonly show: (step: string) => void;
+  readonly end: () => void;
+}
+
+export function createSteps({ stderr }: { readonly stderr: ProgressStream }): Steps {
+  if (!stderr.isTTY) return { show: () => {}, end: () => {} };
+  return {
+    show(step) {
+      stderr.write(`\r\x1b[K${step.slice(0, (stderr.columns || 80) - 1)}`);
+    },
+    end() {
+      stderr.write('\r\x1b[K');
+    },
+  };
 }

@@ -5,6 +5,7 @@ import { type Activation, featureSideOf } from '../architecture.js';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
 import { type Costs, costsOf } from '../model/summary.js';
 import { inputSideOf, layersOf, type Widths, widthsOf } from '../network/layers.js';
+import { byteText, flopText, whole } from '../text.js';
 import type { Preprocess } from '../weights/archive.js';
 import type { Dtype } from '../weights/source.js';
 import { torchvisionTensors } from '../weights/torchvision.js';
@@ -13,7 +14,6 @@ import { type Sides, sides } from './arguments.js';
 import { addWeightsOption } from './model_options.js';
 import { alignedRows } from './table.js';
 import { printable, type Terminal } from './terminal.js';
-import { byteText, flopText, grouped } from './units.js';
 import { activationOption, baseFile, type WeightsFlags, weightsFile, withWeights } from './weights_file.js';
 
 interface SummaryFlags extends WeightsFlags {
@@ -113,7 +113,7 @@ function fits(side: number, { features, featureSide }: Widths): boolean {
 function printTable({ weights, input, layers, total }: Summary, name: string, terminal: Terminal): void {
   const { bold, dim } = terminal.colours;
   const kind = weights.activation === 'sigmoid' ? 'independent classes' : 'classes';
-  const classes = weights.classes > 0 ? `${grouped(weights.classes)} ${kind}` : 'no classifier';
+  const classes = weights.classes > 0 ? `${whole(weights.classes)} ${kind}` : 'no classifier';
   const below = weights.base === undefined ? '' : ` on ${printable(weights.base)}`;
   terminal.print(
     `${bold('VGG16')} from ${bold(printable(name))}${below}: ${weights.dtypes.join(' and ')}, ${byteText(weights.bytes)}, ` +
@@ -127,7 +127,7 @@ function printTable({ weights, input, layers, total }: Summary, name: string, te
       ...layers.map(({ layer, shape, parameters, flops, weightBytes, activationBytes }) => [
         layer,
         shape.join(' x '),
-        parameters > 0 ? grouped(parameters) : '',
+        parameters > 0 ? whole(parameters) : '',
         flopText(flops),
         weightBytes > 0 ? byteText(weightBytes) : '',
         byteText(activationBytes),
@@ -135,7 +135,7 @@ function printTable({ weights, input, layers, total }: Summary, name: string, te
       [
         'total',
         '',
-        grouped(total.parameters),
+        whole(total.parameters),
         flopText(total.flops),
         byteText(total.weightBytes),
         byteText(total.activationBytes),

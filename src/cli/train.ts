@@ -8,18 +8,17 @@ import { shellWord } from '../node/shell_word.js';
 import { trainHead } from '../node/training/new_run.js';
 import type { TrainResult } from '../node/training/result.js';
 import { resumeRun } from '../node/training/resumed_run.js';
+import { counted, whole } from '../text.js';
 import { resolveOptions } from '../train/checks.js';
 import type { Dataset } from '../train/dataset.js';
 import type { OnEvent } from '../train/events.js';
-import { withBar } from './bytes_bar.js';
-import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
-import { openNamedModel } from './named_model.js';
+import { addDtypeOption, addWeightsOption, type ModelFlags, openNamedModel } from './model_options.js';
+import { withBar } from './progress.js';
 import { heedingInterrupts } from './stopping.js';
 import { printable, type Terminal } from './terminal.js';
 import { createTrainingDisplay } from './training_display.js';
 import { addTrainingOptions, runOptionsOf, type TrainingFlags } from './training_options.js';
 import { evaluationText } from './training_text.js';
-import { grouped, picturesText } from './units.js';
 
 /** As commander gives them. */
 interface TrainFlags extends TrainingFlags, ModelFlags {
@@ -170,8 +169,8 @@ async function goOn(
 }
 
 function introduce({ name, classes, train, val, test }: Dataset, { stderr }: Terminal): void {
-  const counts = [`${grouped(train.length)} to train on`, `${grouped(val.length)} to validate with`];
-  if (test.length > 0) counts.push(`${grouped(test.length)} to test with`);
+  const counts = [`${whole(train.length)} to train on`, `${whole(val.length)} to validate with`];
+  if (test.length > 0) counts.push(`${whole(test.length)} to test with`);
   stderr.write(`${printable(name)}: ${classes.length} classes, ${counts.join(', ')}\n`);
 }
 
@@ -188,9 +187,9 @@ function printResult(
   const { colours } = terminal;
   const blocks = [
     `Best epoch: ${best.epoch} of ${history.length}`,
-    evaluationText(`${picturesText(evaluation.count)} to validate with`, evaluation, colours),
+    evaluationText(`${counted(evaluation.count, 'picture')} to validate with`, evaluation, colours),
   ];
-  if (test) blocks.push('', evaluationText(`${picturesText(test.count)} to test with`, test, colours));
+  if (test) blocks.push('', evaluationText(`${counted(test.count, 'picture')} to test with`, test, colours));
   const run = printable(shellWord(folder!));
   blocks.push('', `Report  ${run}/report.html`, `Use it  vgg16 classify PICTURE --weights ${run}`);
   terminal.print(blocks.join('\n'));

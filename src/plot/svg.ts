@@ -1,7 +1,79 @@
-// A plot as an SVG: a file of its own, or a part of a page. No custom properties, for many viewers know none.
+// The colours and type of plots and page, on light and on dark. Blue and orange stay apart for every kind of eye.
 
-import { escapeText } from './escape.js';
-import { FONT, inBothThemes, LIGHT } from './theme.js';
+export interface Theme {
+  readonly paper: string;
+  readonly raised: string;
+  readonly ink: string;
+  readonly soft: string;
+  readonly line: string;
+  /** What is right, and what the eye shall follow. */
+  readonly main: string;
+  /** What is wrong. */
+  readonly miss: string;
+}
+
+/** Everything but `line` is written with, at a contrast of at least 4.5 : 1 to `paper` and `raised`. */
+export const LIGHT: Theme = {
+  paper: '#faf9f6',
+  raised: '#ffffff',
+  ink: '#1c1b19',
+  soft: '#67645c',
+  line: '#e2dfd6',
+  main: '#1a5fb4',
+  miss: '#b8450c',
+};
+
+export const DARK: Theme = {
+  paper: '#17181b',
+  raised: '#202125',
+  ink: '#efede8',
+  soft: '#a5a29b',
+  line: '#36373c',
+  main: '#6ea8f0',
+  miss: '#f08a4b',
+};
+
+export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
+
+/** Rules in both colourings; paper is light. */
+export function inBothThemes(rules: (theme: Theme) => string): string {
+  return `${rules(LIGHT)}\n@media screen and (prefers-color-scheme: dark) {\n${rules(DARK)}\n}`;
+}
+
+// Names of files and classes may be anything; here they become text that means nothing to HTML, SVG or a reader's eye.
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/**
+ * Text that is safe between tags and in a quoted attribute, in HTML and in XML. Characters that XML forbids, that break
+ * a line, or that turn the reading direction become U+FFFD.
+ */
+export function escapeText(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]/gu, '\ufffd')
+    .replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+}
+
+/** At most `longest` characters as a reader counts them; what is cut off shows as an ellipsis. */
+export function shortened(text: string, longest: number): string {
+  // Of a name of a million characters only the beginning is taken apart.
+  const characters = Array.from(GRAPHEMES.segment(text.slice(0, 20 * longest)), ({ segment }) => segment);
+  if (characters.length <= longest && text.length <= 20 * longest) return text;
+  return `${characters
+    .slice(0, longest - 1)
+    .join('')
+    .trimEnd()}…`;
+}
+
+const GRAPHEMES = new Intl.Segmenter('en');
+
+// A plot as an SVG: a file of its own, or a part of a page. No custom properties, for many viewers know none.
 
 export interface Figure {
   /** In px at its natural size. */

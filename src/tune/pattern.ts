@@ -1,9 +1,8 @@
 // Numbers for tensors of any size: a pattern without any regularity, repeated, so that fc1's 411 MB are never on the host.
 
-import { uniformInt } from 'pure-rand/distribution/uniformInt';
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { Gpu } from '../gpu/gpu.js';
 import { Tensor, type TensorDtype } from '../gpu/tensor.js';
+import { hashedRandom } from '../random.js';
 
 /** No multiple of any layer's row, so that no two rows of a tensor are the same; a multiple of 4, as WebGPU copies words. */
 const LENGTH = 2 ** 20 - 4;
@@ -13,8 +12,8 @@ const STEPS: Readonly<Record<TensorDtype, number>> = { f32: 2 ** 23, f16: 2 ** 1
 
 /** Whole numbers from -`limit` to `limit` - 1. */
 export function randomIntegers(seed: number, limit: number): () => number {
-  const generator = xoroshiro128plus(seed);
-  return () => uniformInt(generator, -limit, limit - 1);
+  const random = hashedRandom(seed);
+  return () => random.below(2 * limit) - limit;
 }
 
 /** Owns the pattern on the GPU. */

@@ -3,10 +3,10 @@
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { count, pixelsOrNone, sides, sidesOrNone } from '../../src/cli/arguments.js';
-import { npyHeader } from '../../src/cli/npy.js';
+import { npyHeader } from '../../src/cli/feature_file.js';
 import { alignedRows, wrapped } from '../../src/cli/table.js';
 import { printable, Terminal } from '../../src/cli/terminal.js';
-import { byteText, flopText, grouped } from '../../src/cli/units.js';
+import { byteText, flopText, whole } from '../../src/text.js';
 
 describe('units', () => {
   it('have three digits', () => {
@@ -19,7 +19,7 @@ describe('units', () => {
   });
 
   it('group digits', () => {
-    expect([0, 999, 1000, 138_357_544].map(grouped)).toEqual(['0', '999', '1,000', '138,357,544']);
+    expect([0, 999, 1000, 138_357_544].map(whole)).toEqual(['0', '999', '1,000', '138,357,544']);
   });
 });
 

@@ -1,7 +1,6 @@
 // Writes ONNX models by hand, so that anything in them can be wrong.
 
-import { type NodeToWrite, nodeBytes } from '../../src/bench/peers/onnx_writer.js';
-import { field } from '../../src/bench/protobuf_writer.js';
+import { field, type NodeToWrite, nodeBytes } from '../../src/bench/peers/onnx_writer.js';
 
 /** A TensorProto of singles, all 0; `more` are further fields, or others in the place of its data. */
 export function tensorBytes(name: string, dims: readonly number[], more?: readonly Buffer[]): Buffer {

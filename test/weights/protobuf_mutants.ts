@@ -1,6 +1,6 @@
 // Changes protocol buffers where it matters: a field's number, length or value, with all lengths around it mended.
 
-import { field, varint } from '../../src/bench/protobuf_writer.js';
+import { field, varint } from '../../src/bench/peers/onnx_writer.js';
 import type { Random } from '../../src/bench/random.js';
 
 /** What sizes, types and counts must not be believed to be. */

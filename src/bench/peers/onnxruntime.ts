@@ -3,14 +3,8 @@
 import { GpuError, UsageError } from '../../errors.js';
 import { findAdapter } from '../../node/dawn/adapter.js';
 import type { Engine, PassInput, ReadyPass, Scope } from '../engine.js';
+import { PLACES, requireFrom } from './installed.js';
 import { INPUT, type InputShape, inputShape, OUTPUT, onnxModel } from './onnx_model.js';
-import {
-  loadOnnxruntime,
-  type Ort,
-  type OrtProvider,
-  type OrtSession,
-  type OrtSessionOptions,
-} from './onnxruntime_library.js';
 import type { PeerNetwork } from './tfjs_weights.js';
 
 export type OnnxruntimeName = `onnxruntime-${OrtProvider}`;
@@ -97,4 +91,52 @@ function channelsFirst(x: Float32Array, [C, H, W]: InputShape): Float32Array {
     }
   }
   return moved;
+}
+
+// The part of ONNX Runtime that its peers use, typed here and loaded when first asked for: it is no dependency, because it takes
+// 300 MB, and is compared where the user has installed it.
+
+export interface OrtTensor {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
+export interface OrtSession {
+  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Readonly<Record<string, OrtTensor>>>;
+  release(): Promise<void>;
+}
+
+export interface OrtSessionOptions {
+  readonly executionProviders: readonly OrtProvider[];
+  /** 3 says errors only. */
+  readonly logSeverityLevel: 3;
+  /** Settings by their names, each a text. */
+  readonly extra?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+export type OrtProvider = 'cpu' | 'webgpu';
+
+export interface Ort {
+  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OrtTensor;
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: OrtSessionOptions): Promise<OrtSession>;
+  };
+  listSupportedBackends(): { readonly name: string }[];
+}
+
+const PACKAGE = 'onnxruntime-node';
+
+/**
+ * @param places  files from whose folders it is looked for: the user's, then this one
+ * @throws UsageError where it is not installed or does not load
+ */
+export function loadOnnxruntime(places: readonly string[] = PLACES): Ort {
+  const require = requireFrom(PACKAGE, places);
+  if (!require) throw new UsageError(`${PACKAGE} is not installed: npm install ${PACKAGE}`);
+  try {
+    return require(PACKAGE);
+  } catch (error) {
+    const [reason] = String((error as Error).message).split('\n');
+    throw new UsageError(`${PACKAGE} does not load here: ${reason}`, { cause: error });
+  }
 }

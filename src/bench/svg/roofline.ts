@@ -3,7 +3,7 @@
 // Source   Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance Model for Multicore
 //          Architectures", 2009
 
-import { logScale, type Scale } from '../../plot/scales.js';
+import { logScale, type Scale } from '../../plot/line_chart.js';
 import { label, px, standaloneSvg } from '../../plot/svg.js';
 import { isOurs } from '../engine.js';
 import { ladderRows } from '../ladder.js';

@@ -8,10 +8,10 @@ import type { TensorDtype } from '../../gpu/tensor.js';
 import type { Choices } from '../../network/choices.js';
 import { areChoicesWanted, readChoices } from '../../node/choices_file.js';
 import { Gpu } from '../../node/gpu.js';
+import { createSteps } from '../progress.js';
 import { heedingInterrupts } from '../stopping.js';
 import type { Terminal } from '../terminal.js';
 import { type BenchFlags, checkFiles, deliver } from './options.js';
-import { createSteps } from './steps.js';
 import { exitCodeOf } from './text.js';
 
 export interface Benchmark {

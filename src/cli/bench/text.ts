@@ -3,9 +3,9 @@
 import { isOurs } from '../../bench/engine.js';
 import type { BenchReport, BenchResult } from '../../bench/report.js';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import { byteText, whole } from '../../text.js';
 import { alignedRows, wrapped } from '../table.js';
 import type { Colours } from '../terminal.js';
-import { byteText, grouped } from '../units.js';
 
 /** Above this NMSE against float64 a result is not another rounding but another result. */
 const WRONG_NMSE = 1e-9;
@@ -47,7 +47,7 @@ export function msText(ms: number): string {
 
 /** Pictures a second with three digits that count. */
 function rateText(rate: number): string {
-  return rate >= 999.5 ? grouped(Math.round(rate)) : rate.toPrecision(3);
+  return rate >= 999.5 ? whole(Math.round(rate)) : rate.toPrecision(3);
 }
 
 export function timesText(factor: number): string {

@@ -4,13 +4,13 @@ import { basename, dirname, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { convertWeights } from '../../node/weights/convert.js';
+import { byteText, whole } from '../../text.js';
 import type { Conversion } from '../../weights/conversion.js';
 import { formatShape } from '../../weights/text.js';
-import { withBar } from '../bytes_bar.js';
 import { OFFLINE_OPTION } from '../fetching.js';
+import { withBar } from '../progress.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
-import { byteText, grouped } from '../units.js';
 import {
   activationOption,
   BASE_OPTION,
@@ -112,9 +112,9 @@ function mappingText({ tensors, dtype }: Conversion): string {
 export function summaryText(output: string, done: Conversion): string {
   const { format, layers, parameters, dtype, bytes, preprocess, activation, classes } = done;
   const kind = activation === 'sigmoid' ? 'independent classes' : 'classes';
-  const top = classes === 0 ? 'no classifier' : `${grouped(classes)} ${kind}`;
+  const top = classes === 0 ? 'no classifier' : `${whole(classes)} ${kind}`;
   return (
-    `${printable(output)}: VGG16 from ${format}, ${layers} layers, ${grouped(parameters)} parameters, ` +
+    `${printable(output)}: VGG16 from ${format}, ${layers} layers, ${whole(parameters)} parameters, ` +
     `${dtype}, ${byteText(bytes)}, ${preprocess} preprocessing, ${top}`
   );
 }

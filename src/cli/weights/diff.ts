@@ -12,8 +12,8 @@ import {
 import { BYTES_PER_ELEMENT, type Dtype } from '../../weights/source.js';
 import { formatShape, listNames } from '../../weights/text.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
-import { withBar } from '../bytes_bar.js';
 import { OFFLINE_OPTION } from '../fetching.js';
+import { withBar } from '../progress.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
 import { weightsFile, withWeights } from '../weights_file.js';

@@ -2,14 +2,14 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
+import { whole } from '../../text.js';
 import { shortened } from '../../weights/compose.js';
 import { type InspectedTensor, type Inspection, inspectWeights } from '../../weights/inspect.js';
 import { formatShape } from '../../weights/text.js';
-import { withBar } from '../bytes_bar.js';
 import { OFFLINE_OPTION } from '../fetching.js';
+import { withBar } from '../progress.js';
 import { alignedRows } from '../table.js';
 import { printable, type Terminal } from '../terminal.js';
-import { grouped } from '../units.js';
 import {
   activationOption,
   BASE_OPTION,
@@ -95,7 +95,7 @@ function headText({ head, pool, features, size, activation, classes }: Inspectio
     : '';
   const from = pool === 'avg' ? 'averaged' : 'flattened';
   const of = size === null ? '' : ` of ${features}, pictures of ${size} px`;
-  return `${head.map(grouped).join(' -> ')}, from the ${from} feature map${of}, ${activation}${named}`;
+  return `${head.map(whole).join(' -> ')}, from the ${from} feature map${of}, ${activation}${named}`;
 }
 
 const LONGEST = 100;
@@ -113,7 +113,7 @@ function rowOf({ name, shape, dtype, original, nonFinite, ...statistics }: Inspe
     dtype,
     ...[mean, deviation, min, max].map((value) => value.toPrecision(4)),
     [
-      ...(nonFinite > 0 ? [`${grouped(nonFinite)} NaN or infinite`] : []),
+      ...(nonFinite > 0 ? [`${whole(nonFinite)} NaN or infinite`] : []),
       ...(isOther
         ? [`<- ${printable(original.name)} ${formatShape(original.shape)} ${original.stored}`]
         : []),

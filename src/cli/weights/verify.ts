@@ -8,8 +8,8 @@ import { listCached, verifyCached } from '../../node/fetch/weights_cache.js';
 import { chunkOptions } from '../../weights/chunks.js';
 import { readFinite } from '../../weights/finite.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
-import { withBar } from '../bytes_bar.js';
 import { checkedText } from '../fetching.js';
+import { withBar } from '../progress.js';
 import { printable, type Terminal } from '../terminal.js';
 import { namedSource, withWeights } from '../weights_file.js';
 

@@ -1,7 +1,6 @@
 // The confusion matrix: a row a class, a column what its pictures were taken for, a cell as strong as its share of the row.
 
-import { shortened } from '../../plot/escape.js';
-import { type Figure, label, standaloneSvg } from '../../plot/svg.js';
+import { type Figure, label, shortened, standaloneSvg } from '../../plot/svg.js';
 import { counted, percent, whole } from '../../text.js';
 import type { Evaluation } from '../../train/metrics.js';
 

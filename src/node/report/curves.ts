@@ -1,7 +1,14 @@
 // How a run went: loss, accuracy and learning rate over its epochs.
 
-import { type Box, type LineChart, lineChart, type Point } from '../../plot/line_chart.js';
-import { linearScale, logScale, type Scale } from '../../plot/scales.js';
+import {
+  type Box,
+  type LineChart,
+  linearScale,
+  lineChart,
+  logScale,
+  type Point,
+  type Scale,
+} from '../../plot/line_chart.js';
 import { type Figure, standaloneSvg } from '../../plot/svg.js';
 import { percent, short } from '../../text.js';
 import type { EpochRow } from '../../train/epoch_row.js';

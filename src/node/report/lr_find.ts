@@ -1,7 +1,6 @@
 // The search for a learning rate: loss over ever higher rates, and the rate that is suggested.
 
-import { lineChart } from '../../plot/line_chart.js';
-import { linearScale, logScale } from '../../plot/scales.js';
+import { linearScale, lineChart, logScale } from '../../plot/line_chart.js';
 import { standaloneSvg } from '../../plot/svg.js';
 import { short } from '../../text.js';
 

@@ -1,7 +1,6 @@
 // The report as one HTML page: no script, nothing from elsewhere, readable on paper and on a phone.
 
-import { escapeText } from '../../plot/escape.js';
-import { inlineSvg } from '../../plot/svg.js';
+import { escapeText, inlineSvg } from '../../plot/svg.js';
 import { counted, duration, percent, short, whole } from '../../text.js';
 import type { EpochRow } from '../../train/epoch_row.js';
 import type { Evaluation } from '../../train/metrics.js';

@@ -1,7 +1,6 @@
 // How the report's page looks: light and dark, wide and narrow, on screen and on paper.
 
-import { FIGURE_STYLE } from '../../plot/svg.js';
-import { FONT, inBothThemes } from '../../plot/theme.js';
+import { FIGURE_STYLE, FONT, inBothThemes } from '../../plot/svg.js';
 
 export const PAGE_STYLE = `${inBothThemes(
   ({ paper, raised, ink, soft, line, main, miss }) =>

@@ -1,7 +1,7 @@
 // Sections of a report's page: what every class came to, which classes are confused most, and the worst mistakes with
 // their pictures, where mislabelled ones are found first.
 
-import { escapeText } from '../../plot/escape.js';
+import { escapeText } from '../../plot/svg.js';
 import { percent, whole } from '../../text.js';
 import type { ClassScores, Evaluation, Mistake } from '../../train/metrics.js';
 

@@ -3,8 +3,8 @@
 import { mat3d, mat4d } from 'wgpu-matrix';
 import type { Size } from '../../image/resize.js';
 import type { WarpView } from '../../kernels/warp/warp.js';
+import type { Random } from '../../random.js';
 import type { AugmentationName } from '../options.js';
-import type { RandomStream } from '../random.js';
 
 /** Part of what names a cached view: another number wherever the same draw gives another picture. */
 export const DRAW_VERSION = 1;
@@ -32,7 +32,7 @@ export type ViewMaps = Pick<WarpView, 'map' | 'colour'>;
  * the same with and without colour.
  */
 export function drawView(
-  stream: RandomStream,
+  stream: Random,
   augment: readonly AugmentationName[],
   source: Size,
   size: number,

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { commonFolder } from '../../../src/node/report/sections.js';
-import { escapeText, shortened } from '../../../src/plot/escape.js';
-import { linearScale, logScale } from '../../../src/plot/scales.js';
-import { DARK, LIGHT } from '../../../src/plot/theme.js';
+import { linearScale, logScale } from '../../../src/plot/line_chart.js';
+import { DARK, escapeText, LIGHT, shortened } from '../../../src/plot/svg.js';
 import { counted, percent, short } from '../../../src/text.js';
 import { confidenceInterval } from '../../../src/train/metrics.js';
 

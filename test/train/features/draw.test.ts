@@ -3,11 +3,12 @@
 import { describe, expect, it } from 'vitest';
 import { vec2d } from 'wgpu-matrix';
 import { frame, framingForSize } from '../../../src/image/framing.js';
+import type { Random } from '../../../src/random.js';
 import { warp } from '../../../src/reference/warp.js';
 import { drawView } from '../../../src/train/features/draw.js';
 import { sourceOf } from '../../../src/train/features/warper.js';
 import { AUGMENTATIONS } from '../../../src/train/options.js';
-import { type RandomStream, randomStream } from '../../../src/train/random.js';
+import { randomStream } from '../../../src/train/random.js';
 import { noise } from '../../support/expected.js';
 
 const SIZE = 28; // its short side is 32
@@ -21,7 +22,7 @@ function placeOf(map: ArrayLike<number>, x: number, y: number): [number, number]
 }
 
 /** A stream whose every number is the same share of its range. */
-function constant(share: number): RandomStream {
+function constant(share: number): Random {
   return { ...randomStream(1, 'augment'), uniform: () => share };
 }
 

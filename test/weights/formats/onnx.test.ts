@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { field, varint } from '../../../src/bench/protobuf_writer.js';
+import { field, varint } from '../../../src/bench/peers/onnx_writer.js';
 import { WeightsError } from '../../../src/errors.js';
 import { openFile } from '../../../src/node/files.js';
 import { openWeights } from '../../../src/node/weights/open.js';
