@@ -14,7 +14,7 @@ const ALONE = [
   'test/node/features/overlap.test.ts',
   'test/tune/wrong.test.ts',
   'test/node/fetch/pins.test.ts',
-  'test/weights/{fuzz,hostile,random_vgg16,safetensors_fuzz}.test.ts',
+  'test/weights/{fuzz,hostile,full_size,safetensors_fuzz}.test.ts',
 ];
 
 export default defineConfig({

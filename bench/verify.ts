@@ -10,8 +10,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readPeerNetwork } from '../src/bench/peers/read_network.js';
 import { createTfjsPeer, type TfjsPeer } from '../src/bench/peers/tfjs.js';
-import { seededRandom } from '../src/bench/random.js';
-import { FULL_VGG16, writeRandomVgg16 } from '../src/bench/random_vgg16.js';
 import { table } from '../src/bench/table.js';
 import {
   decode,
@@ -28,10 +26,12 @@ import {
 import { topPredictions } from '../src/model/predictions.js';
 import { writeAtomically } from '../src/node/atomic_file.js';
 import { openWeights } from '../src/node/weights/open.js';
+import { seededRandom } from '../src/random.js';
 import { maxAbsError, nmse } from '../src/reference/compare.js';
 import { normalise } from '../src/reference/normalise.js';
 import { NORMALISATIONS } from '../src/weights/preprocess.js';
 import { describeVgg16 } from '../src/weights/vgg16.js';
+import { FULL_VGG16, writeRandomVgg16 } from '../test/support/random_vgg16.js';
 import { photos, testData } from './support/data.js';
 
 /** Float32 sums in different orders agree to about 1e-12; a wrong weight, tap or channel shows far above this. */

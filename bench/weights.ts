@@ -13,13 +13,13 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { memory, resetPeak } from '../src/bench/first_pass.js';
-import { FULL_VGG16, writeRandomVgg16 } from '../src/bench/random_vgg16.js';
 import { table } from '../src/bench/table.js';
 import { UsageError } from '../src/errors.js';
 import { convertWeights, Gpu, VGG16 } from '../src/index.js';
 import { median } from '../src/median.js';
 import { writeAtomically } from '../src/node/atomic_file.js';
 import { goldenPicture } from '../test/support/golden_weights.js';
+import { FULL_VGG16, writeRandomVgg16 } from '../test/support/random_vgg16.js';
 import { writeResults } from './support/results.js';
 
 const { values: options, positionals: files } = parseArgs({

@@ -16,6 +16,11 @@ export interface Random {
   shuffled<T>(items: readonly T[]): T[];
 }
 
+/** @param seed  any whole number, of which the lower 32 bits count; neighbouring seeds have nothing in common */
+export function seededRandom(seed: number): Random {
+  return hashedRandom(mixed((seed + 0x9e3779b9) | 0));
+}
+
 /** @param hash  32 bits out of a hash. Of a small number, the generator's first numbers would all be large. */
 export function hashedRandom(hash: number): Random {
   const generator = xoroshiro128plus(hash);
@@ -39,4 +44,12 @@ export function hashedRandom(hash: number): Random {
       return result;
     },
   };
+}
+
+/** The finaliser of MurmurHash3: every bit of the input changes about half of the output's. */
+function mixed(word: number): number {
+  let h = word;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
 }

@@ -1,9 +1,9 @@
 // What passes are given: random pictures, as bytes for us and normalised for engines that begin with the first convolution.
 
+import { type Random, seededRandom } from '../random.js';
 import { normalise } from '../reference/normalise.js';
 import { NORMALISATIONS } from '../weights/preprocess.js';
 import type { PassInput, Scope } from './engine.js';
-import { type Random, seededRandom } from './random.js';
 
 /** Random weights say nothing of their pixels; a file without a word would be taken for torchvision's. */
 const PREPROCESS = 'torchvision';

@@ -2,12 +2,12 @@
 
 import type { LayerName, Operation } from '../architecture.js';
 import { PAPER_WIDTHS, type PlannedLayer, planLayers } from '../network/layers.js';
+import { type Random, seededRandom } from '../random.js';
 import { nmse } from '../reference/compare.js';
 import { linear } from '../reference/linear.js';
 import { maxPool2x2 } from '../reference/maxpool2x2.js';
 import { softmax } from '../reference/softmax.js';
 import { outputsLast, type PeerNetwork } from './peers/tfjs_weights.js';
-import { type Random, seededRandom } from './random.js';
 
 export interface LayerTask {
   readonly layer: PlannedLayer;

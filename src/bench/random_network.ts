@@ -2,9 +2,9 @@
 
 import { BLOCKS, CONVS, torchvisionDense } from '../architecture.js';
 import { writeSafetensors } from '../node/weights/safetensors.js';
+import { type Random, seededRandom } from '../random.js';
 import { BYTES_PER_ELEMENT, entryToRead, type TensorEntry, type WeightsSource } from '../weights/source.js';
 import type { PeerConv, PeerDense, PeerNetwork } from './peers/tfjs_weights.js';
-import { type Random, seededRandom } from './random.js';
 
 export interface NetworkSizes {
   /** Output channels of the convolutions of block 1 to 5. */

@@ -2,11 +2,11 @@
 // with momentum. Both begin with the same weights and take the same batches.
 
 import type { Gpu } from '../gpu/gpu.js';
+import { seededRandom } from '../random.js';
 import { nmse } from '../reference/compare.js';
 import { HeadTrainer } from '../train/head/head_trainer.js';
 import type { Measured } from './e2e.js';
 import { type Batch, type HeadLayer, TfjsTraining } from './peers/tfjs_training.js';
-import { seededRandom } from './random.js';
 import { ReferenceHead } from './reference_head.js';
 import { faultOf } from './report.js';
 import { takeTurns, timed } from './turns.js';

@@ -5,16 +5,16 @@ import { onnxModel } from '../../src/bench/peers/onnx_model.js';
 import { createOnnxruntime, loadOnnxruntime } from '../../src/bench/peers/onnxruntime.js';
 import { readPeerNetwork } from '../../src/bench/peers/read_network.js';
 import type { PeerNetwork } from '../../src/bench/peers/tfjs_weights.js';
-import { seededRandom } from '../../src/bench/random.js';
-import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { GpuError, UsageError } from '../../src/errors.js';
 import { findAdapter } from '../../src/node/dawn/adapter.js';
 import { openFile } from '../../src/node/files.js';
 import { openWeights } from '../../src/node/weights/open.js';
+import { seededRandom } from '../../src/random.js';
 import { nmse } from '../../src/reference/compare.js';
 import { openOnnx } from '../../src/weights/formats/onnx.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { reference } from '../support/float64_vgg16.js';
+import { writeRandomVgg16 } from '../support/random_vgg16.js';
 import { temporaryFolder, write } from '../weights/files.js';
 
 /** Float32 through 16 layers, and Winograd's or another's order of sums; a wrong order of axes gives 1e-2 and more. */

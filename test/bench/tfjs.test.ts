@@ -2,10 +2,10 @@ import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTfjsPeer, type NHW, type PeerNetwork, type TfjsPeer } from '../../src/bench/peers/tfjs.js';
 import { openWebgpu } from '../../src/bench/peers/tfjs_backends.js';
-import { seededRandom } from '../../src/bench/random.js';
 import { GpuError, NoAdapterError, UsageError } from '../../src/errors.js';
 import { findAdapter } from '../../src/node/dawn/adapter.js';
 import { Gpu } from '../../src/node/gpu.js';
+import { seededRandom } from '../../src/random.js';
 import { LAYERS, reference, TOP } from '../support/float64_vgg16.js';
 
 /** Float32 sums of at most 72 products through 16 layers; a wrong order or a missing bias gives 1e-2 and more. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type HeadLayer, TfjsTraining } from '../../src/bench/peers/tfjs_training.js';
-import { seededRandom } from '../../src/bench/random.js';
 import { ReferenceHead } from '../../src/bench/reference_head.js';
+import { seededRandom } from '../../src/random.js';
 import { useGpu } from '../support/gpu.js';
 
 const SGD = { lr: 0.05, momentum: 0.9 };

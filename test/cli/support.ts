@@ -8,13 +8,13 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, vi } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { report } from '../../src/cli/failure.js';
 import { runProgram } from '../../src/cli/program.js';
 import { Terminal } from '../../src/cli/terminal.js';
 import { Gpu } from '../../src/node/gpu.js';
+import { seededRandom } from '../../src/random.js';
 import { freeSharedGpus, sharedGpu } from '../support/gpu.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 
 export const CLI = resolve('dist/cli.js');
 if (!existsSync(CLI)) throw new Error(`${CLI} is missing: node scripts/build.mjs makes it`);

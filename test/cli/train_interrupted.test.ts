@@ -6,7 +6,7 @@ import { cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
+import { seededRandom } from '../../src/random.js';
 import { type Ran, useFolder } from './support.js';
 import {
   commandIn,

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
+import { seededRandom } from '../../src/random.js';
 import {
   type ProcessOptions,
   type Ran,

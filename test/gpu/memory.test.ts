@@ -1,8 +1,8 @@
 // packLifetimes: what lives together never shares bytes, whatever the lifetimes; and little memory is enough.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { ALIGNMENT, type Lifetime, type Packing, packLifetimes } from '../../src/gpu/memory.js';
+import { seededRandom } from '../../src/random.js';
 
 const NO_LIMIT = 2 ** 40;
 

@@ -1,11 +1,11 @@
 // dropout: the mask bit for bit as the reference's, as random as it should be, and the same backward as forward.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { CONTROL_WORDS, controlWords } from '../../src/kernels/control.js';
 import { dropout } from '../../src/kernels/dropout/dropout.js';
+import { seededRandom } from '../../src/random.js';
 import { type DropoutKey, pcg4d, dropout as reference } from '../../src/reference/dropout.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';

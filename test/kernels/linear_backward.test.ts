@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import {
@@ -7,6 +6,7 @@ import {
   linearBackwardInput,
   linearBackwardKernel,
 } from '../../src/kernels/linear/backward.js';
+import { seededRandom } from '../../src/random.js';
 import { linear as forward } from '../../src/reference/linear.js';
 import {
   linearBackwardBias as biasReference,

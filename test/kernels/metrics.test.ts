@@ -1,10 +1,10 @@
 // metrics: totals that are exact over 100,000 pictures, and the first step that went wrong.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { CONTROL_WORDS, controlWords } from '../../src/kernels/control.js';
 import { addMetrics, readTotals, TOTALS_WORDS, type Totals } from '../../src/kernels/metrics/metrics.js';
+import { seededRandom } from '../../src/random.js';
 import { metrics as reference } from '../../src/reference/metrics.js';
 import { useGpu } from '../support/gpu.js';
 import { planned, run } from '../support/kernel.js';

@@ -2,13 +2,13 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { type AdamWHyperParameters, adamw } from '../../src/kernels/adamw/adamw.js';
 import { CONTROL_WORDS, controlWords } from '../../src/kernels/control.js';
 import { gradientNorm } from '../../src/kernels/gradient_norm/gradient_norm.js';
 import { type SgdHyperParameters, sgd } from '../../src/kernels/sgd/sgd.js';
+import { seededRandom } from '../../src/random.js';
 import { adamw as adamwReference } from '../../src/reference/adamw.js';
 import { gradientNorm as normReference } from '../../src/reference/gradient_norm.js';
 import { sgd as sgdReference } from '../../src/reference/sgd.js';

@@ -1,9 +1,9 @@
 // pack into f16: what is f16 already is copied, all else rounded as weights/floats.ts rounds, bit by bit.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { pack } from '../../src/kernels/pack/pack.js';
+import { seededRandom } from '../../src/random.js';
 import { type PackSizes, pack as packReference } from '../../src/reference/pack.js';
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import type { Dtype } from '../../src/weights/source.js';

@@ -1,13 +1,13 @@
 // The kernels around the convolutions: normalise, maxpool2x2, avgpool, softmax, pack.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
 import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
 import { normalise } from '../../src/kernels/normalise/normalise.js';
 import { pack } from '../../src/kernels/pack/pack.js';
 import { softmax } from '../../src/kernels/softmax/softmax.js';
+import { seededRandom } from '../../src/random.js';
 import { avgPool as avgPoolReference } from '../../src/reference/avgpool.js';
 import { maxPool2x2 as maxPoolReference } from '../../src/reference/maxpool2x2.js';
 import { normalise as normaliseReference } from '../../src/reference/normalise.js';

@@ -1,9 +1,9 @@
 // relu_backward: the reference against differences, the GPU against the reference.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { reluBackward } from '../../src/kernels/relu_backward/relu_backward.js';
+import { seededRandom } from '../../src/random.js';
 import { reluBackward as reference } from '../../src/reference/relu_backward.js';
 import { useGpu } from '../support/gpu.js';
 import { checkGradient } from '../support/gradcheck.js';

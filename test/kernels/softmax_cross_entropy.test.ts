@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Recorder } from '../../src/gpu/recorder.js';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { padToQuad } from '../../src/kernels/shapes.js';
@@ -10,6 +9,7 @@ import {
   IGNORED,
   softmaxCrossEntropy,
 } from '../../src/kernels/softmax_cross_entropy/softmax_cross_entropy.js';
+import { seededRandom } from '../../src/random.js';
 import { softmaxCrossEntropy as reference } from '../../src/reference/softmax_cross_entropy.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';

@@ -4,10 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { VGG16 } from '../../src/node/vgg16.js';
 import { noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
+import { writeRandomVgg16 } from '../support/random_vgg16.js';
 
 const ANY = { resize: 'none', crop: 'none' } as const;
 const OPTIONS = { framing: ANY, batch: 2 } as const;

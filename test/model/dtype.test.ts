@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError, WeightsError } from '../../src/errors.js';
 import { canRun } from '../../src/kernels/conv3x3/rungs.js';
 import { columnsPerPiece } from '../../src/kernels/linear/pieces.js';
@@ -17,6 +16,7 @@ import { nmse } from '../../src/reference/compare.js';
 import { decodeFloats, encodeFloats, readFloats } from '../../src/weights/floats.js';
 import { expected, expectSame, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 
 // Every width is off the grid of quads somewhere, and some are odd: two columns share a word.
 const NARROW: RandomVgg16 = { widths: [4, 6, 8, 9, 11], hidden: 17, classes: 7, featureSide: 2, seed: 11 };

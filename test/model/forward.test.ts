@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { LayerName } from '../../src/architecture.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { layersOf, PAPER_WIDTHS } from '../../src/network/layers.js';
 import { Gpu } from '../../src/node/gpu.js';
 import { VGG16 } from '../../src/node/vgg16.js';
 import { nmse } from '../../src/reference/compare.js';
 import { expected, expectSame, MAX_NMSE, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 
 // Every width is off the grid of quads somewhere: padding must neither leak in nor be read out.
 const NARROW: RandomVgg16 = { widths: [4, 6, 8, 9, 12], hidden: 18, classes: 7, featureSide: 2, seed: 1 };

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BASE_LAYERS } from '../../src/architecture.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { costsOf } from '../../src/model/summary.js';
 import { layersOf, PAPER_WIDTHS, planLayers, type Widths } from '../../src/network/layers.js';
 import { VGG16 } from '../../src/node/vgg16.js';
 import { nmse } from '../../src/reference/compare.js';
 import { expected, expectSame, MAX_NMSE, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 
 // Widths off the grid of quads: padding must neither leak into an average or a dense layer nor be read out.
 const NARROW: RandomVgg16 = { widths: [4, 5, 6, 7, 9], hidden: 10, classes: 6, featureSide: 2, seed: 3 };

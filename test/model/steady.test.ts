@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { VGG16 } from '../../src/node/vgg16.js';
 import { useGpu } from '../support/gpu.js';
+import { writeRandomVgg16 } from '../support/random_vgg16.js';
 
 /** What SwiftShader computes fastest on a network this narrow. */
 const RUNGS = { conv3x3: '04_vec4' } as const;

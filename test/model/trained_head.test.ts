@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { costsOf } from '../../src/model/summary.js';
 import { layersOf, planLayers } from '../../src/network/layers.js';
 import { VGG16 } from '../../src/node/vgg16.js';
@@ -12,6 +11,7 @@ import { convertWeights } from '../../src/node/weights/convert.js';
 import { expectSame, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
 import { type RandomHead, writeRandomHead } from '../support/heads.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 
 const NARROW: RandomVgg16 = { widths: [4, 5, 6, 7, 9], hidden: 10, classes: 6, featureSide: 2, seed: 3 };
 const ANY = { resize: 'none', crop: 'none' } as const;

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { VGG16 } from '../../src/node/vgg16.js';
 import { maxAbsError, nmse } from '../../src/reference/compare.js';
 import { noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
+import { writeRandomVgg16 } from '../support/random_vgg16.js';
 
 const gpu = useGpu();
 /** Sides are even in the first block and odd in the second; deeper blocks would only compile more of the same. */

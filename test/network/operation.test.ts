@@ -1,7 +1,6 @@
 // Operations in a row: forward, backward, and what is one with the next.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { Recorder } from '../../src/gpu/recorder.js';
 import type { Tensor } from '../../src/gpu/tensor.js';
 import { fused, type Operation, recordBackward, recordForward } from '../../src/network/operation.js';
@@ -11,6 +10,7 @@ import { Linear } from '../../src/network/operations/linear.js';
 import { AvgPool, MaxPool2x2 } from '../../src/network/operations/pooling.js';
 import { Softmax } from '../../src/network/operations/softmax.js';
 import { Parameters } from '../../src/network/parameters.js';
+import { seededRandom } from '../../src/random.js';
 import { linear } from '../../src/reference/linear.js';
 import {
   linearBackwardBias,

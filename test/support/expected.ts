@@ -3,10 +3,10 @@
 import { expect } from 'vitest';
 import type { LayerName } from '../../src/architecture.js';
 import { readPeerNetwork } from '../../src/bench/peers/read_network.js';
-import { seededRandom } from '../../src/bench/random.js';
 import type { Picture } from '../../src/image/picture.js';
 import type { VGG16 } from '../../src/model/vgg16.js';
 import { type OpenOptions, openWeights } from '../../src/node/weights/open.js';
+import { seededRandom } from '../../src/random.js';
 import { nmse } from '../../src/reference/compare.js';
 import { normalise } from '../../src/reference/normalise.js';
 import { NORMALISATIONS } from '../../src/weights/preprocess.js';

@@ -1,8 +1,8 @@
 // Trained heads on narrow bases, with random numbers, for tests.
 
-import { seededRandom } from '../../src/bench/random.js';
 import { fingerprintOfFile } from '../../src/node/weights/open.js';
 import { writeHead } from '../../src/node/weights/safetensors.js';
+import { seededRandom } from '../../src/random.js';
 import { type HeadTensor, type HeadToWrite, headLayout } from '../../src/weights/head_file.js';
 
 export interface RandomHead extends Partial<Omit<HeadToWrite, 'base' | 'tensors'>> {

@@ -1,11 +1,11 @@
 // What every kernel's test needs: random inputs, poisoned outputs, a recording that is run or only checked.
 
-import { seededRandom } from '../../src/bench/random.js';
 import type { Dispatch } from '../../src/gpu/dispatch.js';
 import type { Gpu } from '../../src/gpu/gpu.js';
 import type { Plan } from '../../src/gpu/plan.js';
 import { Recorder, runOnce } from '../../src/gpu/recorder.js';
 import { type Shape, sizeOf, Tensor, type TensorDtype } from '../../src/gpu/tensor.js';
+import { seededRandom } from '../../src/random.js';
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 
 export interface RandomTensor extends Disposable {

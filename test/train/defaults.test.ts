@@ -1,8 +1,8 @@
 // What training does where nothing is said, on sets of pictures that are small or very unequal.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { type TrainOptions, trainHead } from '../../src/node/training/new_run.js';
+import { seededRandom } from '../../src/random.js';
 import type { Dataset, Sample } from '../../src/train/dataset.js';
 import { datasetOf } from '../../src/train/dataset.js';
 import { LENGTH, PATIENCE, withDefaults } from '../../src/train/defaults.js';

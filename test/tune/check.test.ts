@@ -1,7 +1,7 @@
 // What a candidate is held against.
 
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
+import { seededRandom } from '../../src/random.js';
 import { conv3x3 } from '../../src/reference/conv3x3.js';
 import { linear } from '../../src/reference/linear.js';
 import { conv3x3At, linearAt } from '../../src/reference/single.js';

@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
 import type { Conv3x3Choice } from '../../src/kernels/conv3x3/candidates.js';
 import {
@@ -23,6 +22,7 @@ import { shapesOf } from '../../src/tune/shapes.js';
 import { tune } from '../../src/tune/tune.js';
 import { expectSame, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 
 const NARROW: RandomVgg16 = { widths: [4, 6, 8, 9, 20], hidden: 18, classes: 7, featureSide: 1, seed: 1 };
 

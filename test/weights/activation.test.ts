@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
 import { evaluateModel } from '../../src/node/training/evaluate.js';
 import { VGG16 } from '../../src/node/vgg16.js';
@@ -14,6 +13,7 @@ import { inspectWeights } from '../../src/weights/inspect.js';
 import { noise } from '../support/expected.js';
 import { goldenPicture } from '../support/golden_weights.js';
 import { useGpu } from '../support/gpu.js';
+import { writeRandomVgg16 } from '../support/random_vgg16.js';
 import { temporaryFolder, thrownBy } from './files.js';
 
 const gpu = useGpu();

@@ -4,7 +4,6 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError, WeightsError } from '../../src/errors.js';
 import { embeddedBasePath } from '../../src/node/embedded.js';
 import { knownSource } from '../../src/node/fetch/manifest.js';
@@ -15,6 +14,7 @@ import { openSafetensors, writeSafetensors } from '../../src/node/weights/safete
 import { readFloats } from '../../src/weights/floats.js';
 import { describeVgg16, type Vgg16Weights } from '../../src/weights/vgg16.js';
 import { type RandomHead, randomTensors, writeRandomHead } from '../support/heads.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 import { changedCopy, temporaryFolder, thrownBy } from './files.js';
 
 const folder = temporaryFolder();

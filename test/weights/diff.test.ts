@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { openSafetensors } from '../../src/node/weights/safetensors.js';
 import { diffWeights, isSameNetwork, type WeightsDiff } from '../../src/weights/diff.js';
 import { readFloats } from '../../src/weights/floats.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 import { changedCopy, temporaryFolder } from './files.js';
 
 const folder = temporaryFolder();

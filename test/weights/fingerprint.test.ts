@@ -3,7 +3,6 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
 import { embeddedBasePath } from '../../src/node/embedded.js';
 import { convertWeights } from '../../src/node/weights/convert.js';
@@ -11,6 +10,7 @@ import { fingerprintOfFile, openWeights } from '../../src/node/weights/open.js';
 import { fingerprintOf } from '../../src/weights/fingerprint.js';
 import { readFloats } from '../../src/weights/floats.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 import { changedCopy, temporaryFolder } from './files.js';
 
 const folder = temporaryFolder();

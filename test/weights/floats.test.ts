@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
+import { seededRandom } from '../../src/random.js';
 import { decodeFloats, encodeFloats, findNonFinite } from '../../src/weights/floats.js';
 import type { Dtype } from '../../src/weights/source.js';
 

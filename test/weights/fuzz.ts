@@ -4,9 +4,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { expect } from 'vitest';
-import { type Random, seededRandom } from '../../src/bench/random.js';
 import { WeightsError } from '../../src/errors.js';
 import { openWeights } from '../../src/node/weights/open.js';
+import { type Random, seededRandom } from '../../src/random.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { watchAllocations } from './allocations.js';
 import { write } from './files.js';

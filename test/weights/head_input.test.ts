@@ -3,10 +3,10 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { featureSideOf, poolingsUntil } from '../../src/architecture.js';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { openWeights } from '../../src/node/weights/open.js';
 import { openSafetensors, writeSafetensors } from '../../src/node/weights/safetensors.js';
 import { describeVgg16, type Vgg16Weights } from '../../src/weights/vgg16.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 import { temporaryFolder, thrownBy } from './files.js';
 
 const folder = temporaryFolder();

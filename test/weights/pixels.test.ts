@@ -2,19 +2,19 @@
 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
-import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { UsageError } from '../../src/errors.js';
 import { embeddedBasePath } from '../../src/node/embedded.js';
 import { convertWeights } from '../../src/node/weights/convert.js';
 import { openWeights } from '../../src/node/weights/open.js';
 import { openSafetensors, writeSafetensors } from '../../src/node/weights/safetensors.js';
+import { seededRandom } from '../../src/random.js';
 import { normalise } from '../../src/reference/normalise.js';
 import type { Preprocess } from '../../src/weights/archive.js';
 import { readFloats } from '../../src/weights/floats.js';
 import { NORMALISATIONS } from '../../src/weights/preprocess.js';
 import type { Dtype } from '../../src/weights/source.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
+import { writeRandomVgg16 } from '../support/random_vgg16.js';
 import { changedCopy, temporaryFolder } from './files.js';
 
 const folder = temporaryFolder();

@@ -1,7 +1,7 @@
 // Changes protocol buffers where it matters: a field's number, length or value, with all lengths around it mended.
 
 import { field, varint } from '../../src/bench/peers/onnx_writer.js';
-import type { Random } from '../../src/bench/random.js';
+import type { Random } from '../../src/random.js';
 
 /** What sizes, types and counts must not be believed to be. */
 const EXTREMES = [0n, 1n, 2n, 7n, 16n, 127n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n];

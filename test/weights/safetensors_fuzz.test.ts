@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Random } from '../../src/bench/random.js';
-import { writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
+import type { Random } from '../../src/random.js';
+import { writeRandomVgg16 } from '../support/random_vgg16.js';
 import { temporaryFolder } from './files.js';
 import { fuzz, type Mutate } from './fuzz.js';
 

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { OutputError, WeightsError } from '../../src/errors.js';
 import { openSafetensors, writeSafetensors } from '../../src/node/weights/safetensors.js';
+import { seededRandom } from '../../src/random.js';
 import { encodeFloats, readFloats } from '../../src/weights/floats.js';
 import type { TensorToWrite } from '../../src/weights/safetensors.js';
 import { temporaryFolder, thrownBy } from './files.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../src/bench/random.js';
 import { openSafetensors, writeSafetensors } from '../../src/node/weights/safetensors.js';
+import { seededRandom } from '../../src/random.js';
 import { encodeFloats } from '../../src/weights/floats.js';
 import { CHUNK_LENGTH } from '../../src/weights/gather.js';
 import type { Dtype } from '../../src/weights/source.js';

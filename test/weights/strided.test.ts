@@ -1,7 +1,7 @@
 // Views and the order in which their numbers come out, against a walk over every index.
 
 import { describe, expect, it, test } from 'vitest';
-import { type Random, seededRandom } from '../../src/bench/random.js';
+import { type Random, seededRandom } from '../../src/random.js';
 import type { Storage, StridedTensor } from '../../src/weights/archive.js';
 import { FileFault } from '../../src/weights/file.js';
 import { gather } from '../../src/weights/gather.js';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../src/bench/random_vgg16.js';
 import { WeightsError } from '../../src/errors.js';
 import { openSafetensors } from '../../src/node/weights/safetensors.js';
 import { readFloats } from '../../src/weights/floats.js';
 import type { TensorEntry, WeightsSource } from '../../src/weights/source.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../support/random_vgg16.js';
 import { temporaryFolder } from './files.js';
 
 const folder = temporaryFolder();

@@ -1,8 +1,8 @@
 // Writes zip archives by hand, so that anything in them can be wrong. Check sums are left out: nobody here looks at them.
 
 import { deflateRawSync } from 'node:zlib';
-import type { Random } from '../../src/bench/random.js';
 import { openFile } from '../../src/node/files.js';
+import type { Random } from '../../src/random.js';
 import { openZip } from '../../src/weights/formats/zip.js';
 import { write } from './files.js';
 import { type Mutate, mutated } from './fuzz.js';

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { PictureError } from '../../../src/errors.js';
 import { framingForSize } from '../../../src/image/framing.js';
 import type { PictureInput } from '../../../src/image/picture.js';
@@ -17,6 +16,7 @@ import type { Sample } from '../../../src/train/dataset.js';
 import type { FeatureSpec, FeatureTable } from '../../../src/train/features/spec.js';
 import { noise } from '../../support/expected.js';
 import { useGpu } from '../../support/gpu.js';
+import { writeRandomVgg16 } from '../../support/random_vgg16.js';
 
 const COUNT = 7;
 const SPEC: FeatureSpec = {

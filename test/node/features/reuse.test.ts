@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { UsageError } from '../../../src/errors.js';
 import { framingForSize } from '../../../src/image/framing.js';
 import type { Prediction } from '../../../src/model/predictions.js';
@@ -17,6 +16,7 @@ import { fingerprintOfFile } from '../../../src/node/weights/open.js';
 import { noise } from '../../support/expected.js';
 import { useGpu } from '../../support/gpu.js';
 import { type RandomHead, writeRandomHead } from '../../support/heads.js';
+import { writeRandomVgg16 } from '../../support/random_vgg16.js';
 
 const COUNT = 5;
 const SIZE = 64;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../../src/bench/random.js';
+import { seededRandom } from '../../../src/random.js';
 import { type ChildSurroundings, type Said, useChildren } from './children.js';
 import { type Behaviour, FILE, sends, useServer } from './server.js';
 import { expectWhole, useCache } from './support.js';

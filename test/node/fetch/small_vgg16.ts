@@ -1,7 +1,7 @@
 // Files that are fetched in tests: VGG16s as small as may be, and bytes that are none.
 
 import { CONVS } from '../../../src/architecture.js';
-import { seededRandom } from '../../../src/bench/random.js';
+import { seededRandom } from '../../../src/random.js';
 
 /** Channels of the last feature map, and inputs of the only dense layer; all other convolutions have one. */
 const WIDTH = 40;

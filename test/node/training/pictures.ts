@@ -1,7 +1,7 @@
 // Small pictures to train on: red, green and blue ones, with noise.
 
-import { seededRandom } from '../../../src/bench/random.js';
 import type { TrainOptions } from '../../../src/node/training/new_run.js';
+import { seededRandom } from '../../../src/random.js';
 import type { Dataset, Sample } from '../../../src/train/dataset.js';
 import { datasetOf } from '../../../src/train/dataset.js';
 

@@ -4,7 +4,6 @@ import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { DeviceLostError, PictureError, TrainingError, UsageError } from '../../../src/errors.js';
 import type { Picture } from '../../../src/image/picture.js';
 import { convShapeOf } from '../../../src/network/build.js';
@@ -18,6 +17,7 @@ import { VGG16 } from '../../../src/node/vgg16.js';
 import { openHeadFile } from '../../../src/node/weights/safetensors.js';
 import type { Dataset, Sample } from '../../../src/train/dataset.js';
 import type { TrainEvent } from '../../../src/train/events.js';
+import { writeRandomVgg16 } from '../../support/random_vgg16.js';
 import { pictures, QUICK, SIZE } from './pictures.js';
 import { NETWORK, useNetwork } from './support.js';
 

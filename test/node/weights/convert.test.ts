@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { OutputError, UsageError, WeightsError } from '../../../src/errors.js';
 import { type ConvertOptions, convertWeights } from '../../../src/node/weights/convert.js';
 import { openSafetensors, writeSafetensors } from '../../../src/node/weights/safetensors.js';
@@ -10,6 +9,7 @@ import { diffWeights } from '../../../src/weights/diff.js';
 import { decodeFloats, encodeFloats, readFloats } from '../../../src/weights/floats.js';
 import type { Dtype } from '../../../src/weights/source.js';
 import { describeVgg16 } from '../../../src/weights/vgg16.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../../support/random_vgg16.js';
 import { changedCopy, temporaryFolder, thrownBy } from '../../weights/files.js';
 
 const folder = temporaryFolder();

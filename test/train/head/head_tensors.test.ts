@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RandomVgg16, writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { UsageError } from '../../../src/errors.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import type { HeadShape } from '../../../src/train/head/head_shape.js';
@@ -15,6 +14,7 @@ import type { HeadTensor } from '../../../src/weights/head_file.js';
 import { describeVgg16, type Vgg16Weights } from '../../../src/weights/vgg16.js';
 import { expectClose } from '../../support/allclose.js';
 import { useGpu } from '../../support/gpu.js';
+import { type RandomVgg16, writeRandomVgg16 } from '../../support/random_vgg16.js';
 import { BATCH, createHead, randomBatch, takeSteps } from './heads.js';
 
 /** A flattened map of 2 x 2 pixels and 3 channels. */

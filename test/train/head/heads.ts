@@ -1,7 +1,7 @@
 // Small heads and batches for tests of training: few shapes, so that few pipelines are compiled.
 
-import { seededRandom } from '../../../src/bench/random.js';
 import type { Gpu } from '../../../src/gpu/gpu.js';
+import { seededRandom } from '../../../src/random.js';
 import type { HeadShape } from '../../../src/train/head/head_shape.js';
 import { HeadTrainer } from '../../../src/train/head/head_trainer.js';
 import type { TrainerOptions } from '../../../src/train/head/trainer_options.js';

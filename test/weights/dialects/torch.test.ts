@@ -2,12 +2,12 @@
 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { writeRandomVgg16 } from '../../../src/bench/random_vgg16.js';
 import { WeightsError } from '../../../src/errors.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import { openSafetensors, writeSafetensors } from '../../../src/node/weights/safetensors.js';
 import type { OpenedWeights } from '../../../src/weights/opened.js';
 import { describeVgg16 } from '../../../src/weights/vgg16.js';
+import { writeRandomVgg16 } from '../../support/random_vgg16.js';
 import { temporaryFolder, thrownBy } from '../files.js';
 
 const folder = temporaryFolder();

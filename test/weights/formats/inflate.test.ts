@@ -3,7 +3,7 @@
 
 import { deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../../src/bench/random.js';
+import { seededRandom } from '../../../src/random.js';
 import type { RandomAccessFile } from '../../../src/weights/file.js';
 import { Inflated } from '../../../src/weights/formats/inflate.js';
 

@@ -1,11 +1,11 @@
 // VGG16 files with random weights, narrow or full, for tests and benchmarks.
 
-import { CONVS } from '../architecture.js';
-import { writeSafetensors } from '../node/weights/safetensors.js';
-import { encodeFloats } from '../weights/floats.js';
-import type { TensorToWrite } from '../weights/safetensors.js';
-import type { Dtype } from '../weights/source.js';
-import { type Random, seededRandom } from './random.js';
+import { CONVS } from '../../src/architecture.js';
+import { writeSafetensors } from '../../src/node/weights/safetensors.js';
+import { type Random, seededRandom } from '../../src/random.js';
+import { encodeFloats } from '../../src/weights/floats.js';
+import type { TensorToWrite } from '../../src/weights/safetensors.js';
+import type { Dtype } from '../../src/weights/source.js';
 
 export interface RandomVgg16 {
   /** Output channels of the convolutions of block 1 to 5. The real ones: [64, 128, 256, 512, 512]. */
