@@ -2,6 +2,7 @@
 // written and compared. Numbers are put in order while they are read.
 
 import { CONVS, torchvisionDense } from '../architecture.js';
+import { Turns } from '../turns.js';
 import { decideActivation } from './activation.js';
 import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from './archive.js';
 import { asWeightsError } from './file.js';
@@ -82,7 +83,8 @@ class CanonicalSource implements OpenedWeights {
   #reader: { readonly name: string; readonly numbers: RowMajor } | undefined;
   /** Memory for those that follow. */
   #scratch: Scratch = {};
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Reads share the scratch memory, and files are read forwards. */
+  readonly #turns = new Turns();
 
   constructor(
     archive: Archive,
@@ -105,13 +107,23 @@ class CanonicalSource implements OpenedWeights {
 
   async read(name: string, start: number, target: Uint8Array): Promise<void> {
     const entry = entryToRead(this, name, start, target.length);
-    const result = this.#turn.then(() => this.#read(entry, start, target));
-    this.#turn = result.catch(() => {});
-    await result;
+    await this.#turns.take(() => this.#read(entry, start, target));
+  }
+
+  stored(name: string): StridedTensor | undefined {
+    const view = this.#views.get(name);
+    if (!view) return undefined;
+    const { storage } = view;
+    const read = (start: number, target: Float32Array) =>
+      this.#turns.take(() => storage.read(start, target).catch((error) => this.#refuse(view, error)));
+    return {
+      ...view,
+      storage: { length: storage.length, stored: storage.stored, dtype: storage.dtype, read },
+    };
   }
 
   async close(): Promise<void> {
-    await this.#turn;
+    await this.#turns.ended();
     this.#reader = undefined;
     this.#scratch = {};
     await this.#archive.close();
@@ -126,9 +138,13 @@ class CanonicalSource implements OpenedWeights {
     try {
       await readBytes(this.#reader.numbers, dtype, start, target);
     } catch (error) {
-      throw asWeightsError(`${this.path}: tensor ${quote(view.name)}`, error);
+      this.#refuse(view, error);
     }
     if (start + target.length === byteLength) this.#reader = undefined;
+  }
+
+  #refuse({ name }: StridedTensor, error: unknown): never {
+    throw asWeightsError(`${this.path}: tensor ${quote(name)}`, error);
   }
 }
 

@@ -85,6 +85,7 @@ export function withBase(
       entryToRead(whole, name, start, target.length);
       await sourceOf(name).read(name, start, target);
     },
+    stored: (name: string) => sourceOf(name).stored?.(name),
     async close() {
       await Promise.all([head.close(), base.close()]);
     },

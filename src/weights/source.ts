@@ -1,5 +1,6 @@
 // What every weights format is turned into: named tensors that are read in pieces, from a file that is never held whole.
 
+import type { StridedTensor } from './archive.js';
 import { quote } from './text.js';
 
 /** Number formats of stored weights: IEEE 754 single and half precision, and the upper half of a single. */
@@ -30,6 +31,11 @@ export interface WeightsSource {
    * @throws RangeError for an unknown name or a range outside the tensor
    */
   read(name: string, start: number, target: Uint8Array): Promise<void>;
+  /**
+   * A tensor as it lies in the file, for whoever can take its numbers in any order; undefined where it lies there as `read`
+   * gives it. Reads of its storage throw as `read` does.
+   */
+  stored?(name: string): StridedTensor | undefined;
   close(): Promise<void>;
 }
 

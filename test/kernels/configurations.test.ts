@@ -16,7 +16,7 @@ import {
 } from '../../src/kernels/linear/backward.js';
 import { LINEAR_RUNGS, type LinearRung, linear } from '../../src/kernels/linear/linear.js';
 import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
-import { pack } from '../../src/kernels/pack/pack.js';
+import { type PackArguments, pack } from '../../src/kernels/pack/pack.js';
 import { padToQuad } from '../../src/kernels/shapes.js';
 import { softmax } from '../../src/kernels/softmax/softmax.js';
 import { VIEW_WORDS, warp } from '../../src/kernels/warp/warp.js';
@@ -25,6 +25,7 @@ import { PAPER_WIDTHS, planLayers } from '../../src/network/layers.js';
 import { useGpu } from '../support/gpu.js';
 import { recorded } from '../support/kernel.js';
 import { withStorages } from './cases.js';
+import { type PackSizes, torchBox } from './pack_boxes.js';
 
 const gpu = useGpu({ adapter: 'null' });
 const LAYERS = planLayers(PAPER_WIDTHS, 224, 224, 'softmax');
@@ -314,26 +315,29 @@ describe('the others', () => {
 
     using k = await Tensor.create(gpu(), 'k', [9, 4, 8]);
     using source = await Tensor.create(gpu(), 'file', [6 * 3 * 9]);
-    const form = { label: 'conv', source, k, rows: 6, sourceC: 3, space: 9, C: 4, columns: 8 };
+    const sizes = { rows: 6, sourceC: 3, space: 9, C: 4, columns: 8, first: 2 };
+    const form = { label: 'conv', source, k };
     for (const dtype of ['F32', 'F16', 'BF16'] as const) {
-      expect((await recorded(gpu(), (recorder) => pack(recorder, { ...form, dtype, first: 2 }))).length).toBe(
-        1,
+      const packed = await recorded(gpu(), (recorder) =>
+        pack(recorder, { ...form, dtype, box: torchBox(sizes) }),
       );
+      expect(packed).toHaveLength(1);
     }
-    expect(() => pack(new Recorder(gpu(), 'test'), { ...form, dtype: 'F32', first: 3 })).toThrow(
-      'does not fit from column 3',
-    );
-    const short = () => pack(new Recorder(gpu(), 'test'), { ...form, dtype: 'F32', first: 0, rows: 7 });
-    expect(short).toThrow('file has 162 words, expected 189');
+    const recording = (args: Partial<PackArguments>, changed: Partial<PackSizes>) => () =>
+      pack(new Recorder(gpu(), 'test'), {
+        ...{ ...form, dtype: 'F32', ...args },
+        box: torchBox({ ...sizes, ...changed }),
+      });
+    expect(recording({}, { first: 3 })).toThrow('conv: a box of 6 x 9 x 3 x 1 from 3 does not fit into k');
+    expect(recording({}, { rows: 7, first: 0 })).toThrow('file has 162 words, expected 189');
     using half = await Tensor.create(gpu(), 'k', [9, 4, 8], 'f16');
+    const box = torchBox({ ...sizes, rows: 5 });
     for (const dtype of ['F32', 'F16', 'BF16'] as const) {
-      expect(
-        (await recorded(gpu(), (recorder) => pack(recorder, { ...form, k: half, dtype, rows: 5, first: 2 })))
-          .length,
-      ).toBe(1);
+      const packed = await recorded(gpu(), (recorder) => pack(recorder, { ...form, k: half, dtype, box }));
+      expect(packed).toHaveLength(1);
     }
-    expect(() =>
-      pack(new Recorder(gpu(), 'test'), { ...form, k: half, dtype: 'F32', rows: 5, first: 3 }),
-    ).toThrow('conv: columns from 3 of 8 are no whole words of k, which is f16');
+    expect(recording({ k: half }, { rows: 5, first: 3 })).toThrow(
+      'conv: 3, 32, 8, 0 are no whole words of k, which is f16',
+    );
   });
 });

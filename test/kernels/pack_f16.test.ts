@@ -4,22 +4,28 @@ import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { pack } from '../../src/kernels/pack/pack.js';
 import { seededRandom } from '../../src/random.js';
-import { type PackSizes, pack as packReference } from '../../src/reference/pack.js';
+import { pack as packReference } from '../../src/reference/pack.js';
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
 import type { Dtype } from '../../src/weights/source.js';
 import { useGpu } from '../support/gpu.js';
 import { run } from '../support/kernel.js';
+import { kerasBox, type PackSizes, torchBox } from './pack_boxes.js';
 
 const gpu = useGpu();
 
 /** The bits of k after stored numbers were packed into it. */
-async function packed(stored: Uint8Array, dtype: Dtype, sizes: PackSizes): Promise<Uint16Array> {
+async function packed(
+  stored: Uint8Array,
+  dtype: Dtype,
+  sizes: PackSizes,
+  boxOf = torchBox,
+): Promise<Uint16Array> {
   const { space, C, columns } = sizes;
   const words = new Uint8Array(Math.ceil(stored.length / 4) * 4);
   words.set(stored);
   using source = await Tensor.from(gpu(), 'source', [words.length / 4], new Uint32Array(words.buffer));
   using k = await Tensor.create(gpu(), 'k', [space * C, columns], 'f16');
-  await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype, k, ...sizes }));
+  await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype, k, box: boxOf(sizes) }));
   return new Uint16Array(await k.readBytes());
 }
 
@@ -32,24 +38,26 @@ describe('pack_f16', () => {
     { dtype: 'BF16', rows: 3, sourceC: 5, space: 1, C: 8, columns: 12, first: 6 },
     { dtype: 'F32', rows: 1, sourceC: 2, space: 4, C: 4, columns: 4, first: 2 },
     { dtype: 'F16', rows: 1, sourceC: 1, space: 1, C: 4, columns: 4, first: 0 },
+    { dtype: 'F32', boxOf: kerasBox, rows: 131, sourceC: 18, space: 9, C: 20, columns: 136, first: 2 },
+    { dtype: 'F16', boxOf: kerasBox, rows: 5, sourceC: 7, space: 4, C: 8, columns: 8, first: 0 },
   ] as const)(
     '$dtype ($rows,$sourceC,$space) to columns $first.. of $columns',
-    async ({ dtype, ...sizes }) => {
+    async ({ dtype, boxOf = torchBox, ...sizes }: PackSizes & { dtype: Dtype; boxOf?: typeof torchBox }) => {
       const { rows, sourceC, space, C, columns } = sizes;
       const random = seededRandom(8);
       const values = Float32Array.from({ length: rows * sourceC * space }, () => random.normal());
       const stored = encodeFloats(values, dtype);
       const expected = new Float64Array(space * C * columns);
-      packReference(decodeFloats(stored, dtype), expected, sizes);
-      expect(await packed(stored, dtype, sizes)).toEqual(halvesOf(Float32Array.from(expected)));
+      packReference(decodeFloats(stored, dtype), expected, boxOf(sizes));
+      expect(await packed(stored, dtype, sizes, boxOf)).toEqual(halvesOf(Float32Array.from(expected)));
     },
   );
 
   it('leaves other columns as they are, so that a kernel can come in several chunks of rows', async () => {
     using k = await Tensor.from(gpu(), 'k', [4, 8], new Uint16Array(32).fill(0x1234));
     using source = await Tensor.from(gpu(), 'source', [8], new Float32Array([1, 1, 1, 1, 2, 2, 2, 2]));
-    const sizes = { rows: 2, sourceC: 4, space: 1, C: 4, columns: 8, first: 2 };
-    await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype: 'F32', k, ...sizes }));
+    const box = torchBox({ rows: 2, sourceC: 4, space: 1, C: 4, columns: 8, first: 2 });
+    await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype: 'F32', k, box }));
     const row = [0x1234, 0x1234, 0x3c00, 0x4000, 0x1234, 0x1234, 0x1234, 0x1234];
     expect([...new Uint16Array(await k.readBytes())]).toEqual([...row, ...row, ...row, ...row]);
   });

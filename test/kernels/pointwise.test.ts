@@ -19,6 +19,7 @@ import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { planned, poisoned, randomTensor, run } from '../support/kernel.js';
 import { AVGPOOL_CASES, MAXPOOL2X2_CASES } from './cases.js';
+import { kerasBox, torchBox } from './pack_boxes.js';
 
 const EXACT = { atol: 0, rtol: 0 };
 
@@ -120,15 +121,18 @@ describe('softmax', () => {
 describe('pack', () => {
   const gpu = useGpu();
   const cases = [
-    { dtype: 'F32', rows: 6, sourceC: 3, space: 9, C: 4, columns: 8, first: 0 },
-    { dtype: 'F16', rows: 5, sourceC: 7, space: 9, C: 8, columns: 8, first: 0 },
-    { dtype: 'BF16', rows: 3, sourceC: 5, space: 1, C: 8, columns: 12, first: 6 },
-    { dtype: 'F32', rows: 4, sourceC: 2, space: 4, C: 4, columns: 8, first: 4 },
+    { dtype: 'F32', boxOf: torchBox, rows: 6, sourceC: 3, space: 9, C: 4, columns: 8, first: 0 },
+    { dtype: 'F16', boxOf: torchBox, rows: 5, sourceC: 7, space: 9, C: 8, columns: 8, first: 0 },
+    { dtype: 'BF16', boxOf: torchBox, rows: 3, sourceC: 5, space: 1, C: 8, columns: 12, first: 6 },
+    { dtype: 'F32', boxOf: torchBox, rows: 4, sourceC: 70, space: 4, C: 72, columns: 8, first: 4 },
+    { dtype: 'F32', boxOf: kerasBox, rows: 70, sourceC: 37, space: 9, C: 40, columns: 72, first: 0 },
+    { dtype: 'F16', boxOf: kerasBox, rows: 3, sourceC: 5, space: 4, C: 8, columns: 8, first: 3 },
+    { dtype: 'BF16', boxOf: kerasBox, rows: 5, sourceC: 33, space: 1, C: 36, columns: 8, first: 0 },
   ] as const;
 
   it.each(cases)(
-    '$dtype ($rows,$sourceC,$space) to columns $first.. of $columns',
-    async ({ dtype, ...sizes }) => {
+    '$dtype ($rows,$sourceC,$space) by $boxOf.name to columns $first.. of $columns',
+    async ({ dtype, boxOf, ...sizes }) => {
       const { rows, sourceC, space, C, columns } = sizes;
       const random = seededRandom(8);
       const stored = encodeFloats(
@@ -139,12 +143,41 @@ describe('pack', () => {
       words.set(stored);
       using source = await Tensor.from(gpu(), 'source', [words.length / 4], new Uint32Array(words.buffer));
       using k = await Tensor.create(gpu(), 'k', [space * C, columns]);
-      await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype, k, ...sizes }));
+      const box = boxOf(sizes);
+      await run(gpu(), (recorder) => pack(recorder, { label: 'fc1', source, dtype, k, box }));
       const expected = new Float64Array(space * C * columns);
-      packReference(decodeFloats(stored, dtype), expected, sizes);
+      packReference(decodeFloats(stored, dtype), expected, box);
+      // The reference copies as it is told; this is what it was to be told.
+      const at = (r: number, c: number, s: number) =>
+        decodeFloats(stored, dtype)[
+          boxOf === torchBox ? (r * sourceC + c) * space + s : (s * sourceC + c) * rows + r
+        ];
+      const [r, c, s] = [rows - 1, sourceC - 1, space - 1];
+      expect(expected[(s * C + c) * columns + sizes.first + r]).toBe(at(r, c, s));
       expectClose(await k.read(), expected, EXACT);
     },
   );
+
+  it('copies the middle of a source, by four axes, and leaves the rest of k as it is', async () => {
+    const values = Float32Array.from({ length: 500 }, (_, i) => i + 1);
+    using source = await Tensor.from(gpu(), 'source', [500], values);
+    using k = await Tensor.from(gpu(), 'k', [300], new Float32Array(300).fill(-1));
+    const box = {
+      axes: [
+        { size: 3, from: 7, to: 1 },
+        { size: 4, from: 60, to: 10 },
+        { size: 2, from: 1, to: 60 },
+        { size: 2, from: 3, to: 150 },
+      ],
+      from: 100,
+      to: 5,
+    };
+    await run(gpu(), (recorder) => pack(recorder, { label: 'middle', source, dtype: 'F32', k, box }));
+    const expected = new Float64Array(300).fill(-1);
+    packReference(values, expected, box);
+    expect(expected.filter((value) => value !== -1)).toHaveLength(48);
+    expectClose(await k.read(), expected, EXACT);
+  });
 
   it('unpacks every finite f16 exactly, subnormals too', async () => {
     const halves = Uint16Array.from({ length: 65536 }, (_, i) => i).filter(
@@ -153,7 +186,8 @@ describe('pack', () => {
     using source = await Tensor.from(gpu(), 'source', [halves.length / 2], new Uint32Array(halves.buffer));
     using k = await Tensor.create(gpu(), 'k', [halves.length, 1]);
     const sizes = { rows: 1, sourceC: halves.length, space: 1, C: halves.length, columns: 1, first: 0 };
-    await run(gpu(), (recorder) => pack(recorder, { label: 'all', source, dtype: 'F16', k, ...sizes }));
+    const box = torchBox(sizes);
+    await run(gpu(), (recorder) => pack(recorder, { label: 'all', source, dtype: 'F16', k, box }));
     const expected = decodeFloats(new Uint8Array(halves.buffer), 'F16');
     expect(Array.from(await k.read())).toEqual(Array.from(expected, (value) => value));
   });

@@ -1,10 +1,11 @@
-// pack: rows of a kernel from a weights file's bytes into the order that conv3x3 and linear read, as f16
+// pack: numbers of a weights file, in whatever order, into the order that conv3x3 and linear read, as f16
 //
-// Computes   k[s,c,FIRST+r] = f16(source[r,c,s]), zero where c is padding; rounded to nearest, ties to even
-// Shapes     source (ROWS,SOURCE_C,SPACE) of f32, f16 or bf16, as bytes in words · k (SPACE,C,COLUMNS) f16, two
-//            columns per word; FIRST and COLUMNS even
-// Threads    a thread owns one word of k, which no other thread may write: two columns, the second of them zero where ROWS
-//            ends before it; neighbouring threads own neighbouring words; dispatch ceil(SPACE*C*ceil(ROWS/2)/64), as a rectangle
+// Computes   k[to + sum_a i_a*to_a] = f16(source[from + sum_a i_a*from_a]) for all i_a < size_a, a = 0..3; rounded to nearest,
+//            ties to even
+// Shapes     source: the file's numbers, f32, f16 or bf16, as bytes in words · box (16) · k f16, two columns per word; to and
+//            to_1 to to_3 even
+// Threads    a thread owns a word, two columns, of k and goes through its rows: i_0 is the column, i_1 the row; neighbouring threads own
+//            neighbouring words; dispatch (ceil(size_0/128), ceil(size_1/16), size_2*size_3)
 // Cost       once, at load: 2 reads and 1 write per word
 // Requires   nothing: f16 is made of bits, because pack2x16float may round in any direction and flush subnormals
 // Source     the order: see pack. Rounding: IEEE 754-2019, section 4.3.1, as in ../../weights/floats.ts
@@ -13,19 +14,22 @@
 //              f32     1       8         23       3.4e38            2^-126
 //              f16     1       5         10       65504             2^-14             subnormals in steps of 2^-24
 
-override ROWS: u32 = 1;
-override SPACE: u32 = 1;
-override SOURCE_C: u32 = 4;
-override C: u32 = 4;
-override COLUMNS: u32 = 4;
-override FIRST: u32 = 0;
-// 0 f32, 1 f16, 2 bf16
-override DTYPE: u32 = 0;
+struct Box {
+  size: vec4u,
+  from_step: vec4u,
+  to_step: vec4u,
+  from_start: u32,
+  to_start: u32,
+  dtype: u32, // 0 f32, 1 f16, 2 bf16
+}
 
 const THREADS: u32 = 64;
+// Rows of a thread, unless there are more than workgroups may be.
+const ROWS: u32 = 16;
 
 @group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read_write> k: array<u32>;
+@group(0) @binding(1) var<storage, read> box: Box;
+@group(0) @binding(2) var<storage, read_write> k: array<u32>;
 
 // word / 2^shift, rounded to nearest, ties to even: adds just under a half, or a half where the result is odd.
 fn rounded_shift(word: u32, shift: u32) -> u32 {
@@ -52,11 +56,11 @@ fn half_of(single: u32) -> u32 {
 }
 
 fn read_source(index: u32) -> u32 {
-  if (DTYPE == 0) {
+  if (box.dtype == 0) {
     return half_of(source[index]);
   }
   let half = extractBits(source[index / 2], 16 * (index % 2), 16);
-  if (DTYPE == 2) {
+  if (box.dtype == 2) {
     return half_of(half << 16);
   }
   return half;
@@ -64,20 +68,21 @@ fn read_source(index: u32) -> u32 {
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let index = gid.y * groups.x * THREADS + gid.x;
-  let row_pairs = (ROWS + 1) / 2;
-  if (index >= SPACE * C * row_pairs) {
+  let column = 2 * gid.x;
+  if (column >= box.size[0]) {
     return;
   }
-  let r = 2 * (index % row_pairs);
-  let c = index / row_pairs % C;
-  let s = index / row_pairs / C;
-  var halves = 0u;
-  if (c < SOURCE_C) {
-    halves = read_source((r * SOURCE_C + c) * SPACE + s);
-    if (r + 1 < ROWS) {
-      halves |= read_source(((r + 1) * SOURCE_C + c) * SPACE + s) << 16;
+  // The second column of the last word is padding where their number is odd.
+  let is_pair = column + 1 < box.size[0];
+  let outer = vec2u(gid.z % box.size[2], gid.z / box.size[2]);
+  let first = box.from_start + column * box.from_step[0] + outer.x * box.from_step[2] + outer.y * box.from_step[3];
+  let start = box.to_start + column + outer.x * box.to_step[2] + outer.y * box.to_step[3];
+  for (var row = gid.y; row < box.size[1]; row += groups.y) {
+    let at = first + row * box.from_step[1];
+    var halves = read_source(at);
+    if (is_pair) {
+      halves |= read_source(at + box.from_step[0]) << 16;
     }
+    k[(start + row * box.to_step[1]) / 2] = halves;
   }
-  k[((s * C + c) * COLUMNS + FIRST + r) / 2] = halves;
 }
