@@ -12,7 +12,8 @@ import { type PackAxis, pack } from '../kernels/pack/pack.js';
 import { padToQuad } from '../kernels/shapes.js';
 import type { Network } from '../network/forward.js';
 import { widthsOf } from '../network/layers.js';
-import { type LayerParameters, type Parameter, Parameters } from '../network/parameters.js';
+import { Parameters } from '../network/parameters.js';
+import type { PiecedTensor } from '../network/pieced_tensor.js';
 import type { StridedTensor } from '../weights/archive.js';
 import { type Box, type BoxAxis, boxesOf, elementAt } from '../weights/boxes.js';
 import { checkChoice } from '../weights/checks.js';
@@ -20,7 +21,6 @@ import { unfitNumber } from '../weights/finite.js';
 import { decodeFloats, findNonFinite } from '../weights/floats.js';
 import { BYTES_PER_ELEMENT, type Dtype, type TensorEntry, type WeightsSource } from '../weights/source.js';
 import { rowMajorStrides } from '../weights/strided.js';
-import { torchvisionTensors } from '../weights/torchvision.js';
 import type { Vgg16Weights } from '../weights/vgg16.js';
 
 /** How much of a file is held on the host at a time, twice: one chunk on its way to the GPU, the next being read. */
@@ -57,17 +57,32 @@ export async function loadNetwork(
     return { name, kernel: [...sides, rows] };
   });
   const parameters = await Parameters.create(gpu, shapes, dtype);
-  let uploader: Uploader | undefined;
   try {
-    uploader = await Uploader.create(gpu, weights, dtype, options);
-    for (const form of forms) await uploader.layer(form, parameters.layer(form.name));
+    const tensors = forms.flatMap((form) => {
+      const { kernel, bias } = parameters.layer(form.name);
+      return [
+        storedTensor(weights.source, form, form.kernel, kernel.value),
+        storedTensor(weights.source, form, form.bias, bias.value),
+      ];
+    });
+    await upload(gpu, weights.source.path, tensors, options);
+    for (const { value } of parameters.all) value.changed();
   } catch (error) {
     parameters.dispose();
     throw error;
-  } finally {
-    uploader?.dispose();
   }
   return { widths: widthsOf(weights), parameters };
+}
+
+/** A layer in its file: its kernel is (rows, sourceC, space), on the GPU (space, sourceC padded, rows padded). */
+interface LayerForm {
+  readonly name: string;
+  readonly kernel: TensorEntry;
+  readonly bias: TensorEntry;
+  readonly rows: number;
+  readonly sourceC: number;
+  readonly space: number;
+  readonly isDense: boolean;
 }
 
 function formsOf(weights: Vgg16Weights): LayerForm[] {
@@ -82,200 +97,176 @@ function formsOf(weights: Vgg16Weights): LayerForm[] {
   ];
 }
 
-/** A layer in its file: its kernel is (rows, sourceC, space), on the GPU (space, sourceC padded, rows padded). */
-interface LayerForm {
-  readonly name: string;
-  readonly kernel: TensorEntry;
-  readonly bias: TensorEntry;
-  readonly rows: number;
-  readonly sourceC: number;
-  readonly space: number;
-  readonly isDense: boolean;
-}
-
-/** A kernel's numbers as the file has them. */
-interface StoredKernel {
-  /** (O,C), (O,C,H,W) or (O,C*H*W). */
+/** A kernel or a bias as its file has it, and where it goes. */
+interface StoredTensor {
+  readonly entry: TensorEntry;
+  /** (O,C), (O,C,H,W) or (O,C*H*W) for a kernel, (O) for a bias. */
   readonly view: Pick<StridedTensor, 'shape' | 'strides' | 'offset'>;
+  /** How `read` gives the numbers. */
   readonly dtype: Dtype;
   /** Reads numbers from `start` on, as many as `bytes` has room for. */
   read(start: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  readonly axes: readonly BoxAxis[];
+  readonly value: PiecedTensor;
 }
 
-/** A chunk of a kernel on the host. */
-interface Chunk {
-  readonly box: Box;
-  /** Whole words, as WebGPU copies them. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+function storedTensor(
+  source: WeightsSource,
+  form: LayerForm,
+  entry: TensorEntry,
+  value: PiecedTensor,
+): StoredTensor {
+  const { name, dtype, shape } = entry;
+  const view = source.stored?.(name);
+  if (view) {
+    const read = (start: number, bytes: Uint8Array<ArrayBuffer>) =>
+      view.storage.read(start, new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4));
+    return { entry, view, dtype: 'F32', read, axes: axesOf(form, view), value };
+  }
+  const rowMajor = { shape, strides: rowMajorStrides(shape), offset: 0 };
+  const read = (start: number, bytes: Uint8Array) =>
+    source.read(name, start * BYTES_PER_ELEMENT[dtype], bytes);
+  return { entry, view: rowMajor, dtype, read, axes: axesOf(form, rowMajor), value };
 }
 
-class Uploader {
-  #loaded = 0;
-
-  private constructor(
-    private readonly gpu: Gpu,
-    private readonly source: WeightsSource,
-    private readonly dtype: TensorDtype,
-    private readonly options: LoadOptions,
-    private readonly total: number,
-    private readonly staging: Tensor,
-  ) {}
-
-  static async create(
-    gpu: Gpu,
-    weights: Vgg16Weights,
-    dtype: TensorDtype,
-    options: LoadOptions,
-  ): Promise<Uploader> {
-    const kernels = [...weights.convs, ...weights.dense].map(({ kernel }) => kernel);
-    const total = torchvisionTensors(weights).reduce((sum, { entry }) => sum + entry.byteLength, 0);
-    // Two rows of f16 are never cut, however long: they share words on the GPU.
-    const longest = Math.max(...kernels.map(({ shape }) => (2 * shape.reduce((a, b) => a * b)) / shape[0]!));
-    const words = Math.max(CHUNK_BYTES / 4, longest);
-    const staging = await Tensor.create(gpu, 'weights on their way', [words]);
-    return new Uploader(gpu, weights.source, dtype, options, total, staging);
-  }
-
-  async layer(form: LayerForm, { kernel, bias }: LayerParameters): Promise<void> {
-    await this.#kernel(form, kernel);
-    await this.#bias(form.bias, bias);
-    kernel.value.changed();
-  }
-
-  dispose(): void {
-    this.staging.dispose();
-  }
-
-  async #kernel(form: LayerForm, { value }: Parameter): Promise<void> {
-    const { name: label, kernel: entry } = form;
-    const stored = this.#storedKernel(entry);
-    const size = BYTES_PER_ELEMENT[stored.dtype];
-    const most = Math.floor(Math.min(CHUNK_BYTES, bindable(this.gpu.limits)) / size);
-    const start = stored.view.offset;
-    const boxes = boxesOf(axesOf(form, stored.view), {
-      start,
-      most,
-      columnsPerBox: this.dtype === 'f16' ? 2 : 1,
-    });
-
-    const read = async (box: Box | undefined): Promise<Chunk | undefined> => {
-      if (!box) return undefined;
-      this.options.signal?.throwIfAborted();
-      const length = box.span * size;
-      const bytes = new Uint8Array(Math.ceil(length / 4) * 4);
-      const numbers = bytes.subarray(0, length);
-      await stored.read(box.start, numbers);
-      this.#check(entry, stored, box.start, numbers);
-      return { box, bytes };
-    };
-
-    let next = 0;
-    let ahead = read(boxes[next++]);
-    for (let chunk = await ahead; chunk; chunk = await ahead) {
-      ahead = read(boxes[next++]);
-      // Without a handler, its failure would be unhandled if the upload fails first.
-      ahead.catch(() => {});
-      const { box, bytes } = chunk;
-      await this.gpu.write(label, this.staging.buffer, bytes);
-      // Waiting here bounds what Dawn holds of the host's memory.
-      await runOnce(this.gpu, label, (recorder) => {
-        const source = this.staging.view(`${label} in the file`, [bytes.length / 4]);
-        for (const { first, k } of value.pieces)
-          packInto(recorder, { label, source, dtype: stored.dtype }, box, first, k);
-      });
-      this.#report(box.axes.reduce((count, axis) => count * axis.size, 1) * BYTES_PER_ELEMENT[entry.dtype]);
-    }
-  }
-
-  #storedKernel({ name, dtype, shape }: TensorEntry): StoredKernel {
-    const { source } = this;
-    const view = source.stored?.(name);
-    if (!view) {
-      return {
-        view: { shape, strides: rowMajorStrides(shape), offset: 0 },
-        dtype,
-        read: (start, bytes) => source.read(name, start * BYTES_PER_ELEMENT[dtype], bytes),
-      };
-    }
-    return {
-      view,
-      dtype: 'F32',
-      read: (start, bytes) => view.storage.read(start, new Float32Array(bytes.buffer, 0, bytes.length / 4)),
-    };
-  }
-
-  async #bias(entry: TensorEntry, bias: Parameter): Promise<void> {
-    this.options.signal?.throwIfAborted();
-    const { name, dtype } = entry;
-    const bytes = new Uint8Array(entry.byteLength);
-    await this.source.read(name, 0, bytes);
-    const index = findNonFinite(bytes, dtype);
-    const values = decodeFloats(bytes, dtype);
-    if (index >= 0) throw unfitNumber(this.source.path, name, index, values[index]!);
-    await bias.value.write((row) => row.set(values));
-    this.#report(bytes.length);
-  }
-
-  /** @throws WeightsError for a number that the GPU is not to have: NaN, an infinity, or one that is too large to be stored */
-  #check({ name }: TensorEntry, { view, dtype }: StoredKernel, start: number, bytes: Uint8Array): void {
-    const size = BYTES_PER_ELEMENT[dtype];
-    const become = this.dtype === 'f16' ? 'F16' : undefined;
-    for (let from = 0; ; ) {
-      const found = findNonFinite(bytes.subarray(from * size), dtype, become);
-      if (found < 0) return;
-      const at = from + found;
-      const element = elementAt(view, start + at);
-      if (element !== undefined) {
-        const value = decodeFloats(bytes.subarray(at * size, (at + 1) * size), dtype)[0]!;
-        throw unfitNumber(this.source.path, name, element, value);
-      }
-      from = at + 1;
-    }
-  }
-
-  #report(bytes: number): void {
-    this.#loaded += bytes;
-    this.options.onProgress?.({ loaded: this.#loaded, total: this.total });
-  }
-}
-
-/** A kernel's axes: its outputs are the columns of the matrix on the GPU, whose rows are (space, channels padded). */
-function axesOf(
-  { sourceC, space }: LayerForm,
-  { shape, strides }: Pick<StridedTensor, 'shape' | 'strides'>,
-): BoxAxis[] {
+/** The axes of a kernel or a bias: its outputs are the columns of the matrix on the GPU, whose rows are (space, channels padded). */
+function axesOf({ sourceC, space }: LayerForm, { shape, strides }: StoredTensor['view']): BoxAxis[] {
   const C = padToQuad(sourceC);
-  const columns = { size: shape[0]!, from: strides[0]!, row: 0, column: 1 };
   const rows = (size: number, from: number, row: number): BoxAxis => ({ size, from, row, column: 0 });
-  if (shape.length > 2) {
-    // (O,C,H,W)
-    const [, , H, W] = shape as [number, number, number, number];
-    const [, ofC, ofH, ofW] = strides as [number, number, number, number];
-    return [columns, rows(sourceC, ofC, 1), rows(H, ofH, W * C), rows(W, ofW, C)];
+  const columns = { size: shape[0]!, from: strides[0]!, row: 0, column: 1 };
+  if (shape.length === 1) return [columns];
+  if (shape.length === 2) {
+    return [columns, rows(sourceC, space * strides[1]!, 1), rows(space, strides[1]!, C)];
   }
-  const [, step] = strides as [number, number];
-  return [columns, rows(sourceC, space * step, 1), rows(space, step, C)];
+  return [
+    columns,
+    rows(sourceC, strides[1]!, 1),
+    rows(shape[2]!, strides[2]!, shape[3]! * C),
+    rows(shape[3]!, strides[3]!, C),
+  ];
 }
 
-/** Packs those columns of a box that a piece of the kernel has, of which the piece's first is column `first`. */
-function packInto(
-  recorder: Recorder,
-  args: { readonly label: string; readonly source: Tensor; readonly dtype: Dtype },
-  { row, column, axes }: Box,
-  first: number,
-  k: Tensor,
+/** A box of a tensor, and the byte of its chunk that it begins with: a multiple of 4. */
+interface Part {
+  readonly tensor: StoredTensor;
+  readonly box: Box;
+  readonly at: number;
+}
+
+/** What is read and sent to the GPU at once. */
+interface Chunk {
+  readonly parts: readonly Part[];
+  /** A multiple of 4. */
+  readonly byteLength: number;
+}
+
+/** Brings tensors to the GPU, in the order of their files: a chunk is read while the one before is packed. */
+async function upload(
+  gpu: Gpu,
+  path: string,
+  tensors: readonly StoredTensor[],
+  { onProgress, signal }: LoadOptions,
+): Promise<void> {
+  const total = tensors.reduce((sum, { entry }) => sum + entry.byteLength, 0);
+  const chunks = chunksOf(tensors, Math.min(CHUNK_BYTES, bindable(gpu.limits)));
+  const largest = Math.max(...chunks.map(({ byteLength }) => byteLength));
+  const buffers = [new Uint8Array(largest), new Uint8Array(largest)] as const;
+  const read = async (turn: number): Promise<Uint8Array<ArrayBuffer> | undefined> => {
+    const chunk = chunks[turn];
+    if (!chunk) return undefined;
+    const bytes = buffers[turn % 2]!.subarray(0, chunk.byteLength);
+    for (const { tensor, box, at } of chunk.parts) {
+      signal?.throwIfAborted();
+      const numbers = bytes.subarray(at, at + box.span * BYTES_PER_ELEMENT[tensor.dtype]);
+      await tensor.read(box.start, numbers);
+      checkNumbers(path, tensor, box.start, numbers);
+    }
+    return bytes;
+  };
+
+  using staging = await Tensor.create(gpu, 'weights on their way', [largest / 4]);
+  let loaded = 0;
+  let ahead = read(0);
+  for (const [turn, { parts }] of chunks.entries()) {
+    const bytes = (await ahead)!;
+    ahead = read(turn + 1);
+    // Without a handler, its failure would be unhandled if the upload fails first.
+    ahead.catch(() => {});
+    await gpu.write(staging.label, staging.buffer, bytes);
+    // Waiting here bounds what Dawn holds of the host's memory.
+    await runOnce(gpu, 'loading', (recorder) => {
+      for (const part of parts) packPart(recorder, staging, part);
+    });
+    for (const { tensor, box } of parts) {
+      const count = box.axes.reduce((product, { size }) => product * size, 1);
+      loaded += count * BYTES_PER_ELEMENT[tensor.entry.dtype];
+    }
+    onProgress?.({ loaded, total });
+  }
+}
+
+/** Cuts tensors into boxes, and puts as many into a chunk as `most` bytes hold. */
+function chunksOf(tensors: readonly StoredTensor[], most: number): Chunk[] {
+  const chunks: { parts: Part[]; byteLength: number }[] = [];
+  for (const tensor of tensors) {
+    const size = BYTES_PER_ELEMENT[tensor.dtype];
+    const cut = {
+      start: tensor.view.offset,
+      most: Math.floor(most / size),
+      // Two columns of f16 share a word on the GPU.
+      columnsPerBox: tensor.value.dtype === 'f16' ? 2 : 1,
+    };
+    for (const box of boxesOf(tensor.axes, cut)) {
+      const bytes = Math.ceil((box.span * size) / 4) * 4;
+      const isFull = (chunks.at(-1)?.byteLength ?? most) + bytes > most;
+      if (isFull) chunks.push({ parts: [], byteLength: 0 });
+      const chunk = chunks.at(-1)!;
+      chunk.parts.push({ tensor, box, at: chunk.byteLength });
+      chunk.byteLength += bytes;
+    }
+  }
+  return chunks;
+}
+
+/** @throws WeightsError for a number that the GPU is not to have: NaN, an infinity, or one that is too large to be stored */
+function checkNumbers(
+  path: string,
+  { entry, view, dtype, value: { dtype: kept } }: StoredTensor,
+  start: number,
+  bytes: Uint8Array,
 ): void {
-  const width = k.shape.at(-1)!;
-  const own = axes.find((axis) => axis.column > 0) ?? { size: 1, from: 0 };
-  const begin = Math.max(column, first);
-  const end = Math.min(column + own.size, first + width);
-  if (begin >= end) return;
-  // Next to the columns, the axis that runs fastest in the storage: a thread walks along it.
-  const others = axes.filter((axis) => axis.column === 0).toSorted((a, b) => a.from - b.from);
-  const sides: PackAxis[] = [
-    { size: end - begin, from: own.from, to: 1 },
-    ...others.map((axis) => ({ size: axis.size, from: axis.from, to: axis.row * width })),
-  ];
-  const box = { axes: sides, from: (begin - column) * own.from, to: row * width + begin - first };
-  pack(recorder, { ...args, k, box });
+  const size = BYTES_PER_ELEMENT[dtype];
+  for (let from = 0; ; ) {
+    const found = findNonFinite(bytes.subarray(from * size), dtype, kept === 'f16' ? 'F16' : undefined);
+    if (found < 0) return;
+    const at = from + found;
+    // A box may span numbers that are none of the tensor's.
+    const element = elementAt(view, start + at);
+    if (element !== undefined) {
+      const value = decodeFloats(bytes.subarray(at * size, (at + 1) * size), dtype)[0]!;
+      throw unfitNumber(path, entry.name, element, value);
+    }
+    from = at + 1;
+  }
+}
+
+/** Records what packs a box into each of the pieces that have columns of it. */
+function packPart(recorder: Recorder, source: Tensor, { tensor, box, at }: Part): void {
+  const { entry, dtype, value } = tensor;
+  const own = box.axes.find(({ column }) => column > 0) ?? { size: 1, from: 0 };
+  // Next to the columns, the axis that runs fastest in the file: a thread walks along it.
+  const others = box.axes.filter(({ column }) => column === 0).toSorted((a, b) => a.from - b.from);
+  for (const { first, k } of value.pieces) {
+    const width = k.shape.at(-1)!;
+    const begin = Math.max(box.column, first);
+    const end = Math.min(box.column + own.size, first + width);
+    if (begin >= end) continue;
+    const axes: PackAxis[] = [
+      { size: end - begin, from: own.from, to: 1 },
+      ...others.map(({ size, from, row }) => ({ size, from, to: row * width })),
+    ];
+    const from = at / BYTES_PER_ELEMENT[dtype] + (begin - box.column) * own.from;
+    const to = box.row * width + begin - first;
+    pack(recorder, { label: entry.name, source, dtype, k, box: { axes, from, to } });
+  }
 }

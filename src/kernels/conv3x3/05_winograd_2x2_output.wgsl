@@ -2,7 +2,7 @@
 //
 // Computes   y[n,h,w,o] = relu(b[o] + (A^T m A)[h % 2, w % 2]); m: the 4x4 products of the tile that holds (h,w), for o. With
 //            POOL, the largest of each 2x2 of them
-// Shapes     m (16,T,O), tiles FIRST to FIRST+T-1 · b (O) · chunk (FIRST,H,W,C,O) u32 · y (N,H,W,O), or (N,floor(H/2),floor(W/2),O)
+// Shapes     m (16,T,O), tiles FIRST to FIRST+T-1 · b (O) · chunk (FIRST,H,W,C,O,RELU,POOL) u32 · y (N,H,W,O), or (N,floor(H/2),floor(W/2),O)
 //            with POOL
 // Threads    a thread owns one tile and channel; neighbouring threads own neighbouring channels; dispatch ceil(T*O/64), as a rectangle
 // Tile       products at 4x4 points become 2x2 pixels, which are one window of pooling:
@@ -17,14 +17,12 @@
 // Changed    against 04: see 05 winograd 2x2 input; and pooling costs nothing but the comparisons
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, 1, -1 and infinity; the chapter derives A
 
-override RELU: bool = true;
-override POOL: bool = false;
-
 const THREADS: u32 = 64;
 const SIDE: u32 = 4; // points along a side: 16 in all
 
-// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs.
-struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32 }
+// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs. RELU and POOL
+// are 0 or 1: every thread takes the same branch.
+struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32, RELU: u32, POOL: u32 }
 
 @group(0) @binding(0) var<storage, read> m: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
@@ -70,9 +68,9 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   var pixels: array<vec2f, 2>;
   for (var j = 0u; j < 2; j++) {
     let column = b[o] + from_points(m_0[j], m_1[j], m_2[j], m_3[j]);
-    pixels[j] = select(column, max(column, vec2f()), RELU);
+    pixels[j] = select(column, max(column, vec2f()), chunk.RELU != 0);
   }
-  if (POOL) {
+  if (chunk.POOL != 0) {
     let wider = max(pixels[0], pixels[1]);
     // An odd last row or column is in no window.
     if (h + 1 < H && w + 1 < W) {

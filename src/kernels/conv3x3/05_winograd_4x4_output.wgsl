@@ -2,7 +2,7 @@
 //
 // Computes   y[n,h,w,o] = relu(b[o] + (A^T m A)[h % 4, w % 4]); m: the 6x6 products of the tile that holds (h,w), for o. With
 //            POOL, the largest of each 2x2 of them
-// Shapes     m (36,T,O), tiles FIRST to FIRST+T-1 · b (O) · chunk (FIRST,H,W,C,O) u32 · y (N,H,W,O), or (N,floor(H/2),floor(W/2),O)
+// Shapes     m (36,T,O), tiles FIRST to FIRST+T-1 · b (O) · chunk (FIRST,H,W,C,O,RELU,POOL) u32 · y (N,H,W,O), or (N,floor(H/2),floor(W/2),O)
 //            with POOL
 // Threads    a thread owns one tile and channel; neighbouring threads own neighbouring channels; dispatch ceil(T*O/64), as a rectangle
 // Tile       products at 6x6 points become 4x4 pixels, which are four windows of pooling:
@@ -19,16 +19,14 @@
 // Changed    against 05 winograd 2x2: see 05 winograd 4x4 input; pooling costs nothing but the comparisons
 // Source     Lavin & Gray 2015 (arXiv:1509.09308), with the points 0, +-1/sqrt 2, +-sqrt 2 and infinity; the chapter derives A
 
-override RELU: bool = true;
-override POOL: bool = false;
-
 const THREADS: u32 = 64;
 const SIDE: u32 = 6; // points along a side: 36 in all
 const ROOT_HALF: f32 = 0.70710678118654752;
 const ROOT_TWO: f32 = 1.41421356237309505;
 
-// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs.
-struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32 }
+// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs. RELU and POOL
+// are 0 or 1: every thread takes the same branch.
+struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32, RELU: u32, POOL: u32 }
 
 @group(0) @binding(0) var<storage, read> m: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
@@ -85,9 +83,9 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   var pixels: array<vec4f, 4>;
   for (var j = 0u; j < 4; j++) {
     let column = b[o] + from_points(m_0[j], m_1[j], m_2[j], m_3[j], m_4[j], m_5[j]);
-    pixels[j] = select(column, max(column, vec4f()), RELU);
+    pixels[j] = select(column, max(column, vec4f()), chunk.RELU != 0);
   }
-  if (POOL) {
+  if (chunk.POOL != 0) {
     for (var j = 0u; j < 4; j += 2) {
       let wider = max(pixels[j], pixels[j + 1]);
       let windows = max(wider.xz, wider.yw);

@@ -61,14 +61,17 @@ export function launchWinograd(
   args: Conv3x3Arguments & { readonly rung: WinogradRung },
   sizes: Conv3x3Sizes,
 ): void {
-  const { label, rung, scratchBytes = defaultScratchBytes(recorder.gpu) } = args;
+  const { label, rung, relu, pool = false, scratchBytes = defaultScratchBytes(recorder.gpu) } = args;
   const { H, W, C, O } = sizes;
   const { tiles, chunk } = chunksOf(rung, sizes, scratchBytes);
   const P = pointsOf(rung);
   const v = recorder.temporary(`${label} transformed input`, [P, chunk, C]);
   const m = recorder.temporary(`${label} products`, [P, chunk, O]);
   for (let start = 0; start < tiles; start += chunk) {
-    const where = recorder.constants(`${label} chunk of tiles`, [start, H, W, C, O]);
+    const where = recorder.constants(`${label} chunk of tiles`, [
+      ...[start, H, W, C, O],
+      ...[Number(relu), Number(pool)],
+    ]);
     const T = Math.min(chunk, tiles - start);
     launchChunk(recorder, args, where, v.view(v.label, [P, T, C]), m.view(m.label, [P, T, O]));
   }
@@ -81,7 +84,7 @@ function launchChunk(
   v: Tensor,
   m: Tensor,
 ): void {
-  const { label, rung, x, k, b, y, relu, pool = false, tiling = {} } = args;
+  const { label, rung, x, k, b, y, tiling = {} } = args;
   const { side, passes } = WINOGRAD_RUNGS[rung];
   const [P, T, C] = v.shape as [number, number, number];
   const O = m.shape[2]!;
@@ -93,11 +96,7 @@ function launchChunk(
     wgsl: passes[2],
     tiling: { ...(rung === '06_subgroup' && { BN: subgroupColumns(O) }), ...tiling },
   };
-  const output: Kernel = {
-    name: `${name}_output`,
-    wgsl: passes[3],
-    constants: { RELU: Number(relu), POOL: Number(pool) },
-  };
+  const output: Kernel = { name: `${name}_output`, wgsl: passes[3] };
   const columns = Math.ceil(O / tilingOf(multiply, 'BN'));
   const rows = Math.ceil(T / tilingOf(multiply, 'BM'));
   const spread = (kernel: Kernel, channels: number) =>
