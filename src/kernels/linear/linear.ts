@@ -146,11 +146,12 @@ function launchGemv(recorder: Recorder, args: LinearArguments, [N, D, O]: Sizes)
       name: 'linear/03_gemv',
       wgsl: gemv,
       tiling: { BATCH: N },
-      constants: { D, O, ...pieceConstants(piece), DEPTH },
       weights: weightStorage(piece.k),
     };
-    const groups = [Math.ceil(piece.k.shape[1]! / columns), SLICES, 1] as const;
-    recorder.dispatch(label, kernel, [x, piece.k, partial], groups);
+    const { FIRST, COLUMNS } = pieceConstants(piece);
+    const where = recorder.constants(`${label} piece`, [D, O, FIRST, COLUMNS, DEPTH]);
+    const groups = [Math.ceil(COLUMNS / columns), SLICES, 1] as const;
+    recorder.dispatch(label, kernel, [x, piece.k, where, partial], groups);
   }
   launchSum(recorder, args, partial);
 }
@@ -205,11 +206,8 @@ function launchSliced(
 /** The last pass of all three: partial sums (SLICES,N,O) into y. */
 function launchSum(recorder: Recorder, { label, b, y, relu }: LinearArguments, partial: Tensor): void {
   const [SLICES, N, O] = partial.shape as [number, number, number];
-  const kernel: Kernel = {
-    name: 'linear/03_gemv_sum',
-    wgsl: gemvSum,
-    constants: { O, SLICES, RELU: Number(relu) },
-  };
+  const kernel: Kernel = { name: 'linear/03_gemv_sum', wgsl: gemvSum };
+  const layer = recorder.constants(`${label} sizes`, [O, SLICES, Number(relu)]);
   const groups = workgroupsFor(recorder.gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
-  recorder.dispatch(label, kernel, [partial, b, y], groups);
+  recorder.dispatch(label, kernel, [partial, b, layer, y], groups);
 }
