@@ -1,10 +1,10 @@
 // Opens a GPU on Node, through Dawn.
 
-import { type DeviceOptions, requestDevice, WANTED_LIMITS } from '../gpu/device.js';
+import { type DeviceOptions, isSoftwareAdapter, requestDevice, WANTED_LIMITS } from '../gpu/device.js';
 import { Gpu as CoreGpu } from '../gpu/gpu.js';
 import { checkOptions, group, listOf, type OptionRules, text, whole } from '../options.js';
 import { type AdapterOptions, findAdapter } from './dawn/adapter.js';
-import { DAWN_PROMISES } from './dawn/promises.js';
+import { DAWN_PROMISES, waitPatiently } from './dawn/promises.js';
 
 export interface GpuOptions extends AdapterOptions, DeviceOptions {}
 
@@ -31,6 +31,7 @@ export class Gpu extends CoreGpu {
     const { adapter, source } = await findAdapter(options);
     const device = await requestDevice(adapter, DAWN_PROMISES, options);
     const { info } = adapter;
+    waitPatiently(device, isSoftwareAdapter(info, source));
     return Gpu.from(device, { info, source, promises: DAWN_PROMISES, ...options });
   }
 }
