@@ -59,7 +59,9 @@ const IMPORTS = new Map(
     .sort()
     .map((path) => {
       const text = readFileSync(join('src', path), 'utf8');
-      const named = [...text.matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(([, to]) => to!);
+      const named = [...text.matchAll(/(?<!['"])\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(
+        ([, to]) => to!,
+      );
       const files = named
         .filter((to) => to.startsWith('.'))
         .map((to) => normalize(join(dirname(path), to)).replace(/\.js$/, '.ts'));

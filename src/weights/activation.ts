@@ -10,8 +10,8 @@
 import { type Activation, IMAGENET_CLASSES } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import { oneOf } from '../options.js';
-import type { FoundLayer, FoundVgg16, Storage, StridedTensor } from './archive.js';
-import type { WeightsSource } from './source.js';
+import type { FoundLayer, FoundVgg16 } from './archive.js';
+import type { Storage, StridedTensor, WeightsSource } from './source.js';
 import { quote } from './text.js';
 
 export const ACTIVATIONS: readonly Activation[] = ['softmax', 'sigmoid'];

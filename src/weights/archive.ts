@@ -7,34 +7,7 @@
 // and cutting apart are done by shape and strides alone; numbers move when they are read.
 
 import type { Activation, Pool } from '../architecture.js';
-import type { Dtype } from './source.js';
-
-/** Numbers in a row, as a file holds them; read as 32-bit floats. */
-export interface Storage {
-  /** How many numbers. */
-  readonly length: number;
-  /** How the file keeps them, for people: `F32`, `F64`, `U8 (quantised)`. */
-  readonly stored: string;
-  /** The least of our dtypes that holds them: exactly, but for F64, which is rounded to F32. */
-  readonly dtype: Dtype;
-  /**
-   * Reads the numbers `[start, start + target.length)`. Reading forwards is fast; going back may mean to begin again,
-   * where the file is compressed. Calls may overlap in time.
-   *
-   * @throws WeightsError where the file ends early or cannot be read
-   */
-  read(start: number, target: Float32Array): Promise<void>;
-}
-
-/** A view of a storage: element (i, j, ...) is number `offset + i * strides[0] + j * strides[1] + ...` of it. */
-export interface StridedTensor {
-  /** As in its file, for messages. */
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-  readonly offset: number;
-  readonly storage: Storage;
-}
+import type { StridedTensor } from './source.js';
 
 /** An open file of any format. Whoever opened it closes it. */
 export interface Archive {

@@ -1,6 +1,6 @@
 // Cuts a strided array into boxes, in the order of its storage, so that a file is read forwards and once.
 
-import type { StridedTensor } from './archive.js';
+import type { StridedTensor } from './source.js';
 
 /** An axis of a kernel: how many elements, the way from one to the next in the storage, and in rows or columns of the matrix that it becomes. */
 export interface BoxAxis {

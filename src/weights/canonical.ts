@@ -4,12 +4,13 @@
 import { CONVS, torchvisionDense } from '../architecture.js';
 import { Turns } from '../turns.js';
 import { decideActivation } from './activation.js';
-import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from './archive.js';
+import type { Archive, FoundLayer, FoundVgg16 } from './archive.js';
 import { asWeightsError } from './file.js';
 import { encodeFloats } from './floats.js';
 import { CHUNK_LENGTH, gather, type RowMajor, type Scratch } from './gather.js';
 import type { OpenedWeights, Origin } from './opened.js';
 import { matchShape } from './shapes.js';
+import type { StridedTensor } from './source.js';
 import { BYTES_PER_ELEMENT, type Dtype, entryToRead, type TensorEntry } from './source.js';
 import { sizeOf } from './strided.js';
 import { fileName, quote } from './text.js';

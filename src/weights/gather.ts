@@ -15,7 +15,7 @@
 // the storage would be far apart in the row. Then a stripe's rows keep the storage's order, (O,H,W,C), and each is put in
 // order when it is taken out: a row is small enough for the cache.
 
-import type { StridedTensor } from './archive.js';
+import type { StridedTensor } from './source.js';
 import { rowMajorStrides, sizeOf } from './strided.js';
 
 /** Numbers that are read at once: 8 MB. */

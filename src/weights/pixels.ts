@@ -1,9 +1,10 @@
 // How a network's pixels are prepared, where its file does not say it: told by its numbers if they are known, else by the
 // format and its names, which is a guess. What is not certain is said in a note.
 
-import type { FoundLayer, FoundVgg16, Preprocess, Storage, StridedTensor } from './archive.js';
+import type { FoundLayer, FoundVgg16, Preprocess } from './archive.js';
 import { type Ancestor, ancestorOf, FILTER, placesIn } from './first_layer.js';
 import { gather } from './gather.js';
+import type { Storage, StridedTensor } from './source.js';
 import { sizeOf, wholeTensor } from './strided.js';
 
 const WAYS: Readonly<Record<Preprocess, string>> = {

@@ -1,7 +1,7 @@
 // Safetensors as one of the formats that weights come in: plain, or with names that are to be understood first.
 
 import { assumedSoftmaxNote } from './activation.js';
-import type { Archive, Preprocess, StridedTensor } from './archive.js';
+import type { Archive, Preprocess } from './archive.js';
 import { canonicalSource } from './canonical.js';
 import { assumedReluNote, findTorch, isWrapped, prefixesOf } from './dialects/torch.js';
 import { evidenceOf, hasNamedDense } from './dialects/torch_names.js';
@@ -13,7 +13,7 @@ import { classifierOutputs, headNamingOf } from './head.js';
 import type { OpenedWeights, ReadOptions } from './opened.js';
 import { settlePixels } from './pixels.js';
 import { readSafetensors } from './safetensors.js';
-import type { WeightsSource } from './source.js';
+import type { StridedTensor, WeightsSource } from './source.js';
 import { sizeOf, wholeTensor } from './strided.js';
 
 const FORMAT = 'safetensors';

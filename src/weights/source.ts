@@ -1,6 +1,5 @@
 // What every weights format is turned into: named tensors that are read in pieces, from a file that is never held whole.
 
-import type { StridedTensor } from './archive.js';
 import { quote } from './text.js';
 
 /** Number formats of stored weights: IEEE 754 single and half precision, and the upper half of a single. */
@@ -14,6 +13,33 @@ export interface TensorEntry {
   /** Row-major: the last dimension is contiguous. Empty for a scalar. */
   readonly shape: readonly number[];
   readonly byteLength: number;
+}
+
+/** Numbers in a row, as a file holds them; read as 32-bit floats. */
+export interface Storage {
+  /** How many numbers. */
+  readonly length: number;
+  /** How the file keeps them, for people: `F32`, `F64`, `U8 (quantised)`. */
+  readonly stored: string;
+  /** The least of our dtypes that holds them: exactly, but for F64, which is rounded to F32. */
+  readonly dtype: Dtype;
+  /**
+   * Reads the numbers `[start, start + target.length)`. Reading forwards is fast; going back may mean to begin again,
+   * where the file is compressed. Calls may overlap in time.
+   *
+   * @throws WeightsError where the file ends early or cannot be read
+   */
+  read(start: number, target: Float32Array): Promise<void>;
+}
+
+/** A view of a storage: element (i, j, ...) is number `offset + i * strides[0] + j * strides[1] + ...` of it. */
+export interface StridedTensor {
+  /** As in its file, for messages. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly offset: number;
+  readonly storage: Storage;
 }
 
 /** An open weights file. Whoever opened it closes it. */

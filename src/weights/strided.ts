@@ -1,7 +1,7 @@
 // Views of numbers in a row: transposed, cut apart and put in order by shape and strides alone. Nothing is read here.
 
-import type { Storage, StridedTensor } from './archive.js';
 import { FileFault } from './file.js';
+import type { Storage, StridedTensor } from './source.js';
 import { formatShape, quote } from './text.js';
 
 /** As many as NumPy and PyTorch have. What a file says of more is not looked at. */

@@ -2,11 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
-import type { Archive, FoundLayer, FoundVgg16, Storage } from '../../src/weights/archive.js';
+import type { Archive, FoundLayer, FoundVgg16 } from '../../src/weights/archive.js';
 import { canonicalSource } from '../../src/weights/canonical.js';
 import { FileFault } from '../../src/weights/file.js';
 import { decodeFloats, encodeFloats } from '../../src/weights/floats.js';
-import type { Dtype } from '../../src/weights/source.js';
+import type { Dtype, Storage } from '../../src/weights/source.js';
 import { permuted, reshaped, sizeOf, wholeTensor } from '../../src/weights/strided.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { thrownBy } from './files.js';

@@ -2,9 +2,9 @@
 
 import { describe, expect, it, test } from 'vitest';
 import { type Random, seededRandom } from '../../src/random.js';
-import type { Storage, StridedTensor } from '../../src/weights/archive.js';
 import { FileFault } from '../../src/weights/file.js';
 import { gather } from '../../src/weights/gather.js';
+import type { Storage, StridedTensor } from '../../src/weights/source.js';
 import {
   checkView,
   permuted,

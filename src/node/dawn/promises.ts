@@ -73,8 +73,8 @@ export function waitPatiently(device: GPUDevice, isSoftware: boolean): void {
   device.createBuffer = (descriptor) => {
     const buffer = createBuffer(descriptor);
     if ((descriptor.usage & GPUBufferUsage.MAP_READ) === 0) return buffer;
-    const mapAsync = buffer.mapAsync.bind(buffer);
-    buffer.mapAsync = (...range) => begin(() => mapAsync(...range));
+    const own = Object.getPrototypeOf(buffer) as GPUBuffer;
+    buffer.mapAsync = (...range) => begin(() => own.mapAsync.apply(buffer, range));
     return buffer;
   };
 }

@@ -10,9 +10,9 @@
 // read of the file brought just these bytes. The rest is read from there without the library, five times as fast.
 
 import { resolve } from 'node:path';
-import type { StridedTensor } from '../../weights/archive.js';
 import { asWeightsError, FileFault, type RandomAccessFile } from '../../weights/file.js';
 import { type Encoding, storedNumbers } from '../../weights/formats/numbers.js';
+import type { StridedTensor } from '../../weights/source.js';
 import { sizeOf, wholeTensor } from '../../weights/strided.js';
 import { formatShape, quote } from '../../weights/text.js';
 import { type Hdf5Thread, SLAB_BYTES, startThread } from './hdf5_thread.js';

@@ -1,6 +1,5 @@
 // Keras' HDF5 files: weights alone or a model saved whole, of Keras 1, 2 and 3.
 
-import type { StridedTensor } from '../../weights/archive.js';
 import { asWeightsError, FileFault, type RandomAccessFile } from '../../weights/file.js';
 import {
   type KerasArchive,
@@ -8,6 +7,7 @@ import {
   layersOf,
   parseConfig,
 } from '../../weights/formats/keras_layers.js';
+import type { StridedTensor } from '../../weights/source.js';
 import { quote } from '../../weights/text.js';
 import { type Hdf5File, openHdf5 } from './hdf5.js';
 

@@ -10,10 +10,11 @@
 // file of weights, keras_weights.ts tells them by names and shapes.
 
 import { IMAGENET_CLASSES } from '../../architecture.js';
-import type { FoundLayer, FoundVgg16, Preprocess, StridedTensor } from '../archive.js';
+import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
 import { PREPROCESSES } from '../preprocess.js';
+import type { StridedTensor } from '../source.js';
 import { permuted } from '../strided.js';
 import { formatShape, listNames, quote } from '../text.js';
 import { type ConfiguredLayer, layerChain } from './keras_config.js';

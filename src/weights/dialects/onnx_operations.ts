@@ -1,7 +1,7 @@
 // What the operations of an ONNX graph mean to VGG16: each moves a walk by a step, or refuses what VGG16 does not do.
 
-import type { StridedTensor } from '../archive.js';
 import type { OnnxNode } from '../formats/onnx.js';
+import type { StridedTensor } from '../source.js';
 import { permuted } from '../strided.js';
 import { formatShape, quote } from '../text.js';
 import { nodeFault, placeOf, type Step, type StepLetter, type Walk } from './onnx_step.js';

@@ -1,8 +1,8 @@
 // How far a picture has come on its way through an ONNX graph, and the steps that it has made.
 
 import { WeightsError } from '../../errors.js';
-import type { StridedTensor } from '../archive.js';
 import type { OnnxModel, OnnxNode } from '../formats/onnx.js';
+import type { StridedTensor } from '../source.js';
 import { quote } from '../text.js';
 
 /** C convolution, R ReLU, P pooling, F flattening, A averaging, D dense layer, S softmax, G sigmoid, M place of the maximum */

@@ -1,8 +1,8 @@
 // The first dense layer's kernel, as it reads a flattened feature map.
 
-import type { StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
 import { squareSide } from '../head.js';
+import type { StridedTensor } from '../source.js';
 import { permuted, reshaped } from '../strided.js';
 import { formatShape, quote } from '../text.js';
 

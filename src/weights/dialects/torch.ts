@@ -10,8 +10,9 @@
 // torch_names.ts numbers; what lies elsewhere, as an optimiser's state does, is left out, and said to be.
 
 import { WeightsError } from '../../errors.js';
-import type { Archive, FoundLayer, FoundVgg16, StridedTensor } from '../archive.js';
+import type { Archive, FoundLayer, FoundVgg16 } from '../archive.js';
 import { heeded } from '../foreign_metadata.js';
+import type { StridedTensor } from '../source.js';
 import { BYTES_PER_ELEMENT, type WeightsSource } from '../source.js';
 import { reshaped, sizeOf } from '../strided.js';
 import { listNames, quote } from '../text.js';

@@ -6,9 +6,9 @@
 
 import { DENSE_OUTPUTS, IMAGENET_CLASSES, torchvisionDense } from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
-import type { FoundVgg16, StridedTensor } from '../archive.js';
+import type { FoundVgg16 } from '../archive.js';
 import { MAX_DEPTH } from '../head.js';
-import type { WeightsSource } from '../source.js';
+import type { StridedTensor, WeightsSource } from '../source.js';
 import { listNames } from '../text.js';
 
 const DENSE_TENSOR = /^(classifier(?:\.[^.]+)+)\.(?:weight|bias)$/;

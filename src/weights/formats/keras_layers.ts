@@ -6,8 +6,9 @@
 //   Keras 3      by class and number                        layers/functional/layers/conv2d_3/vars/0
 //   TF.js        names of weights alone                     block1_conv1/kernel
 
-import type { Archive, StridedTensor } from '../archive.js';
+import type { Archive } from '../archive.js';
 import { FileFault } from '../file.js';
+import type { StridedTensor } from '../source.js';
 import { quote } from '../text.js';
 
 export interface KerasLayer {

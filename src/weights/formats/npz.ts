@@ -1,8 +1,9 @@
 // NumPy's .npz: a zip archive of .npy files, one an array, as numpy.savez and savez_compressed write it.
 
 import { WeightsError } from '../../errors.js';
-import type { Archive, StridedTensor } from '../archive.js';
+import type { Archive } from '../archive.js';
 import { asWeightsError, bytesAt, FileFault, type RandomAccessFile } from '../file.js';
+import type { StridedTensor } from '../source.js';
 import { checkView, sizeOf } from '../strided.js';
 import { listNames, quote } from '../text.js';
 import type { InflateRaw } from './inflate.js';

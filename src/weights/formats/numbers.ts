@@ -1,9 +1,8 @@
 // Numbers that lie in a row somewhere in a file, in the formats that the readers here meet, as 32-bit floats.
 
-import type { Storage } from '../archive.js';
 import { type Bytes, viewOf } from '../file.js';
 import { decodeFloats } from '../floats.js';
-import type { Dtype } from '../source.js';
+import type { Dtype, Storage } from '../source.js';
 
 /** IEEE 754 half, single and double precision, and the upper half of a single. */
 export type Encoding = Dtype | 'F64';

@@ -10,8 +10,9 @@
 //
 // Source   https://github.com/onnx/onnx, onnx/onnx.proto
 
-import type { Archive, StridedTensor } from '../archive.js';
+import type { Archive } from '../archive.js';
 import { asWeightsError, FileFault, type RandomAccessFile } from '../file.js';
+import type { StridedTensor } from '../source.js';
 import { quote } from '../text.js';
 import { type ExternalFiles, externalFiles } from './onnx_external.js';
 import { type OnnxTensor, readTensor } from './onnx_tensor.js';

@@ -8,8 +8,8 @@
 //
 // Source   https://github.com/onnx/onnx, onnx/onnx.proto
 
-import type { StridedTensor } from '../archive.js';
 import { asWeightsError, type Bytes, bytesAt, FileFault, type RandomAccessFile, viewOf } from '../file.js';
+import type { StridedTensor } from '../source.js';
 import { sizeOf, wholeTensor } from '../strided.js';
 import { formatShape, quote } from '../text.js';
 import { ENCODED_BYTES, type Encoding, storedNumbers } from './numbers.js';

@@ -1,9 +1,9 @@
 // TensorFlow.js' layers model: model.json, which describes the model as Keras does and lists its weights, and shards of
 // numbers beside it. Weights may be quantised: kept as 8 or 16 bits q that stand for q * scale + min.
 
-import type { Storage, StridedTensor } from '../archive.js';
 import { asWeightsError, type Bytes, bytesAt, FileFault, type RandomAccessFile } from '../file.js';
 import { foreignJson } from '../foreign.js';
+import type { Storage, StridedTensor } from '../source.js';
 import { MOST_AXES, sizeOf, wholeTensor } from '../strided.js';
 import { quote } from '../text.js';
 import { type KerasArchive, layersOf, parseConfig } from './keras_layers.js';

@@ -5,8 +5,8 @@
 //
 // Source   https://github.com/pytorch/pytorch, torch/_utils.py and torch/serialization.py
 
-import type { Storage, StridedTensor } from '../archive.js';
 import { FileFault } from '../file.js';
+import type { Storage, StridedTensor } from '../source.js';
 import { checkView, MOST_AXES } from '../strided.js';
 import { quote } from '../text.js';
 import type { Encoding } from './numbers.js';

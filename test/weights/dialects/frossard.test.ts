@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { openFile } from '../../../src/node/files.js';
-import type { Archive, Storage, StridedTensor } from '../../../src/weights/archive.js';
+import type { Archive } from '../../../src/weights/archive.js';
 import { findNpz } from '../../../src/weights/dialects/npz.js';
 import { openNpz } from '../../../src/weights/formats/npz.js';
 import { settlePixels } from '../../../src/weights/pixels.js';
+import type { Storage, StridedTensor } from '../../../src/weights/source.js';
 import { wholeTensor } from '../../../src/weights/strided.js';
 import { thrownBy } from '../files.js';
 
