@@ -10,6 +10,7 @@
 // read of the file brought just these bytes. The rest is read from there without the library, five times as fast.
 
 import { resolve } from 'node:path';
+import { Turns } from '../../turns.js';
 import { asWeightsError, FileFault, type RandomAccessFile } from '../../weights/file.js';
 import { type Encoding, storedNumbers } from '../../weights/formats/numbers.js';
 import type { StridedTensor } from '../../weights/source.js';
@@ -95,7 +96,7 @@ interface Held {
 /** Reads any bytes of any dataset: directly where it is known where they lie, else in slabs, of which it keeps the last. */
 function reader(shownAs: string, thread: Hdf5Thread, file: RandomAccessFile): ReadBytes {
   let held: Held | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
+  const turns = new Turns();
   /** The byte of the file at which a dataset begins; undefined where it does not lie there in one piece. */
   const places = new Map<Hdf5Item, number | undefined>();
   const placeOf = (item: Hdf5Item) => places.get(item);
@@ -129,9 +130,7 @@ function reader(shownAs: string, thread: Hdf5Thread, file: RandomAccessFile): Re
   };
   const read: ReadBytes = async (item, position, target) => {
     if (placeOf(item) !== undefined) return await readDirectly(item, position, target);
-    const result = turn.then(() => readInTurn(item, position, target));
-    turn = result.catch(() => {});
-    return await result;
+    await turns.take(() => readInTurn(item, position, target));
   };
   return (item, position, target) =>
     read(item, position, target).catch((error) => {

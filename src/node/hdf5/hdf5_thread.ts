@@ -1,6 +1,7 @@
 // A thread of its own for every HDF5 file: how it is started, asked, watched and ended.
 
 import { Worker } from 'node:worker_threads';
+import { Turns } from '../../turns.js';
 import { FileFault } from '../../weights/file.js';
 import { quote } from '../../weights/text.js';
 import type { Hdf5Listing, Hdf5Read, Hdf5Reply, Hdf5Request, Hdf5Setup, Hdf5Slab } from './hdf5_worker.js';
@@ -107,12 +108,9 @@ export function startThread(path: string, size: number): Hdf5Thread {
       worker.postMessage(request);
     });
 
-  let turn: Promise<unknown> = Promise.resolve();
-  const askInTurn = (request: Hdf5Request) => {
-    const answer = turn.then(() => (failure ? Promise.reject(failure) : ask(request)));
-    turn = answer.catch(() => {});
-    return answer;
-  };
+  const turns = new Turns();
+  const askInTurn = (request: Hdf5Request) =>
+    turns.take(() => (failure ? Promise.reject(failure) : ask(request)));
   return {
     list: () => askInTurn(undefined) as Promise<Hdf5Listing>,
     read: async (slab) => {

@@ -3,7 +3,6 @@
 
 import { FileFault } from '../file.js';
 import { quote } from '../text.js';
-import { channelTaken } from './keras_pixels.js';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -157,4 +156,28 @@ function asJson(value: unknown, orEmpty = false): Json {
   if (typeof value === 'object' && value !== null) return value as Json;
   if (orEmpty) return {};
   throw new FileFault("the model's description is not one of Keras'");
+}
+
+/** The channel that `x[..., 2]` takes; undefined for any other slice. */
+function channelTaken(layer: ConfiguredLayer): number | undefined {
+  if (layer.className !== 'GetItem') return undefined;
+  const slices = argumentsOf(layer)?.[1];
+  if (!Array.isArray(slices) || !slices.slice(0, -1).every(isWhole)) return undefined;
+  return [0, 1, 2].find((channel) => slices.at(-1) === channel);
+}
+
+/** Keras 3: what an operation was called with. */
+export function argumentsOf({ calls }: ConfiguredLayer): readonly unknown[] | undefined {
+  const [call] = Array.isArray(calls) ? calls : [];
+  const { args } = (call ?? {}) as Json;
+  return Array.isArray(args) ? args : undefined;
+}
+
+/** `...` or `:`. */
+export function isWhole(slice: unknown): boolean {
+  if (typeof slice !== 'object' || slice === null) return false;
+  const { class_name: className, config } = slice as Json;
+  if (className === '__ellipsis__') return true;
+  const { start, stop, step } = (config ?? slice) as Json;
+  return [start, stop, step].every((value) => value === null || value === undefined);
 }

@@ -8,7 +8,7 @@
 
 import { FileFault } from '../file.js';
 import { quote } from '../text.js';
-import type { ConfiguredLayer, Json } from './keras_config.js';
+import { argumentsOf, type ConfiguredLayer, isWhole, type Json } from './keras_config.js';
 import { type PixelMap, reordered, scaled, shifted } from './pixel_map.js';
 
 const PIXEL_LAYERS: ReadonlySet<string> = new Set([
@@ -128,30 +128,6 @@ function isReversal(slices: unknown): boolean {
   const { start = null, stop = null, step } = (config ?? last) as Json;
   const others = (slices as unknown[]).slice(0, -1);
   return start === null && stop === null && step === -1 && others.every(isWhole);
-}
-
-/** `...` or `:`. */
-function isWhole(slice: unknown): boolean {
-  if (typeof slice !== 'object' || slice === null) return false;
-  const { class_name: className, config } = slice as Json;
-  if (className === '__ellipsis__') return true;
-  const { start, stop, step } = (config ?? slice) as Json;
-  return [start, stop, step].every((value) => value === null || value === undefined);
-}
-
-/** The channel that `x[..., 2]` takes; undefined for any other slice. */
-export function channelTaken(layer: ConfiguredLayer): number | undefined {
-  if (layer.className !== 'GetItem') return undefined;
-  const slices = argumentsOf(layer)?.[1];
-  if (!Array.isArray(slices) || !slices.slice(0, -1).every(isWhole)) return undefined;
-  return [0, 1, 2].find((channel) => slices.at(-1) === channel);
-}
-
-/** Keras 3: what an operation was called with. */
-function argumentsOf({ calls }: ConfiguredLayer): readonly unknown[] | undefined {
-  const [call] = Array.isArray(calls) ? calls : [];
-  const { args } = (call ?? {}) as Json;
-  return Array.isArray(args) ? args : undefined;
 }
 
 /** Keras 2: `["input_3", 0, 0, {"y": 255.0}]`, which some versions put into another list. */

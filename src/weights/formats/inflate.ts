@@ -1,5 +1,6 @@
 // Deflated bytes of a file as if they could be read at random.
 
+import { Turns } from '../../turns.js';
 import { type Bytes, bytesAt, FileFault } from '../file.js';
 
 /**
@@ -17,7 +18,7 @@ export class Inflated {
   /** What has been inflated, but not been asked for yet; its first byte is number `#position`. */
   #rest = new Uint8Array();
   #position = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   /** @param start  the first deflated byte  @param size  how many deflated bytes there are */
   constructor(
@@ -33,9 +34,7 @@ export class Inflated {
    * @throws FileFault where the data is damaged or ends early
    */
   read(position: number, target: Uint8Array): Promise<void> {
-    const result = this.#turn.then(() => this.#read(position, target));
-    this.#turn = result.catch(() => {});
-    return result;
+    return this.#turns.take(() => this.#read(position, target));
   }
 
   close(): void {
