@@ -65,6 +65,28 @@ async function widths(): Promise<readonly number[]> {
 export = widths;
 `;
 
+/** And in a page, where a bundler finds the face for browsers. */
+const BROWSER = {
+  lib: ['es2022', 'dom'],
+  module: 'esnext',
+  moduleResolution: 'bundler',
+  customConditions: ['browser'],
+};
+const CONSUMER_BROWSER = `
+import { Gpu, VGG16 } from 'vgg16-webgpu';
+
+const gpu = await Gpu.open({ powerPreference: 'high-performance' });
+const model: VGG16 = await VGG16.load({ weights: new Blob([]), gpu, signal: AbortSignal.timeout(1) });
+const pixels = new ImageData(224, 224);
+const [best] = await model.classify({ width: pixels.width, height: pixels.height, data: pixels.data });
+const label: string | undefined = best?.label;
+// @ts-expect-error
+await model.classify('cat.jpg');
+// @ts-expect-error
+await VGG16.load({ weights: 7, label });
+export {};
+`;
+
 const folder = mkdtempSync(join(tmpdir(), 'vgg16-package-'));
 try {
   const run = (command, args) => execFileSync(command, args, { cwd: folder, encoding: 'utf8' });
@@ -75,7 +97,14 @@ try {
   const { size } = statSync(join(folder, filename));
   if (size > MAX_TARBALL) throw new Error(`${filename} has ${size} bytes, more than ${MAX_TARBALL}`);
   const paths = files.map(({ path }) => path);
-  for (const path of ['dist/index.js', 'dist/cli.js', 'dist/index.d.ts', 'weights/README.md', 'LICENSE']) {
+  for (const path of [
+    'dist/index.js',
+    'dist/browser/index.js',
+    'dist/cli.js',
+    'dist/index.d.ts',
+    'weights/README.md',
+    'LICENSE',
+  ]) {
     if (!paths.includes(path)) throw new Error(`${filename} lacks ${path}`);
   }
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
@@ -102,6 +131,7 @@ async function checkTypes(folder) {
   const names = programs.map((_, i) => `program${i}.ts`);
   for (const [i, code] of programs.entries()) writeFileSync(join(folder, names[i]), `${code}\nexport {};\n`);
   writeFileSync(join(folder, 'program.cts'), CONSUMER_CJS);
+  writeFileSync(join(folder, 'page.ts'), CONSUMER_BROWSER);
   for (const compiler of Object.keys(COMPILERS)) {
     await Promise.all(
       SETTINGS.map((settings, i) => {
@@ -109,7 +139,8 @@ async function checkTypes(folder) {
         return compile(folder, compiler, `${compiler}-${i}`, settings, files);
       }),
     );
-    console.log(`${compiler}: ${programs.length + 1} programs, ${SETTINGS.length} settings`);
+    await compile(folder, compiler, `${compiler}-browser`, BROWSER, ['page.ts']);
+    console.log(`${compiler}: ${programs.length + 2} programs, ${SETTINGS.length + 1} settings`);
   }
 }
 

@@ -47,3 +47,22 @@ export const common = {
   logLevel: 'warning',
   define,
 };
+
+/**
+ * The face for browsers: everything that it needs, and nothing of Node. What reads a format is loaded when such a file is opened.
+ *
+ * @type {import('esbuild').BuildOptions}
+ */
+export const browser = {
+  entryPoints: { index: 'src/index.browser.ts' },
+  bundle: true,
+  splitting: true,
+  platform: 'browser',
+  target: 'es2022',
+  format: 'esm',
+  minify: true,
+  loader: { '.wgsl': 'text' },
+  sourcemap: 'linked',
+  logLevel: 'warning',
+  define,
+};

@@ -4,7 +4,7 @@
 // Source   Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
 //          arXiv:1409.1556, table 1, column D
 
-export type Operation = 'conv3x3' | 'maxpool2x2' | 'avgpool' | 'linear' | 'softmax';
+export type OperationKind = 'conv3x3' | 'maxpool2x2' | 'avgpool' | 'linear' | 'softmax';
 
 /** How the last feature map becomes the first dense layer's input: flattened, or averaged over its pixels. */
 export type Pool = 'flatten' | 'avg';

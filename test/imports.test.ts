@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   train: ['network', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
   tune: ['network', 'model', 'kernels', 'gpu', 'reference'],
   plot: [],
+  browser: ['model', 'gpu', 'weights', 'image'],
   node: ['tune', 'plot', 'train', 'network', 'model', 'kernels', 'gpu', 'weights', 'image', 'reference'],
   bench: [
     'tune',

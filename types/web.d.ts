@@ -53,3 +53,20 @@ declare class DecompressionStream {
     };
   };
 }
+
+declare class Blob {
+  constructor(parts: readonly Uint8Array<ArrayBuffer>[]);
+  readonly size: number;
+  slice(start: number, end: number): Blob;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+declare function fetch(
+  url: string,
+  options?: { readonly signal?: AbortSignal },
+): Promise<{
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: { getReader(): ReturnType<DecompressionStream['readable']['getReader']> } | null;
+}>;

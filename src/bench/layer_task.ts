@@ -1,6 +1,6 @@
 // One layer of VGG16 to be computed alone: input, weights, and what must come out.
 
-import type { LayerName, Operation } from '../architecture.js';
+import type { LayerName, OperationKind } from '../architecture.js';
 import { PAPER_WIDTHS, type PlannedLayer, planLayers } from '../network/layers.js';
 import { type Random, seededRandom } from '../random.js';
 import { nmse } from '../reference/compare.js';
@@ -12,7 +12,7 @@ import { outputsLast, type PeerNetwork } from './peers/tfjs_weights.js';
 export interface LayerTask {
   readonly layer: PlannedLayer;
   readonly name: LayerName;
-  readonly operation: Operation;
+  readonly operation: OperationKind;
   readonly batch: number;
   /** (H,W,C), or (D) behind the feature map: of one picture, without padding. */
   readonly inputShape: readonly number[];
