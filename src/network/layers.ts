@@ -11,7 +11,7 @@ import {
   IMAGENET_SIDE,
   type LayerName,
   MIN_INPUT_SIDE,
-  type Operation,
+  type OperationKind,
   type Pool,
   poolingsUntil,
 } from '../architecture.js';
@@ -20,7 +20,7 @@ import type { Vgg16Weights } from '../weights/vgg16.js';
 
 export interface Layer {
   readonly name: LayerName;
-  readonly operation: Operation;
+  readonly operation: OperationKind;
 }
 
 /** How wide each layer of a particular VGG16 is, and what its head consists of. The paper's: see `PAPER_WIDTHS`. */
