@@ -1,13 +1,10 @@
 // Which file is meant where a command takes weights: a file, or a name for one that this package knows where to find.
 
-import { existsSync } from 'node:fs';
-import { extname } from 'node:path';
 import { Option } from 'commander';
 import type { Activation } from '../architecture.js';
-import { WeightsError } from '../errors.js';
-import { EMBEDDED, embeddedBasePath } from '../node/embedded.js';
+import { EMBEDDED } from '../node/embedded.js';
 import { fetchWeights } from '../node/fetch/fetch.js';
-import { KNOWN_SOURCES, type KnownSource } from '../node/fetch/manifest.js';
+import { type LocatedWeights, locateWeights, namedSource } from '../node/weights/locate.js';
 import { type OpenOptions, openWeights } from '../node/weights/open.js';
 import { ACTIVATIONS } from '../weights/activation.js';
 import type { Preprocess } from '../weights/archive.js';
@@ -45,45 +42,25 @@ export interface BaseFlags extends Pick<FetchFlags, 'offline'> {
   readonly base?: string | undefined;
 }
 
-export interface WeightsFile {
-  readonly path: string;
-  /** What is known of it, where it is one of the cache's. */
-  readonly known?: KnownSource;
-}
-
-/** What a name stands for; undefined where there is a file of that name, or it is none of those known. */
-export function namedSource(name: string): KnownSource | typeof EMBEDDED | undefined {
-  if (existsSync(name)) return undefined;
-  return name === EMBEDDED ? EMBEDDED : KNOWN_SOURCES.find((source) => source.name === name);
-}
-
 /** Whether the name stands for weights that are downloaded where they are not in the cache. */
 export function isFetched(name: string): boolean {
   return typeof namedSource(name) === 'object';
 }
 
 /**
- * The file that is meant: one of that name, or the embedded base, or one that is known by name, which is fetched on
- * first use. What is none of these is taken for a file, which whoever opens it will miss. Where nothing is named, the
- * embedded base.
+ * The file that is meant, as `locateWeights` finds it, with a bar where it has to be fetched; the embedded base where nothing is
+ * named.
  *
- * @throws as `fetchWeights`
+ * @throws as `locateWeights`
  */
 export async function weightsFile(
   name: string | undefined,
   { offline }: Pick<FetchFlags, 'offline'>,
   terminal: Terminal,
-): Promise<WeightsFile> {
-  if (name === undefined) return { path: embeddedBasePath() };
-  const named = namedSource(name);
-  if (named === undefined && !existsSync(name) && extname(name) === '') {
-    const names = [EMBEDDED, ...KNOWN_SOURCES.map((source) => source.name)].join(', ');
-    throw new WeightsError(`${name}: no such file or run, and none of \`vgg16 weights list\` (${names})`);
-  }
-  if (named === undefined) return { path: name };
-  if (named === EMBEDDED) return { path: embeddedBasePath() };
-  const { path } = await fetchWithBar({ offline }, terminal, (options) => fetchWeights(named.name, options));
-  return { path, known: named };
+): Promise<LocatedWeights> {
+  return locateWeights(name ?? EMBEDDED, (known) =>
+    fetchWithBar({ offline }, terminal, (options) => fetchWeights(known, options)),
+  );
 }
 
 /**

@@ -6,13 +6,16 @@ import { VGG16 as CoreVgg16 } from '../model/vgg16.js';
 import type { ChoicesRecord } from '../network/choices.js';
 import { checkOptions, type OptionRules, path, text, value } from '../options.js';
 import { choicesFor } from './choices_file.js';
-import { embeddedBasePath } from './embedded.js';
+import { EMBEDDED } from './embedded.js';
 import { Gpu } from './gpu.js';
 import { decode } from './image/decode.js';
 import { openWeights } from './weights/open.js';
 
 export interface Vgg16Options extends ModelOptions {
-  /** A VGG16 in any format that `openWeights` reads, or a trained head or its run's folder. Without it, the embedded ImageNet base, which has no top. */
+  /**
+   * A VGG16 in any format that `openWeights` reads, a trained head or its run's folder; or a name: `embedded`, or one of
+   * `fetchWeights`, whose file is downloaded on first use. Without it, the embedded ImageNet base, which has no top.
+   */
   readonly weights?: string | URL | undefined;
   /** For a trained head: the file of its base, instead of the one that it says. */
   readonly base?: string | URL | undefined;
@@ -44,7 +47,7 @@ export class VGG16 extends CoreVgg16<PictureInput> {
    */
   static async load(options: Vgg16Options = {}): Promise<VGG16> {
     checkOptions('VGG16.load()', options, OPTIONS);
-    const { weights = embeddedBasePath(), base, preprocess, activation, adapter, tuned } = options;
+    const { weights = EMBEDDED, base, preprocess, activation, adapter, tuned } = options;
     const opened = await openWeights(weights, { base, preprocess, activation });
     try {
       return await VGG16.from(opened, options, {

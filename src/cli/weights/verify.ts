@@ -5,13 +5,14 @@ import { EXIT_CODES, type ExitCode, WeightsError } from '../../errors.js';
 import { EMBEDDED, EMBEDDED_BASE_SHA256, verifyEmbeddedBase } from '../../node/embedded.js';
 import { isHashKnown } from '../../node/fetch/claims.js';
 import { listCached, verifyCached } from '../../node/fetch/weights_cache.js';
+import { namedSource } from '../../node/weights/locate.js';
 import { chunkOptions } from '../../weights/chunks.js';
 import { readFinite } from '../../weights/finite.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
 import { checkedText } from '../fetching.js';
 import { withBar } from '../progress.js';
 import { printable, type Terminal } from '../terminal.js';
-import { namedSource, withWeights } from '../weights_file.js';
+import { withWeights } from '../weights_file.js';
 
 const EXAMPLES = `
 Examples:

@@ -1,17 +1,52 @@
-// Which file is meant where weights are named.
+// Which file is meant where weights are named: a path, or a name for a file that this package knows where to find.
 
+import { existsSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WeightsError } from '../../errors.js';
 import { isUrl } from '../../realm.js';
 import { checkpoint, foreignJson, KERAS_FILE } from '../../weights/foreign.js';
 import { EMBEDDED, embeddedBasePath } from '../embedded.js';
-import { KNOWN_SOURCES } from '../fetch/manifest.js';
+import { fetchWeights } from '../fetch/fetch.js';
+import { KNOWN_SOURCES, type KnownSource } from '../fetch/manifest.js';
 import { placesOf, usableFile } from '../fetch/weights_cache.js';
 
 export function pathOf(file: string | URL): string {
   return isUrl(file) ? fileURLToPath(file) : file;
+}
+
+export interface LocatedWeights {
+  readonly path: string;
+  /** What is known of it, where it is one of the cache's. */
+  readonly known?: KnownSource;
+}
+
+/** What a name stands for; undefined where there is a file of that name, or it is none of those known. */
+export function namedSource(name: string): KnownSource | typeof EMBEDDED | undefined {
+  if (existsSync(name)) return undefined;
+  return name === EMBEDDED ? EMBEDDED : KNOWN_SOURCES.find((source) => source.name === name);
+}
+
+/**
+ * The file that is meant: one of that name, or the embedded base, or one that is known by name, which is fetched on
+ * first use. What is none of these is taken for a file, which whoever opens it will miss.
+ *
+ * @param fetch  brings a file into the cache, where it is not there
+ * @throws WeightsError for a word that is neither a file nor a known name; as `fetch`
+ */
+export async function locateWeights(
+  name: string,
+  fetch: (name: string) => Promise<{ readonly path: string }> = fetchWeights,
+): Promise<LocatedWeights> {
+  const named = namedSource(name);
+  if (named === EMBEDDED) return { path: embeddedBasePath() };
+  if (named !== undefined) return { path: (await fetch(named.name)).path, known: named };
+  if (extname(name) === '' && basename(name) === name && !existsSync(name)) {
+    const names = [EMBEDDED, ...KNOWN_SOURCES.map((source) => source.name)].join(', ');
+    throw new WeightsError(`${name}: no such file or run, and none of \`vgg16 weights list\` (${names})`);
+  }
+  return { path: name };
 }
 
 /** The files that stand for their folder. */

@@ -13,7 +13,7 @@ import { saysHead } from '../../weights/head_metadata.js';
 import type { OpenedWeights, ReadOptions } from '../../weights/opened.js';
 import { PREPROCESS } from '../../weights/preprocess.js';
 import { describeVgg16 } from '../../weights/vgg16.js';
-import { fileOf, pathOf, pathOfRef } from './locate.js';
+import { fileOf, locateWeights, pathOf, pathOfRef } from './locate.js';
 import { openWeightsPath } from './open_path.js';
 
 export interface OpenOptions extends ReadOptions {
@@ -31,7 +31,7 @@ const OPEN_OPTIONS: OptionRules<OpenOptions> = {
  * Opens weights in torchvision's names and layout; `describeVgg16` tells their layers. A trained head is opened together
  * with the base that it was trained on, and is a whole VGG16 with it.
  *
- * @param file  a path or a `file:` URL of a safetensors, PyTorch, Keras, NumPy, ONNX or TensorFlow.js file, which is
+ * @param file  a name of `fetchWeights` or `embedded`; or a path or a `file:` URL of a safetensors, PyTorch, Keras, NumPy, ONNX or TensorFlow.js file, which is
  *   known by its content; TensorFlow.js' may be the folder of model.json, a trained head's that of its run
  * @throws WeightsError for a file that is missing, damaged, of no known format, or without a VGG16; for a head whose base
  *   is missing or another; UsageError for a base with what is no head, and for an unknown preprocess or activation
@@ -56,7 +56,8 @@ export async function openWeights(file: string | URL, options: OpenOptions = {})
 
 /** As `openWeights`, but a head without its base. */
 export async function openAsItIs(file: string | URL, options: ReadOptions = {}): Promise<OpenedWeights> {
-  return openWeightsPath(await fileOf(pathOf(file)), options);
+  const { path } = await locateWeights(pathOf(file));
+  return openWeightsPath(await fileOf(path), options);
 }
 
 /**
@@ -87,7 +88,7 @@ async function openBase(head: HeadFile, named?: string | URL): Promise<OpenedBas
   const path =
     named === undefined
       ? await pathOfRef(head.base.ref, `${head.path}: its base`, dirname(head.path), NAME_ANOTHER)
-      : pathOf(named);
+      : (await locateWeights(pathOf(named))).path;
   if (!(await exists(path))) {
     throw new WeightsError(`${head.path}: its base, ${path}, is not there; ${NAME_ANOTHER}`);
   }
