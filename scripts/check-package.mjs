@@ -1,6 +1,6 @@
 // Packs the package, installs it into an empty folder as a user would, and tries its command, its import and its types there.
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -121,12 +121,17 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Compiles the consumer above and every snippet of the README, strictly and with the declarations checked, too. */
+/** Compiles the consumer above and every snippet of README and docs, strictly and with the declarations checked, too. */
 async function checkTypes(folder) {
-  const snippets = [...readFileSync('README.md', 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)].map(
-    ([, code]) => code,
-  );
-  if (snippets.length === 0) throw new Error('README.md has no snippet of TypeScript');
+  const pages = [
+    'README.md',
+    ...readdirSync('docs')
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ];
+  const text = pages.map((page) => readFileSync(page, 'utf8')).join('\n');
+  const snippets = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
+  if (snippets.length < 4) throw new Error('README.md and docs have lost their snippets of TypeScript');
   const programs = [CONSUMER, ...snippets];
   const names = programs.map((_, i) => `program${i}.ts`);
   for (const [i, code] of programs.entries()) writeFileSync(join(folder, names[i]), `${code}\nexport {};\n`);

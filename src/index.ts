@@ -2,7 +2,7 @@
 
 // What `import ... from 'vgg16-webgpu'` gives.
 
-export type { Activation, LayerName } from './architecture.js';
+export type { Activation, DenseName, FeatureLayer, LayerName, OperationKind, Pool } from './architecture.js';
 export {
   DeviceLostError,
   EXIT_CODES,
@@ -15,10 +15,15 @@ export {
   VggError,
   WeightsError,
 } from './errors.js';
-export type { GpuInfo } from './gpu/device.js';
+export type { AdapterSource, DeviceOptions, GpuInfo, Limits } from './gpu/device.js';
+export type { SubgroupMatrixConfig } from './gpu/subgroups.js';
 export type { TensorDtype } from './gpu/tensor.js';
 export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/framing.js';
 export type { Picture, PictureInput } from './image/picture.js';
+export type { Conv3x3Choice } from './kernels/conv3x3/candidates.js';
+export type { Conv3x3Rung } from './kernels/conv3x3/rungs.js';
+export type { LinearChoice } from './kernels/linear/candidates.js';
+export type { LinearRung } from './kernels/linear/linear.js';
 export type { Features } from './model/features.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { LoadOptions } from './model/network.js';
@@ -33,7 +38,7 @@ export type {
 export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
 export type { Rungs } from './network/build.js';
-export type { ChoicesRecord } from './network/choices.js';
+export type { ChoicesRecord, ConvEntry, DenseEntry } from './network/choices.js';
 export { type Layer, layersOf, PAPER_WIDTHS, type PlannedLayer, type Widths } from './network/layers.js';
 export { type CheckOptions, checkDataset } from './node/datasets/check.js';
 export type { Problem, ProblemKind } from './node/datasets/examine.js';

@@ -60,6 +60,8 @@ export interface WeightsSource {
   /**
    * A tensor as it lies in the file, for whoever can take its numbers in any order; undefined where it lies there as `read`
    * gives it. Reads of its storage throw as `read` does.
+   *
+   * @internal
    */
   stored?(name: string): StridedTensor | undefined;
   close(): Promise<void>;
