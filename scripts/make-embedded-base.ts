@@ -12,7 +12,7 @@ import { openWeights } from '../src/node/weights/open.js';
 import { writeSafetensors } from '../src/node/weights/safetensors.js';
 import { tensorsToWrite } from '../src/weights/conversion.js';
 import { diffWeights } from '../src/weights/diff.js';
-import { statisticsOf } from '../src/weights/statistics.js';
+import { statisticsOf } from '../src/weights/inspect.js';
 import { sizeOf } from '../src/weights/strided.js';
 import { formatShape } from '../src/weights/text.js';
 import { torchvisionTensors } from '../src/weights/torchvision.js';

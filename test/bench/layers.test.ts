@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { layerTask, plannedLayers } from '../../src/bench/layer_task.js';
-import { layerTurns } from '../../src/bench/layer_turns.js';
+import { layerTurns } from '../../src/bench/layers.js';
 import { ourLayer } from '../../src/bench/our_layer.js';
 import { randomNetwork } from '../../src/bench/random_network.js';
 import { GpuError } from '../../src/errors.js';

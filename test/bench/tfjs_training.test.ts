@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type HeadLayer, TfjsTraining } from '../../src/bench/peers/tfjs_training.js';
-import { ReferenceHead } from '../../src/bench/reference_head.js';
+import { ReferenceHead } from '../../src/bench/train_step.js';
 import { seededRandom } from '../../src/random.js';
 import { useGpu } from '../support/gpu.js';
 

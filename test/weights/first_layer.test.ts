@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { embeddedBasePath } from '../../src/node/embedded.js';
 import { openSafetensors } from '../../src/node/weights/safetensors.js';
+import { oxfordsFirstLayer } from '../../src/weights/first_layer.js';
 import { readFloats } from '../../src/weights/floats.js';
-import { oxfordsFirstLayer } from '../../src/weights/oxford_first_layer.js';
 
 test("the original network's first convolution is the embedded base's, bit for bit", async () => {
   const source = await openSafetensors(embeddedBasePath());

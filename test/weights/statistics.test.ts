@@ -4,8 +4,8 @@ import { openSafetensors, writeSafetensors } from '../../src/node/weights/safete
 import { seededRandom } from '../../src/random.js';
 import { encodeFloats } from '../../src/weights/floats.js';
 import { CHUNK_LENGTH } from '../../src/weights/gather.js';
+import { type Statistics, statisticsOf } from '../../src/weights/inspect.js';
 import type { Dtype } from '../../src/weights/source.js';
-import { type Statistics, statisticsOf } from '../../src/weights/statistics.js';
 import { temporaryFolder } from './files.js';
 
 const folder = temporaryFolder();
