@@ -2,7 +2,6 @@
 
 import { convsUntil } from '../architecture.js';
 import { WeightsError } from '../errors.js';
-import type { Hash } from '../sha256.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { HeadFile } from './head_file.js';
 import { metadataOfWhole } from './head_metadata.js';
@@ -29,13 +28,13 @@ export interface OpenedBase {
  * Checks that a base is the one that a head was trained on. Other numbers below a head would make nonsense of it, and nobody
  * would be told.
  *
- * @param hash  as `fingerprintOf`
+ * @param fingerprint  `fingerprintOf`, by whoever may know the answer already
  * @throws WeightsError where it ends below the layer that the head stands on, and where its numbers are others
  */
 export async function checkBase(
   { path, features, base }: HeadFile,
   { source, weights }: OpenedBase,
-  hash?: Hash,
+  fingerprint: (weights: Vgg16Weights, until: string) => Promise<string> = fingerprintOf,
 ): Promise<void> {
   const file = source.path;
   if (weights.convs.length < convsUntil(features).length) {
@@ -43,7 +42,7 @@ export async function checkBase(
       `${path} stands on ${features}, but its base, ${file}, ends with ${weights.features}; ${NAME_ANOTHER}`,
     );
   }
-  const found = await fingerprintOf(weights, features, hash);
+  const found = await fingerprint(weights, features);
   if (found === base.fingerprint) return;
   throw new WeightsError(
     `${path} was trained on another base than ${file}: on ${quote(base.ref)} with the fingerprint ` +

@@ -1,6 +1,7 @@
 // The fingerprint of a base: the same numbers have the same one, whatever the format.
 
 import { createHash } from 'node:crypto';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/errors.js';
@@ -94,5 +95,23 @@ describe('the fingerprint', () => {
     for (const layer of ['fc1', 'softmax', 'block6_pool', 'block1', '']) {
       await expect(fingerprintOfFile(path, layer)).rejects.toThrow(UsageError);
     }
+  });
+
+  test('is computed once for a file as it is, and again when the file has changed', async () => {
+    const path = await written('hashed once');
+    const open = () => fingerprintOfFile(path, 'block1_pool');
+    const time = new Date(1_700_000_000_000);
+    await utimes(path, time, time);
+    const first = await open();
+    // Other numbers under the same size and time are not looked at: nothing was read again.
+    const bytes = await readFile(path);
+    bytes[bytes.length - 3]! ^= 1;
+    const header = 8 + Number(bytes.readBigUInt64LE());
+    bytes[header + 1]! ^= 1;
+    await writeFile(path, bytes);
+    await utimes(path, time, time);
+    expect(await open()).toBe(first);
+    await utimes(path, time, new Date(time.getTime() + 1000));
+    expect(await open()).not.toBe(first);
   });
 });

@@ -12,7 +12,7 @@ import { type HeadFile, headFileOf } from '../../weights/head_file.js';
 import { saysHead } from '../../weights/head_metadata.js';
 import type { OpenedWeights, ReadOptions } from '../../weights/opened.js';
 import { PREPROCESS } from '../../weights/preprocess.js';
-import { describeVgg16 } from '../../weights/vgg16.js';
+import { describeVgg16, type Vgg16Weights } from '../../weights/vgg16.js';
 import { fileOf, locateWeights, pathOf, pathOfRef } from './locate.js';
 import { openWeightsPath } from './open_path.js';
 
@@ -70,12 +70,41 @@ export async function fingerprintOfFile(
   until: string,
   options: OpenOptions = {},
 ): Promise<string> {
+  const { path } = await locateWeights(pathOf(file));
+  const known = fingerprints.get(await stateOf(await fileOf(path), until, options));
+  if (known !== undefined) return known;
   const source = await openWeights(file, options);
   try {
-    return await fingerprintOf(describeVgg16(source), until, createHash('sha256'));
+    return await fingerprintOnce(source, describeVgg16(source), until, options);
   } finally {
     await source.close();
   }
+}
+
+/** What this process has hashed: a command asks for the same base when it opens a head, and when it looks for its features. */
+const fingerprints = new Map<string, string>();
+
+/** `fingerprintOf`, unless this file, as it is now, has been hashed before. */
+async function fingerprintOnce(
+  source: OpenedWeights,
+  weights: Vgg16Weights,
+  until: string,
+  options: ReadOptions,
+): Promise<string> {
+  const state = await stateOf(source.path, until, options);
+  const known = fingerprints.get(state);
+  if (known !== undefined) return known;
+  const fingerprint = await fingerprintOf(weights, until, createHash('sha256'));
+  // A file that changed while it was read, or that has its numbers in other files, is hashed again next time.
+  const isWhole = !/TensorFlow\.js|ONNX/.test(source.format) && source.base === undefined;
+  if (isWhole && (await stateOf(source.path, until, options)) === state) fingerprints.set(state, fingerprint);
+  return fingerprint;
+}
+
+/** Tells a file's content from another, as far as its size and time do, and how it is read. */
+async function stateOf(path: string, until: string, { preprocess }: ReadOptions): Promise<string> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return JSON.stringify([path, String(found?.size), String(found?.mtimeNs), until, preprocess ?? null]);
 }
 
 /**
@@ -98,7 +127,8 @@ async function openBase(head: HeadFile, named?: string | URL): Promise<OpenedBas
       throw new WeightsError(`${head.path}: its base, ${path}, is a head itself; ${NAME_ANOTHER}`);
     }
     const base = { source, weights: describeVgg16(source) };
-    await checkBase(head, base, createHash('sha256'));
+    const read = { preprocess: head.preprocess };
+    await checkBase(head, base, (weights, until) => fingerprintOnce(source, weights, until, read));
     return base;
   } catch (error) {
     await source.close();
