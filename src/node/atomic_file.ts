@@ -8,6 +8,9 @@ import { dirname, join } from 'node:path';
 import { OutputError } from '../errors.js';
 import { refusing, syncFolder } from './disk.js';
 
+/** Bytes after which a file that is still being written is synced. */
+const SYNC_BYTES = 64 * 2 ** 20;
+
 /** Appends bytes to the file. The bytes may be changed again once the promise is fulfilled. */
 export type Append = (bytes: Uint8Array) => Promise<void>;
 
@@ -32,12 +35,33 @@ export async function writeAtomically(
   try {
     try {
       let end = 0;
+      let synced = 0;
+      let syncing: Promise<void> | undefined;
+      let failure: unknown;
       const append: Append = async (bytes) => {
         await refusing(path, () => writeAll(file, bytes, end));
         end += bytes.length;
+        if (syncing || end - synced < SYNC_BYTES) return;
+        // The disk works while the next bytes are produced. The system tells a failure only once: it is kept for the end.
+        synced = end;
+        syncing = file
+          .datasync()
+          .catch((error: unknown) => {
+            failure ??= error;
+          })
+          .finally(() => {
+            syncing = undefined;
+          });
       };
-      await produce(append, (position, bytes) => refusing(path, () => writeAll(file, bytes, position)));
-      await refusing(path, () => file.sync());
+      try {
+        await produce(append, (position, bytes) => refusing(path, () => writeAll(file, bytes, position)));
+      } finally {
+        await syncing;
+      }
+      await refusing(path, async () => {
+        if (failure !== undefined) throw failure;
+        await file.sync();
+      });
     } finally {
       await refusing(path, () => file.close());
     }
