@@ -6,8 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
-import chromium from '@sparticuz/chromium';
-import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Features } from '../../src/model/features.js';
 import type { Prediction } from '../../src/model/predictions.js';
@@ -16,6 +15,7 @@ import { seededRandom } from '../../src/random.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { writeRandomVgg16 } from '../support/random_vgg16.js';
+import { launchChromium } from './chromium.js';
 
 const FACE = resolve('dist/browser');
 if (!existsSync(FACE)) throw new Error(`${FACE} is missing: node scripts/build.mjs makes it`);
@@ -57,10 +57,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('in Chro
       return createReadStream(file).pipe(response);
     });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    browser = await playwright.launch({
-      executablePath: await chromium.executablePath(),
-      args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-    });
+    browser = await launchChromium(folder);
     page = await browser.newPage();
     page.on('pageerror', (error) => console.error(error));
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
