@@ -17,6 +17,18 @@ const ALONE = [
   'test/weights/{fuzz,hostile,full_size,safetensors_fuzz}.test.ts',
 ];
 
+/** What needs no adapter. */
+const UNIT = [
+  'test/!(full|realm).test.ts',
+  'test/{image,plot}/**/*.test.ts',
+  'test/weights/**/!(activation|cases|golden_arrays|keras|pytorch).test.ts',
+  'test/node/*.test.ts',
+  'test/node/{datasets,fetch,hdf5,image,report,runs}/**/*.test.ts',
+];
+
+const CLI = ['test/cli/**/*.test.ts'];
+const BROWSER = ['test/browser/**/*.test.ts'];
+
 export default defineConfig({
   define: { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify('test') },
   plugins: [
@@ -47,11 +59,13 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [
-      // All the others share a process per worker, and with it the device and what was compiled on it.
-      {
-        extends: true,
-        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: ALONE, isolate: false },
-      },
+      // The files of a project share a process per worker, and with it the device and what was compiled on it.
+      ...[
+        { name: 'unit', include: UNIT, exclude: ALONE },
+        { name: 'gpu', include: ['test/**/*.test.ts'], exclude: [...ALONE, ...UNIT, ...CLI, ...BROWSER] },
+        { name: 'cli', include: CLI, exclude: ALONE },
+        { name: 'browser', include: BROWSER, exclude: ALONE },
+      ].map((test) => ({ extends: true as const, test: { ...test, isolate: false } })),
       { extends: true, test: { name: 'alone', include: ALONE } },
     ],
   },
