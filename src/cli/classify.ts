@@ -10,15 +10,17 @@ import { classifyReusing } from '../node/features/reuse.js';
 import { findWeights } from '../node/fetch/fetch.js';
 import { listRuns } from '../node/runs/list.js';
 import { shellWord } from '../node/shell_word.js';
+import type { OpenedWeights } from '../weights/opened.js';
+import { describeVgg16 } from '../weights/vgg16.js';
 import { count } from './arguments.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { fetchWithBar } from './fetching.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';
-import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
+import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
 import { Pictures } from './pictures.js';
 import { alignedRows } from './table.js';
 import { type Colours, printable, type Terminal } from './terminal.js';
-import { activationOption, baseFile, isFetched, weightsFile } from './weights_file.js';
+import { activationOption, baseFile, isFetched, weightsFile, withWeights } from './weights_file.js';
 
 interface ClassifyFlags extends ModelFlags, FramingFlags, CacheFlags {
   readonly top: number;
@@ -76,9 +78,21 @@ async function classify(
   }
   const path = await classifierPath(flags, terminal);
   const base = await baseFile(flags, terminal);
-  const weights = await describeWeights(path, {
-    ...{ base, preprocess: flags.preprocess, activation: flags.activation },
-  });
+  const { preprocess, activation } = flags;
+  const answered = (opened: OpenedWeights) => answer(opened, names, found, flags, terminal);
+  return withWeights(path, answered, { base, preprocess, activation });
+}
+
+/** @param found  the pictures, where they have been looked for */
+async function answer(
+  opened: OpenedWeights,
+  names: readonly string[],
+  found: Pictures | undefined,
+  flags: ClassifyFlags,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { weights: name, json } = flags;
+  const weights = describeVgg16(opened);
   if (weights.dense.length === 0) {
     throw new WeightsError(
       `${name} has no classifier, only the thirteen convolutions; name a VGG16 with its top, ` +
@@ -94,7 +108,7 @@ async function classify(
   const bar = isInTheWay ? undefined : { label: 'classify', silence: SILENCE_MS };
   const { top: topK, batch } = flags;
   const results = pictures.ask(
-    { ...flags, weights: path, base },
+    { ...flags, weights: opened },
     (model, options) =>
       classifyReusing(model, pictures.files, { ...options, framing, topK, batch }, reuseOf(flags, terminal)),
     bar,

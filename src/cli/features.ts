@@ -7,13 +7,15 @@ import { checkRequest } from '../model/requests.js';
 import { layerNamed, widthsOf } from '../network/layers.js';
 import { featuresReusing } from '../node/features/reuse.js';
 import { byteText } from '../text.js';
+import type { OpenedWeights } from '../weights/opened.js';
+import { describeVgg16 } from '../weights/vgg16.js';
 import { addCacheOption, BATCH_OPTION, type CacheFlags, reuseOf } from './cache_options.js';
 import { shapeText, writeFeatures } from './feature_file.js';
 import { addFramingOptions, type FramingFlags, framingOf } from './framing_options.js';
-import { addDtypeOption, addWeightsOption, describeWeights, type ModelFlags } from './model_options.js';
+import { addDtypeOption, addWeightsOption, type ModelFlags } from './model_options.js';
 import { Pictures } from './pictures.js';
 import { printable, type Terminal } from './terminal.js';
-import { baseFile, weightsFile } from './weights_file.js';
+import { baseFile, weightsFile, withWeights } from './weights_file.js';
 
 interface FeaturesFlags extends ModelFlags, FramingFlags, CacheFlags {
   readonly until: string;
@@ -61,16 +63,26 @@ async function features(
   flags: FeaturesFlags,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { path: weights } = await weightsFile(flags.weights, flags, terminal);
+  const { path } = await weightsFile(flags.weights, flags, terminal);
   const base = await baseFile(flags, terminal);
-  const widths = widthsOf(await describeWeights(weights, { base, preprocess: flags.preprocess }));
+  const { preprocess } = flags;
+  return withWeights(path, (opened) => writeFeaturesOf(opened, names, flags, terminal), { base, preprocess });
+}
+
+async function writeFeaturesOf(
+  opened: OpenedWeights,
+  names: readonly string[],
+  flags: FeaturesFlags,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const widths = widthsOf(describeVgg16(opened));
   const until = layerNamed(flags.until, widths);
   const framing = framingOf(flags, widths);
   checkRequest(widths, until, framing);
   const pictures = await Pictures.find(names, terminal);
   const { pool, batch } = flags;
   const rows = pictures.ask(
-    { ...flags, weights, base },
+    { ...flags, weights: opened },
     (model, options) =>
       featuresReusing(
         model,

@@ -4,25 +4,21 @@ import { type Command, Option } from 'commander';
 import type { GpuInfo } from '../gpu/device.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
 import { VGG16 } from '../node/vgg16.js';
-import type { OpenOptions } from '../node/weights/open.js';
-import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
+
+import type { OpenedWeights } from '../weights/opened.js';
 import { OFFLINE_OPTION } from './fetching.js';
 import { withBar } from './progress.js';
 import type { Terminal } from './terminal.js';
-import {
-  BASE_OPTION,
-  baseFile,
-  preprocessOption,
-  type WeightsFlags,
-  weightsFile,
-  withWeights,
-} from './weights_file.js';
+import { BASE_OPTION, baseFile, preprocessOption, type WeightsFlags, weightsFile } from './weights_file.js';
 
 export interface ModelFlags extends WeightsFlags {
   readonly weights?: string;
   readonly adapter?: string;
   readonly dtype?: TensorDtype | undefined;
 }
+
+/** Flags whose weights are open already, as `base`, `preprocess` and `activation` say. */
+export type OpenedModelFlags = Omit<ModelFlags, 'weights'> & { readonly weights: OpenedWeights };
 
 export function addWeightsOption(command: Command, fallback = 'the embedded ImageNet base'): Command {
   return command
@@ -47,25 +43,17 @@ export function addDtypeOption(command: Command): Command {
 }
 
 /**
- * What a weights file holds, from its structure alone. Its source is closed.
- *
- * @throws WeightsError for a file that is missing, damaged or no VGG16
- */
-export function describeWeights(path: string, options: OpenOptions): Promise<Vgg16Weights> {
-  return withWeights(path, describeVgg16, options);
-}
-
-/**
  * Opens the model, with a bar on a terminal while a large file is loaded. Notes tell what was taken for granted of the
  * file, and where a CPU computes.
  *
  * @throws as `VGG16.load`
  */
-export async function openModel(flags: ModelFlags, terminal: Terminal): Promise<VGG16> {
+export async function openModel(flags: ModelFlags | OpenedModelFlags, terminal: Terminal): Promise<VGG16> {
   const { weights, base, preprocess, activation, adapter, dtype } = flags;
   const { signal } = terminal;
+  const reading = typeof weights === 'object' ? {} : { base, preprocess, activation };
   const model = await withBar('weights', terminal, (onProgress) =>
-    VGG16.load({ weights, base, preprocess, activation, adapter, dtype, signal, onProgress }),
+    VGG16.load({ weights, ...reading, adapter, dtype, signal, onProgress }),
   );
   for (const note of model.notes) terminal.note(note);
   noteSoftware(model.gpu.info, terminal);

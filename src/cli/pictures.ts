@@ -6,7 +6,7 @@ import type { EachOptions, RunOptions } from '../model/options.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { listPictures } from '../node/image/list.js';
 import { Interrupted } from './failure.js';
-import { type ModelFlags, openModel } from './model_options.js';
+import { type ModelFlags, type OpenedModelFlags, openModel } from './model_options.js';
 import { createProgress, type ProgressOptions } from './progress.js';
 import type { Terminal } from './terminal.js';
 
@@ -45,7 +45,7 @@ export class Pictures {
    * @throws as `VGG16.load` and `ask`; the signal's reason
    */
   async *ask<Answer extends { readonly index: number }>(
-    flags: ModelFlags,
+    flags: ModelFlags | OpenedModelFlags,
     ask: (model: VGG16, options: CommonOptions) => AsyncGenerator<Answer>,
     bar?: Pick<ProgressOptions, 'label' | 'silence'>,
   ): AsyncGenerator<Answer & { readonly file: string }> {

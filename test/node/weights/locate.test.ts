@@ -84,3 +84,24 @@ describe('a name', () => {
     }
   });
 });
+
+describe('weights that are open already', () => {
+  it('are loaded without opening them again, and stay open', async () => {
+    const opened = await openWeights('embedded');
+    try {
+      for (let round = 0; round < 2; round++) {
+        using model = await VGG16.load({ weights: opened, gpu: gpu() });
+        expect(model.path).toBe(embeddedBasePath());
+      }
+      await expect(VGG16.load({ weights: opened, preprocess: 'unit', gpu: gpu() })).rejects.toThrow(
+        'preprocess is an option of openWeights() where weights are open already',
+      );
+      await opened.read('features.0.bias', 0, new Uint8Array(2));
+    } finally {
+      await opened.close();
+    }
+    await expect(VGG16.load({ weights: {} as never, gpu: gpu() })).rejects.toThrow(
+      'or what openWeights gives',
+    );
+  });
+});
