@@ -26,3 +26,25 @@ export function maxPool2x2(x: ArrayLike<number>, { N, H, W, C }: MaxPool2x2Sizes
   }
   return y;
 }
+
+/** dx[n,h,w,c] = dy[n,h/2,w/2,c] where x is the first largest number of its window, else 0; dx is (N,H,W,C). */
+export function maxPool2x2Backward(
+  x: ArrayLike<number>,
+  dy: ArrayLike<number>,
+  { N, H, W, C }: MaxPool2x2Sizes,
+): Float64Array {
+  const dx = new Float64Array(N * H * W * C);
+  let at = 0;
+  for (let n = 0; n < N; n++) {
+    for (let h = 0; h + 1 < H; h += 2) {
+      for (let w = 0; w + 1 < W; w += 2) {
+        for (let c = 0; c < C; c++) {
+          const place = (i: number) => ((n * H + h + (i >> 1)) * W + w + (i & 1)) * C + c;
+          const largest = [0, 1, 2, 3].reduce((a, b) => (x[place(b)]! > x[place(a)]! ? b : a));
+          dx[place(largest)] = dy[at++]!;
+        }
+      }
+    }
+  }
+  return dx;
+}

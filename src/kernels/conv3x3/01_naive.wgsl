@@ -1,7 +1,7 @@
 // conv3x3 / 01 naive: 3x3 convolution, stride 1, same padding, with bias and ReLU
 //
-// Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
-// Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O)
+// Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o]); with MASK, the sum where b[n,h,w,o] > 0, else 0
+// Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O), with MASK (N,H,W,O) · y (N,H,W,O)
 // As matmul  rows M: N*H*W   columns N: O   depth K: 9*C
 // Threads    workgroup 16x16 owns 16 pixels x 16 channels of y; a thread owns 1; dispatch (ceil(O/16), M/16 over y and z)
 // Tile       none: every thread reads all it needs from global memory, and its neighbours read the same numbers again
@@ -22,6 +22,7 @@ override W: u32 = 1;
 override C: u32 = 4;
 override O: u32 = 4;
 override RELU: bool = true;
+override MASK: bool = false; // y is a gradient, and goes through the ReLU that gave b
 
 const BM: u32 = 16;
 const BN: u32 = 16;
@@ -52,7 +53,7 @@ fn main(
   let h = m / W % H;
   let w = m % W;
 
-  var sum = b[o];
+  var sum = 0.0;
   for (var i = 0u; i < 3; i++) {
     for (var j = 0u; j < 3; j++) {
       // Left of and above the image, these wrap around to huge numbers: one comparison finds both edges.
@@ -68,5 +69,8 @@ fn main(
       }
     }
   }
-  y[m * O + o] = select(sum, max(sum, 0.0), RELU);
+  let at = m * O + o;
+  let b_at = b[select(o, at, MASK)];
+  let value = select(sum + b_at, select(0.0, sum, b_at > 0), MASK);
+  y[at] = select(value, max(value, 0.0), RELU);
 }

@@ -1,7 +1,7 @@
 // conv3x3 / 03 register blocked: 3x3 convolution, stride 1, same padding, with bias and ReLU
 //
-// Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
-// Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
+// Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o]); with MASK, the sum where b[n,h,w,o] > 0, else 0
+// Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O), with MASK (N,H,W,O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
 // As matmul  rows M: N*H*W   columns N: O   depth K: 9*C
 // Threads    workgroup 8x16 owns 64 pixels x 64 channels of y; a thread owns 4x8; dispatch (ceil(O/64), M/64 over y and z)
 // Tile       a thread owns 4 pixels x 2 quads of channels, spread out so that neighbouring threads read neighbouring quads:
@@ -10,10 +10,8 @@
 //                                             [k0] . . . [k1] . . .
 //                 tile_x: BM x BK
 //                 [x0] .                      [00] . . . [01] . . .      BM / 4 pixels apart
-//                  .   .                       .   . . .  .   . . .
 //                 [x1] .                      [10] . . . [11] . . .
-//                 [x2] .                      [20] . . . [21] . . .
-//                 [x3] .                      [30] . . . [31] . . .      BN / 2 channels apart
+//                  :   .                       :   . . .  :   . . .      BN / 2 channels apart
 //
 //            [x] is 4 depths of a pixel, [k] 4 channels x 4 depths, a column per depth: [y] += [k] * [x], matrix times vector
 // Cost       global reads per FMA 1/BM + 1/BN = 1/32: arithmetic intensity 16 FLOP/B (02: 4); workgroup reads per FMA 1/TM + 1/TN
@@ -27,15 +25,15 @@ override W: u32 = 1;
 override C: u32 = 4;
 override O: u32 = 4;
 override RELU: bool = true;
+override MASK: bool = false; // y is a gradient, and goes through the ReLU that gave b
 override CQ: u32 = C / 4; // in quads: four channels, one vec4
 override OQ: u32 = O / 4;
 
 const BM: u32 = 64;
-const BN: u32 = 64;
+const BN: u32 = 64; // BM, BN and BK may be tuned; a thread's 4x8 is written out below
 const BK: u32 = 16;
 const TM: u32 = 4;
 const TN: u32 = 8;
-// BM, BN and BK may be tuned; a thread's 4x8 is written out below.
 const_assert TM == 4 && TN == 8 && BM % TM == 0 && BN % TN == 0 && BK % 4 == 0;
 
 const THREADS_X: u32 = BN / TN;
@@ -75,8 +73,10 @@ fn kernel_block(dq: u32, oq: u32) -> mat4x4f {
 
 fn store(m: u32, oq: u32, sum: vec4f) {
   if (m < arrayLength(&y) / OQ && oq < OQ) {
-    let value = sum + b[oq];
-    y[m * OQ + oq] = select(value, max(value, vec4f()), RELU);
+    let at = m * OQ + oq;
+    let b_at = b[select(oq, at, MASK)];
+    let value = select(sum + b_at, select(vec4f(), sum, b_at > vec4f()), MASK);
+    y[at] = select(value, max(value, vec4f()), RELU);
   }
 }
 

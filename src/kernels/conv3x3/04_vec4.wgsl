@@ -1,7 +1,7 @@
 // conv3x3 / 04 vec4: 3x3 convolution, stride 1, same padding, with bias and ReLU
 //
-// Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o])
-// Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
+// Computes   y[n,h,w,o] = relu(b[o] + sum_{i,j,c} x[n,h+i-1,w+j-1,c] * k[i,j,c,o]); with MASK, the sum where b[n,h,w,o] > 0, else 0
+// Shapes     x (N,H,W,C) f32 · k (3,3,C,O) · b (O), with MASK (N,H,W,O) · y (N,H,W,O); C and O multiples of 4, read as quads of channels
 // Threads    workgroup 1x32 owns 32 strips of 4 pixels x 4 channels of y; a thread owns 4x4;
 //            dispatch (O/4, N*H*ceil(W/4)/32 over y and z)
 // Tile       a thread owns 4 neighbouring pixels x a quad of channels; 6 pixels of x serve all three taps of a row of k:
@@ -24,6 +24,7 @@ override W: u32 = 1;
 override C: u32 = 4;
 override O: u32 = 4;
 override RELU: bool = true;
+override MASK: bool = false; // y is a gradient, and goes through the ReLU that gave b
 override CQ: u32 = C / 4; // in quads: four channels, one vec4
 override OQ: u32 = O / 4;
 
@@ -63,8 +64,10 @@ fn kernel_block(tap: u32, cq: u32, oq: u32) -> mat4x4f {
 
 fn store(row_start: u32, column: u32, oq: u32, sum: vec4f) {
   if (column < W && oq < OQ) {
-    let value = sum + b[oq];
-    y[(row_start + column) * OQ + oq] = select(value, max(value, vec4f()), RELU);
+    let at = (row_start + column) * OQ + oq;
+    let b_at = b[select(oq, at, MASK)];
+    let value = select(sum + b_at, select(vec4f(), sum, b_at > vec4f()), MASK);
+    y[at] = select(value, max(value, vec4f()), RELU);
   }
 }
 

@@ -1,9 +1,9 @@
 // conv3x3 / 05 winograd 2x2 output: a 3x3 convolution with 4 of 9 multiplications, last of three passes: the output
 //
 // Computes   y[n,h,w,o] = relu(b[o] + (A^T m A)[h % 2, w % 2]); m: the 4x4 products of the tile that holds (h,w), for o. With
-//            POOL, the largest of each 2x2 of them
-// Shapes     m (16,T,O), tiles FIRST to FIRST+T-1 · b (O) · chunk (FIRST,H,W,C,O,RELU,POOL) u32 · y (N,H,W,O), or (N,floor(H/2),floor(W/2),O)
-//            with POOL
+//            POOL, the largest of each 2x2 of them; with MASK, A^T m A where b[n,h,w,o] > 0, else 0
+// Shapes     m (16,T,O), tiles FIRST to FIRST+T-1 · b (O), with MASK as y · chunk (FIRST,H,W,C,O,RELU,POOL,MASK) u32 · y (N,H,W,O),
+//            or (N,floor(H/2),floor(W/2),O) with POOL
 // Threads    a thread owns one tile and channel; neighbouring threads own neighbouring channels; dispatch ceil(T*O/64), as a rectangle
 // Tile       products at 4x4 points become 2x2 pixels, which are one window of pooling:
 //
@@ -20,9 +20,9 @@
 const THREADS: u32 = 64;
 const SIDE: u32 = 4; // points along a side: 16 in all
 
-// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs. RELU and POOL
-// are 0 or 1: every thread takes the same branch.
-struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32, RELU: u32, POOL: u32 }
+// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs. RELU, POOL and
+// MASK are 0 or 1: every thread takes the same branch. With MASK, y is a gradient that goes through the ReLU that gave b.
+struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32, RELU: u32, POOL: u32, MASK: u32 }
 
 @group(0) @binding(0) var<storage, read> m: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
@@ -64,10 +64,11 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   let m_1 = row_from_points(1, stride, index);
   let m_2 = row_from_points(2, stride, index);
   let m_3 = row_from_points(3, stride, index);
+  let bias = select(b[o], 0.0, chunk.MASK != 0);
   // Column by column of the tile: two pixels one below the other.
   var pixels: array<vec2f, 2>;
   for (var j = 0u; j < 2; j++) {
-    let column = b[o] + from_points(m_0[j], m_1[j], m_2[j], m_3[j]);
+    let column = bias + from_points(m_0[j], m_1[j], m_2[j], m_3[j]);
     pixels[j] = select(column, max(column, vec2f()), chunk.RELU != 0);
   }
   if (chunk.POOL != 0) {
@@ -81,7 +82,9 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   for (var j = 0u; j < 2; j++) {
     for (var i = 0u; i < 2; i++) {
       if (h + i < H && w + j < W) {
-        y[((n * H + h + i) * W + w + j) * O + o] = pixels[j][i];
+        let at = ((n * H + h + i) * W + w + j) * O + o;
+        let passes = chunk.MASK == 0 || b[at] > 0;
+        y[at] = select(0.0, pixels[j][i], passes);
       }
     }
   }

@@ -1,9 +1,9 @@
 // conv3x3 / 05 winograd 4x4 output: a 3x3 convolution with a quarter of the multiplications, last of three passes: the output
 //
 // Computes   y[n,h,w,o] = relu(b[o] + (A^T m A)[h % 4, w % 4]); m: the 6x6 products of the tile that holds (h,w), for o. With
-//            POOL, the largest of each 2x2 of them
-// Shapes     m (36,T,O), tiles FIRST to FIRST+T-1 · b (O) · chunk (FIRST,H,W,C,O,RELU,POOL) u32 · y (N,H,W,O), or (N,floor(H/2),floor(W/2),O)
-//            with POOL
+//            POOL, the largest of each 2x2 of them; with MASK, A^T m A where b[n,h,w,o] > 0, else 0
+// Shapes     m (36,T,O), tiles FIRST to FIRST+T-1 · b (O), with MASK as y · chunk (FIRST,H,W,C,O,RELU,POOL,MASK) u32 · y (N,H,W,O),
+//            or (N,floor(H/2),floor(W/2),O) with POOL
 // Threads    a thread owns one tile and channel; neighbouring threads own neighbouring channels; dispatch ceil(T*O/64), as a rectangle
 // Tile       products at 6x6 points become 4x4 pixels, which are four windows of pooling:
 //
@@ -24,9 +24,9 @@ const SIDE: u32 = 6; // points along a side: 36 in all
 const ROOT_HALF: f32 = 0.70710678118654752;
 const ROOT_TWO: f32 = 1.41421356237309505;
 
-// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs. RELU and POOL
-// are 0 or 1: every thread takes the same branch.
-struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32, RELU: u32, POOL: u32 }
+// No override constants, so that one pipeline serves every layer: this kernel is long, and slow to compile on CPUs. RELU, POOL and
+// MASK are 0 or 1: every thread takes the same branch. With MASK, y is a gradient that goes through the ReLU that gave b.
+struct Chunk { FIRST: u32, H: u32, W: u32, C: u32, O: u32, RELU: u32, POOL: u32, MASK: u32 }
 
 @group(0) @binding(0) var<storage, read> m: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
@@ -79,10 +79,11 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   let m_3 = row_from_points(3, stride, index);
   let m_4 = row_from_points(4, stride, index);
   let m_5 = row_from_points(5, stride, index);
+  let bias = select(b[o], 0.0, chunk.MASK != 0);
   // Column by column of the tile: four pixels one below the other.
   var pixels: array<vec4f, 4>;
   for (var j = 0u; j < 4; j++) {
-    let column = b[o] + from_points(m_0[j], m_1[j], m_2[j], m_3[j], m_4[j], m_5[j]);
+    let column = bias + from_points(m_0[j], m_1[j], m_2[j], m_3[j], m_4[j], m_5[j]);
     pixels[j] = select(column, max(column, vec4f()), chunk.RELU != 0);
   }
   if (chunk.POOL != 0) {
@@ -103,7 +104,9 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   for (var j = 0u; j < 4; j++) {
     for (var i = 0u; i < 4; i++) {
       if (h + i < H && w + j < W) {
-        y[((n * H + h + i) * W + w + j) * O + o] = pixels[j][i];
+        let at = ((n * H + h + i) * W + w + j) * O + o;
+        let passes = chunk.MASK == 0 || b[at] > 0;
+        y[at] = select(0.0, pixels[j][i], passes);
       }
     }
   }

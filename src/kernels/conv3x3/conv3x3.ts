@@ -11,19 +11,20 @@ import { matrixOf, matrixTiling } from './subgroup_matrix.js';
 import { launchWinograd } from './winograd.js';
 
 /**
- * y = relu(conv(x, k) + b): 3x3, stride 1, same padding.
+ * y = relu(conv(x, k) + b): 3x3, stride 1, same padding. With `mask`, y = conv(x, k) where b is above 0, else 0.
  *
  * @throws GpuError where shapes do not fit each other or the adapter, or the adapter has not what the rung requires.
  */
 export function conv3x3(recorder: Recorder, args: Conv3x3Arguments): void {
   const { gpu } = recorder;
-  const { label, x, k, b, y, relu, pool = false, rung, tiling = {} } = args;
+  const { label, x, k, b, y, relu, pool = false, mask = false, rung, tiling = {} } = args;
   const reason = whyNot(gpu, rung, k.dtype);
   if (reason) throw new GpuError(`${label}: ${rung} ${reason}`);
   const [N, H, W, C] = expectSides(label, x, 4);
   const [, , , O] = expectSides(label, y, 4);
-  expectShape(label, b, [O]);
+  expectShape(label, b, mask ? [N, H, W, O] : [O]);
   expectShape(label, y, pool ? [N, Math.floor(H / 2), Math.floor(W / 2), O] : [N, H, W, O]);
+  if (mask && (pool || relu)) throw new GpuError(`${label}: a gradient is neither pooled nor rectified`);
   if (isWinograd(rung)) {
     expectShape(label, k, [pointsOf(rung), C, O]);
     launchWinograd(recorder, { ...args, rung }, { N, H, W, C, O });
@@ -31,11 +32,12 @@ export function conv3x3(recorder: Recorder, args: Conv3x3Arguments): void {
   }
   expectShape(label, k, [3, 3, C, O], WEIGHT_DTYPES);
   if (pool) throw new GpuError(`${label}: ${rung} does not pool`);
+  if (mask && rung === '07_subgroup_matrix') throw new GpuError(`${label}: ${rung} computes no gradients`);
 
   const kernel: Kernel = {
     name: `conv3x3/${rung}`,
     wgsl: DIRECT_RUNGS[rung],
-    constants: { H, W, C, O, RELU: Number(relu) },
+    constants: { H, W, C, O, RELU: Number(relu), ...(mask && { MASK: 1 }) },
     // 07 multiplies weights as they are stored, and widens none.
     ...(rung === '07_subgroup_matrix'
       ? { tiling: { ...matrixTiling(gpu, matrixOf(gpu)!), ...tiling } }

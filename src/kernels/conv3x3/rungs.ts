@@ -60,13 +60,17 @@ export interface Conv3x3Arguments {
   readonly x: Tensor;
   /** (3,3,C,O), O a multiple of 4, f32 or f16; for `07_subgroup_matrix` f16; for Winograd's rungs, what `winogradFilter` made of it. */
   readonly k: Tensor;
-  /** (O) */
+  /** (O); with `mask` (N,H,W,O). */
   readonly b: Tensor;
   /** (N,H,W,O), or (N,floor(H/2),floor(W/2),O) with `pool`. */
   readonly y: Tensor;
   readonly relu: boolean;
   /** Whether the largest of each 2x2 is taken as well, as maxpool2x2 would. Only by Winograd's rungs. */
   readonly pool?: boolean;
+  /** (N,ceil(H/4),ceil(W/4),O/4) u32, with `pool`: where each largest number was, as maxpool2x2 keeps it. Only by tiles of 4x4. */
+  readonly positions?: Tensor | undefined;
+  /** Whether y is the sum alone where b is above 0, and else 0: a gradient that goes through the ReLU that gave b. */
+  readonly mask?: boolean;
   readonly rung: Conv3x3Rung;
   readonly tiling?: Readonly<Record<string, number>>;
   /** What v and m of Winograd's passes may take each, in bytes; `defaultScratchBytes` says how much by default. */

@@ -1,6 +1,7 @@
 // Launches the rungs of conv3x3 that are Winograd's: a kernel transformed once, then three passes over the tiles of y, in chunks
 // of as many tiles as memory is given for.
 
+import { GpuError } from '../../errors.js';
 import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import type { Recorder } from '../../gpu/recorder.js';
@@ -8,6 +9,8 @@ import type { Tensor } from '../../gpu/tensor.js';
 import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
 import { defaultScratchBytes } from './defaults.js';
+import { positionsShape } from '../maxpool2x2/maxpool2x2.js';
+import outputPooled from './05_winograd_4x4_output_pooled.wgsl';
 import {
   type Conv3x3Arguments,
   type Conv3x3Sizes,
@@ -61,8 +64,15 @@ export function launchWinograd(
   args: Conv3x3Arguments & { readonly rung: WinogradRung },
   sizes: Conv3x3Sizes,
 ): void {
-  const { label, rung, relu, pool = false, scratchBytes = defaultScratchBytes(recorder.gpu) } = args;
-  const { H, W, C, O } = sizes;
+  const { label, rung, relu, pool = false, positions, mask = false } = args;
+  const { scratchBytes = defaultScratchBytes(recorder.gpu) } = args;
+  const { N, H, W, C, O } = sizes;
+  if (positions) {
+    expectShape(label, positions, positionsShape([N, H, W, O]));
+    if (!pool || WINOGRAD_RUNGS[rung].side !== 4) {
+      throw new GpuError(`${label}: ${pool ? rung : 'a pass without pooling'} keeps no positions`);
+    }
+  }
   const { tiles, chunk } = chunksOf(rung, sizes, scratchBytes);
   const P = pointsOf(rung);
   const v = recorder.temporary(`${label} transformed input`, [P, chunk, C]);
@@ -70,7 +80,7 @@ export function launchWinograd(
   for (let start = 0; start < tiles; start += chunk) {
     const where = recorder.constants(`${label} chunk of tiles`, [
       ...[start, H, W, C, O],
-      ...[Number(relu), Number(pool)],
+      ...[relu, pool, mask].map(Number),
     ]);
     const T = Math.min(chunk, tiles - start);
     launchChunk(recorder, args, where, v.view(v.label, [P, T, C]), m.view(m.label, [P, T, O]));
@@ -84,7 +94,7 @@ function launchChunk(
   v: Tensor,
   m: Tensor,
 ): void {
-  const { label, rung, x, k, b, y, tiling = {} } = args;
+  const { label, rung, x, k, b, y, positions, tiling = {} } = args;
   const { side, passes } = WINOGRAD_RUNGS[rung];
   const [P, T, C] = v.shape as [number, number, number];
   const O = m.shape[2]!;
@@ -96,14 +106,17 @@ function launchChunk(
     wgsl: passes[2],
     tiling: { ...(rung === '06_subgroup' && { BN: subgroupColumns(O) }), ...tiling },
   };
-  const output: Kernel = { name: `${name}_output`, wgsl: passes[3] };
+  const output: Kernel = positions
+    ? { name: `${name}_output_pooled`, wgsl: outputPooled }
+    : { name: `${name}_output`, wgsl: passes[3] };
   const columns = Math.ceil(O / tilingOf(multiply, 'BN'));
   const rows = Math.ceil(T / tilingOf(multiply, 'BM'));
   const spread = (kernel: Kernel, channels: number) =>
     workgroupsFor(recorder.gpu, T * channels, tilingOf(kernel, 'THREADS'));
   recorder.dispatch(label, input, [x, where, v], spread(input, C));
   recorder.dispatch(label, multiply, [v, k, where, m], [columns, rows, P]);
-  recorder.dispatch(label, output, [m, b, where, y], spread(output, O));
+  if (positions) recorder.dispatch(label, output, [m, b, where, y, positions], spread(output, O / 4));
+  else recorder.dispatch(label, output, [m, b, where, y], spread(output, O));
 }
 
 /** Columns of a workgroup: 128, or 64 or 32 where there are no more, so that few threads have nothing to do. */
