@@ -77,35 +77,36 @@ describe('maxpool2x2, backward', () => {
     expect([...got].flatMap((value, place) => (value === 1 ? [place] : []))).toEqual([0, 3, 9, 15]);
   });
 
-  it.each(
-    CONV3X3_RUNGS.filter(isWinograd).filter((rung) => rung !== '05_winograd_2x2'),
-  )('gets the same positions from %s, which pools as it computes', async (rung) => {
-    if (whyNot(gpu(), rung, 'f32')) return;
-    for (const { relu, ...sizes } of [
-      { N: 2, H: 9, W: 14, C: 8, O: 20, relu: true },
-      { N: 3, H: 4, W: 7, C: 4, O: 72, relu: false },
-    ]) {
-      const { N, H, W, C, O } = sizes;
-      const shape = [N, Math.floor(H / 2), Math.floor(W / 2), O];
-      using x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
-      using k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2 });
-      using b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
-      using dy = await randomTensor(gpu(), 'dy', shape, { seed: 4 });
-      using y = await poisoned(gpu(), 'y', shape);
-      using positions = await poisoned(gpu(), 'positions', positionsShape([N, H, W, O]));
-      using dx = await poisoned(gpu(), 'dx', [N, H, W, O]);
-      const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
-      await runConv3x3(gpu(), { ...args, pool: true, positions, scratchBytes: 36 * 4 * 72 * 32 });
-      const convolved = convReference(x.values, k.values, b.values, sizes, relu);
-      expectClose(await y.read(), forward(convolved, { N, H, W, C: O }), { atol: 2e-4, rtol: 1e-5 });
-      await run(gpu(), (recorder) =>
-        maxPool2x2Backward(recorder, { label: 'layer', dy: dy.tensor, y, positions, mask: relu, dx }),
-      );
-      const expected = reference(convolved, dy.values, { N, H, W, C: O });
-      const masked = expected.map((value, i) => (relu && !(convolved[i]! > 0) ? 0 : value));
-      expectClose(await dx.read(), masked, { atol: 0, rtol: 0 });
-    }
-  });
+  it.each(CONV3X3_RUNGS.filter(isWinograd).filter((rung) => rung !== '05_winograd_2x2'))(
+    'gets the same positions from %s, which pools as it computes',
+    async (rung) => {
+      if (whyNot(gpu(), rung, 'f32')) return;
+      for (const { relu, ...sizes } of [
+        { N: 2, H: 9, W: 14, C: 8, O: 20, relu: true },
+        { N: 3, H: 4, W: 7, C: 4, O: 72, relu: false },
+      ]) {
+        const { N, H, W, C, O } = sizes;
+        const shape = [N, Math.floor(H / 2), Math.floor(W / 2), O];
+        using x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 1 });
+        using k = await randomTensor(gpu(), 'k', [3, 3, C, O], { seed: 2 });
+        using b = await randomTensor(gpu(), 'b', [O], { seed: 3 });
+        using dy = await randomTensor(gpu(), 'dy', shape, { seed: 4 });
+        using y = await poisoned(gpu(), 'y', shape);
+        using positions = await poisoned(gpu(), 'positions', positionsShape([N, H, W, O]));
+        using dx = await poisoned(gpu(), 'dx', [N, H, W, O]);
+        const args = { label: 'layer', x: x.tensor, k: k.tensor, b: b.tensor, y, relu, rung };
+        await runConv3x3(gpu(), { ...args, pool: true, positions, scratchBytes: 36 * 4 * 72 * 32 });
+        const convolved = convReference(x.values, k.values, b.values, sizes, relu);
+        expectClose(await y.read(), forward(convolved, { N, H, W, C: O }), { atol: 2e-4, rtol: 1e-5 });
+        await run(gpu(), (recorder) =>
+          maxPool2x2Backward(recorder, { label: 'layer', dy: dy.tensor, y, positions, mask: relu, dx }),
+        );
+        const expected = reference(convolved, dy.values, { N, H, W, C: O });
+        const masked = expected.map((value, i) => (relu && !(convolved[i]! > 0) ? 0 : value));
+        expectClose(await dx.read(), masked, { atol: 0, rtol: 0 });
+      }
+    },
+  );
 
   it('refuses what does not fit, naming the layer', async () => {
     using x = await Tensor.create(gpu(), 'x', [1, 4, 4, 4]);

@@ -6,11 +6,11 @@ import { workgroupsFor } from '../../gpu/dispatch.js';
 import { type Kernel, tilingOf } from '../../gpu/pipelines.js';
 import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
+import { positionsShape } from '../maxpool2x2/maxpool2x2.js';
 import { expectShape, expectSides, WEIGHT_DTYPES } from '../shapes.js';
 import { weightStorage } from '../weight_storage.js';
-import { defaultScratchBytes } from './defaults.js';
-import { positionsShape } from '../maxpool2x2/maxpool2x2.js';
 import outputPooled from './05_winograd_4x4_output_pooled.wgsl';
+import { defaultScratchBytes } from './defaults.js';
 import {
   type Conv3x3Arguments,
   type Conv3x3Sizes,

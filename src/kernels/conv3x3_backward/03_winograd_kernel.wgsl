@@ -1,9 +1,9 @@
 // conv3x3_backward / 03 winograd kernel: the gradient by the kernel with a quarter of the multiplications: back from the points
 //
 // Computes   dk[i,j,c,o] = (G^T (m[0,.,c,o] + m[1,.,c,o] + ...) G)[i,j], the slices in this order; with ACCUMULATE, added to what dk holds
-// Shapes     m (SLICES,36,C,O) f32 · layer (SLICES,ACCUMULATE) u32 · dk (3,3,C,O)
-// Threads    a thread owns all taps of one pair of channels; neighbouring threads own neighbouring o; dispatch ceil(C*O/64), as a
-//            rectangle
+// Shapes     m (SLICES,36,C,O) f32 · layer (SLICES,ACCUMULATE) u32 · dk (3,3,C,O); O a multiple of 4, read as quads
+// Threads    a thread owns all taps of one c and a quad of o; neighbouring threads own neighbouring quads; dispatch ceil(C*O/4/64), as
+//            a rectangle
 // Tile       the gradient by 6x6 points becomes that by 3x3 taps: the filter's transform the other way
 //
 //                 m m m m m m        k k k
@@ -20,53 +20,56 @@ const SIDE: u32 = 6; // points along a side: 36 in all
 const ROOT_HALF: f32 = 0.70710678118654752;
 const ROOT_TWO: f32 = 1.41421356237309505;
 
+// Three taps of a column or row; each is a quad of channels.
+alias Taps = array<vec4f, 3>;
+
 struct Layer { SLICES: u32, ACCUMULATE: u32 }
 
-@group(0) @binding(0) var<storage, read> m: array<f32>;
+@group(0) @binding(0) var<storage, read> m: array<vec4f>;
 @group(0) @binding(1) var<storage, read> layer: Layer;
-@group(0) @binding(2) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dk: array<vec4f>;
 
 // G^T times six numbers, those of the points 0, +-1/sqrt 2, +-sqrt 2 and infinity.
-fn from_points(m_0: f32, m_1: f32, m_2: f32, m_3: f32, m_4: f32, m_5: f32) -> vec3f {
+fn from_points(m_0: vec4f, m_1: vec4f, m_2: vec4f, m_3: vec4f, m_4: vec4f, m_5: vec4f) -> Taps {
   let near_even = (m_1 + m_2) * (-2.0 / 3.0);
   let near_odd = (m_1 - m_2) * (-2.0 / 3.0 * ROOT_HALF);
   let far_even = (m_3 + m_4) * (1.0 / 6.0);
   let far_odd = (m_3 - m_4) * (1.0 / 6.0 * ROOT_TWO);
-  return vec3f(m_0 + near_even + far_even, near_odd + far_odd, 0.5 * near_even + 2.0 * far_even + m_5);
+  return Taps(m_0 + near_even + far_even, near_odd + far_odd, 0.5 * near_even + 2.0 * far_even + m_5);
 }
 
 // The sum over slices at a point.
-fn point(p: u32, pairs: u32, pair: u32) -> f32 {
-  var sum = 0.0;
+fn point(p: u32, quads: u32, quad: u32) -> vec4f {
+  var sum = vec4f();
   for (var slice = 0u; slice < layer.SLICES; slice++) {
-    sum += m[(slice * SIDE * SIDE + p) * pairs + pair];
+    sum += m[(slice * SIDE * SIDE + p) * quads + quad];
   }
   return sum;
 }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let pair = gid.y * groups.x * THREADS + gid.x;
-  // C * O is all that it needs to know of the sizes.
-  let pairs = arrayLength(&dk) / 9;
-  if (pair >= pairs) {
+  let quad = gid.y * groups.x * THREADS + gid.x;
+  // C * O / 4 is all that it needs to know of the sizes.
+  let quads = arrayLength(&dk) / 9;
+  if (quad >= quads) {
     return;
   }
-  var columns: array<vec3f, SIDE>;
+  var columns: array<Taps, SIDE>;
   for (var j = 0u; j < SIDE; j++) {
     columns[j] = from_points(
-      point(j, pairs, pair),
-      point(SIDE + j, pairs, pair),
-      point(2 * SIDE + j, pairs, pair),
-      point(3 * SIDE + j, pairs, pair),
-      point(4 * SIDE + j, pairs, pair),
-      point(5 * SIDE + j, pairs, pair),
+      point(j, quads, quad),
+      point(SIDE + j, quads, quad),
+      point(2 * SIDE + j, quads, quad),
+      point(3 * SIDE + j, quads, quad),
+      point(4 * SIDE + j, quads, quad),
+      point(5 * SIDE + j, quads, quad),
     );
   }
   for (var i = 0u; i < 3; i++) {
     let row = from_points(columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i], columns[5][i]);
     for (var j = 0u; j < 3; j++) {
-      let at = (3 * i + j) * pairs + pair;
+      let at = (3 * i + j) * quads + quad;
       if (layer.ACCUMULATE != 0) {
         dk[at] += row[j];
       } else {

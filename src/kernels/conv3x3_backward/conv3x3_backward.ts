@@ -104,7 +104,7 @@ export function conv3x3BackwardKernel(recorder: Recorder, args: Conv3x3BackwardK
   const [, , , O] = expectSides(label, dy, 4);
   expectShape(label, dy, [N, H, W, O]);
   expectShape(label, dk, [3, 3, C, O]);
-  const choice = args.choice ?? { rung: bestBackwardRung(recorder.gpu, { C }) };
+  const choice = args.choice ?? { rung: bestBackwardRung(recorder.gpu) };
   const reason = whyNotBackward(recorder.gpu, choice.rung);
   if (reason) throw new GpuError(`${label}: ${choice.rung} ${reason}`);
   const launch = { '01_naive': launchNaive, '02_register_blocked': launchRegisterBlocked }[
@@ -201,7 +201,7 @@ function launchWinograd(
     recorder.dispatch(label, multiply, [v_part, z_part, sums, m], [columns, rows, POINTS * slices]);
   }
   const layer = recorder.constants(`${label} slices`, [slices, Number(accumulate)]);
-  recorder.dispatch(label, toDk, [m, layer, dk], each(gpu, toDk, C * O));
+  recorder.dispatch(label, toDk, [m, layer, dk], each(gpu, toDk, (C * O) / 4));
 }
 
 /** Points of a tile of 4x4 pixels. */

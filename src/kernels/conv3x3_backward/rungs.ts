@@ -21,14 +21,10 @@ export function whyNotBackward({ info }: Adapter, rung: Conv3x3BackwardRung): st
   return `needs subgroups of at least ${MIN_SUBGROUP} threads, the adapter has ${info.minSubgroup || 'none'}`;
 }
 
-/** With fewer input channels, most of a tile of Winograd's product is empty, and the transforms are not worth their time. */
-const NARROW = 16;
-
 /**
- * The fastest rung for a layer of C input channels. As in the forward pass, broadcasts between threads are for CPUs alone. Timed on
- * lavapipe; no card has run them yet.
+ * The fastest rung. As in the forward pass, broadcasts between threads are for CPUs alone. Timed on lavapipe; no card has run them
+ * yet.
  */
-export function bestBackwardRung(adapter: Adapter, { C }: { readonly C: number }): Conv3x3BackwardRung {
-  if (C < NARROW) return '02_register_blocked';
+export function bestBackwardRung(adapter: Adapter): Conv3x3BackwardRung {
   return adapter.info.isSoftware && !whyNotBackward(adapter, '04_subgroup') ? '04_subgroup' : '03_winograd';
 }
