@@ -114,6 +114,12 @@ export class Parameter {
     for (const { form, u } of await Promise.all(this.#derived.values())) form.record(recorder, u);
   }
 
+  /** To be called after a plan has changed the value and, by `recordRefresh`, all derived forms with it. */
+  stepped(): void {
+    this.value.changed();
+    for (const derived of this.#ready) derived.version = this.version;
+  }
+
   /** Safe to call twice. */
   dispose(): void {
     this.#isDisposed = true;
@@ -167,6 +173,11 @@ export interface LayerShape {
 export interface LayerParameters {
   readonly kernel: Parameter;
   readonly bias: Parameter;
+}
+
+/** Those that have a gradient. */
+export function trainedOf({ kernel, bias }: LayerParameters): Parameter[] {
+  return [kernel, bias].filter(({ gradient }) => gradient);
 }
 
 /** Kernels and biases of a network's layers, by the layers' names, in their order. Owns them. */

@@ -18,3 +18,11 @@ export function avgPool(x: ArrayLike<number>, { N, H, W, C }: AvgPoolSizes): Flo
   }
   return y.map((sum) => sum / (H * W));
 }
+
+/** dx[n,h,w,c] = dy[n,c] / (H*W); dx is (N,H,W,C). */
+export function avgPoolBackward(dy: ArrayLike<number>, { N, H, W, C }: AvgPoolSizes): Float64Array {
+  return Float64Array.from({ length: N * H * W * C }, (_, i) => {
+    const n = Math.floor(i / (H * W * C));
+    return dy[n * C + (i % C)]! / (H * W);
+  });
+}

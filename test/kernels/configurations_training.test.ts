@@ -49,7 +49,9 @@ describe('the kernels of a training step', () => {
       const row = piece.view('row', [sides]);
       const quads = (N * sides) / 4;
       expectThreads(
-        await recorded(gpu(), (recorder) => standardise(recorder, { label: 'in', x, mean: row, scale: row })),
+        await recorded(gpu(), (recorder) =>
+          standardise(recorder, { label: 'in', x, mean: row, scale: row, y: x }),
+        ),
         quads,
       );
       expectThreads(

@@ -19,6 +19,8 @@ export interface AdamWHyperParameters {
   readonly epsilon: number;
   /** Taken from the weight itself, not added to the gradient. */
   readonly weightDecay: number;
+  /** This group's learning rate, in those of the control words; 1 by default. */
+  readonly rate?: number;
 }
 
 export interface AdamWArguments {
@@ -61,6 +63,7 @@ export function adamw(recorder: Recorder, args: AdamWArguments): void {
       NEW2: 1 - beta2,
       EPSILON: epsilon,
       WEIGHT_DECAY: weightDecay,
+      RATE: hyper.rate ?? 1,
       CLIP: Number(clip !== undefined),
     },
   };

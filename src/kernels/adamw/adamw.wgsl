@@ -1,7 +1,8 @@
 // adamw: a step of Adam with decoupled weight decay, in place
 //
 // Computes   g = factor * dw; m = BETA1 * m + NEW1 * g; v = BETA2 * v + NEW2 * g^2; NEW1 = 1 - BETA1, NEW2 = 1 - BETA2;
-//            w = w * (1 - lr * WEIGHT_DECAY) - adam_step * m / (sqrt(v) * adam_scale + EPSILON); factor = clip[0] with CLIP, else 1
+//            w = w * (1 - RATE * lr * WEIGHT_DECAY) - RATE * adam_step * m / (sqrt(v) * adam_scale + EPSILON);
+//            factor = clip[0] with CLIP, else 1
 // Shapes     dw (...) f32, any shape, read as quads · control (5): adam_step = lr / (1 - BETA1^step), adam_scale =
 //            1 / sqrt(1 - BETA2^step) · clip (4) · w (...), overwritten · m (...), overwritten · v (...), overwritten
 // Threads    a thread owns a quad; neighbouring threads own neighbouring quads; dispatch ceil(quads/64), as a rectangle
@@ -15,6 +16,7 @@ override BETA2: f32 = 0.999;
 override NEW2: f32 = 0.001;
 override EPSILON: f32 = 1e-8;
 override WEIGHT_DECAY: f32 = 0;
+override RATE: f32 = 1; // of this group of parameters, in learning rates
 override CLIP: bool = false;
 
 const THREADS: u32 = 64;
@@ -48,6 +50,6 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   let square = BETA2 * v[index] + NEW2 * g * g;
   m[index] = mean;
   v[index] = square;
-  let step = control.adam_step * mean / (sqrt(square) * control.adam_scale + EPSILON);
-  w[index] = w[index] * (1 - control.lr * WEIGHT_DECAY) - step;
+  let step = RATE * control.adam_step * mean / (sqrt(square) * control.adam_scale + EPSILON);
+  w[index] = w[index] * (1 - RATE * control.lr * WEIGHT_DECAY) - step;
 }

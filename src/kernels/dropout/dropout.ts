@@ -19,6 +19,8 @@ export interface DropoutArguments {
   readonly rate: number;
   /** Another whole number, another mask. */
   readonly layer: number;
+  /** The place of x's first row in the batch that it is a part of; 0 by default. */
+  readonly firstRow?: number | undefined;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface DropoutArguments {
  * @throws GpuError for another rate, and where shapes do not fit each other or the adapter.
  */
 export function dropout(recorder: Recorder, args: DropoutArguments): void {
-  const { label, x, control, rate, layer } = args;
+  const { label, x, control, rate, layer, firstRow = 0 } = args;
   const [N, O] = expectSides(label, x, 2);
   expectShape(label, control, [CONTROL_WORDS]);
   if (!(rate >= 0 && rate < 1))
@@ -36,7 +38,12 @@ export function dropout(recorder: Recorder, args: DropoutArguments): void {
   const kernel: Kernel = {
     name: 'dropout',
     wgsl,
-    constants: { LAYER: layer, DROPPED: Math.floor(rate * 2 ** 32), SCALE: 1 / (1 - rate) },
+    constants: {
+      LAYER: layer,
+      DROPPED: Math.floor(rate * 2 ** 32),
+      SCALE: 1 / (1 - rate),
+      ...(firstRow > 0 && { FIRST: (firstRow * O) / 4 }),
+    },
   };
   const workgroups = workgroupsFor(recorder.gpu, (N * O) / 4, tilingOf(kernel, 'THREADS'));
   recorder.dispatch(label, kernel, [x, control], workgroups);

@@ -1,6 +1,6 @@
 // dropout: a random share of activations left out, the others scaled up, in place; forward and backward alike
 //
-// Computes   x[n,o] = x[n,o] * SCALE where random(seed, step, LAYER, n*O+o) >= DROPPED, else 0; DROPPED = rate * 2^32,
+// Computes   x[n,o] = x[n,o] * SCALE where random(seed, step, LAYER, FIRST + n*O+o) >= DROPPED, else 0; DROPPED = rate * 2^32,
 //            SCALE = 1 / (1 - rate)
 // Shapes     x (N,O) f32, overwritten · control (5); O a multiple of 4, read as quads
 // Threads    a thread owns a quad of x; neighbouring threads own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
@@ -11,6 +11,7 @@
 //            pcg4d, four words to four random words: Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020
 
 override LAYER: u32 = 0;
+override FIRST: u32 = 0; // in quads: where x begins in a larger batch
 override DROPPED: u32 = 0;
 override SCALE: f32 = 1;
 
@@ -47,6 +48,6 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   if (index >= arrayLength(&x)) {
     return;
   }
-  let random = pcg4d(vec4u(index, LAYER, control.step, control.seed));
+  let random = pcg4d(vec4u(FIRST + index, LAYER, control.step, control.seed));
   x[index] = select(vec4f(), x[index] * SCALE, random >= vec4u(DROPPED));
 }

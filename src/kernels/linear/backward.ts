@@ -53,8 +53,10 @@ export interface LinearBackwardKernelArguments {
   readonly x: Tensor;
   /** (N,O), O a multiple of 4. */
   readonly dy: Tensor;
-  /** Pieces of the gradient dk (D,O), cut as the kernel is; overwritten. */
+  /** Pieces of the gradient dk (D,O), cut as the kernel is. */
   readonly pieces: readonly LinearPiece[];
+  /** Whether the gradient is added to what they hold; false overwrites it. */
+  readonly accumulate?: boolean;
 }
 
 /**
@@ -64,7 +66,7 @@ export interface LinearBackwardKernelArguments {
  */
 export function linearBackwardKernel(
   recorder: Recorder,
-  { label, x, dy, pieces }: LinearBackwardKernelArguments,
+  { label, x, dy, pieces, accumulate = false }: LinearBackwardKernelArguments,
 ): void {
   const [N, D] = expectSides(label, x, 2);
   const [, O] = expectSides(label, dy, 2);
@@ -74,7 +76,7 @@ export function linearBackwardKernel(
     const kernel: Kernel = {
       name: 'linear/backward_kernel',
       wgsl: backwardKernel,
-      constants: { D, O, ...pieceConstants(piece) },
+      constants: { D, O, ...pieceConstants(piece), ...(accumulate && { ACCUMULATE: 1 }) },
     };
     const columns = Math.ceil(piece.k.shape[1]! / tilingOf(kernel, 'BN'));
     const [rows, more] = workgroupsFor(recorder.gpu, D, tilingOf(kernel, 'BM'));
@@ -87,8 +89,10 @@ export interface LinearBackwardBiasArguments {
   readonly label: string;
   /** (N,O), O a multiple of 4. */
   readonly dy: Tensor;
-  /** (O); overwritten. */
+  /** (O) */
   readonly db: Tensor;
+  /** Whether the gradient is added to what db holds; false overwrites it. */
+  readonly accumulate?: boolean;
 }
 
 /**
@@ -96,10 +100,14 @@ export interface LinearBackwardBiasArguments {
  *
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
-export function linearBackwardBias(recorder: Recorder, { label, dy, db }: LinearBackwardBiasArguments): void {
+export function linearBackwardBias(
+  recorder: Recorder,
+  { label, dy, db, accumulate = false }: LinearBackwardBiasArguments,
+): void {
   const [, O] = expectSides(label, dy, 2);
   expectShape(label, db, [O]);
-  const kernel: Kernel = { name: 'linear/backward_bias', wgsl: backwardBias, constants: { O } };
+  const constants = { O, ...(accumulate && { ACCUMULATE: 1 }) };
+  const kernel: Kernel = { name: 'linear/backward_bias', wgsl: backwardBias, constants };
   const groups = workgroupsFor(recorder.gpu, O / 4, tilingOf(kernel, 'THREADS'));
   recorder.dispatch(label, kernel, [dy, db], groups);
 }

@@ -1,6 +1,6 @@
 // linear: the gradient by the bias, of a fully connected layer
 //
-// Computes   db[o] = sum_n dy[n,o], in the order of the rows
+// Computes   db[o] = sum_n dy[n,o], in the order of the rows; with ACCUMULATE, added to what db holds
 // Shapes     dy (N,O) f32 · db (O); O a multiple of 4, read as quads
 // Threads    a thread owns a quad of db; neighbouring threads own neighbouring quads; dispatch ceil(O/4/64), as a rectangle
 // Cost       every number of dy is read once; arithmetic intensity 0.25 FLOP/B: memory bound, and small beside the kernel's
@@ -8,6 +8,7 @@
 // Source     the kernel's gradient, for an input that is always 1
 
 override O: u32 = 4;
+override ACCUMULATE: bool = false;
 override OQ: u32 = O / 4; // in quads: four columns, one vec4
 
 const THREADS: u32 = 64;
@@ -26,5 +27,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   for (var n = 0u; n < N; n++) {
     sum += dy[n * OQ + oq];
   }
-  db[oq] = sum;
+  db[oq] = select(sum, sum + db[oq], ACCUMULATE);
 }

@@ -1,6 +1,6 @@
 // linear: the gradient by the kernel, of a fully connected layer
 //
-// Computes   dk[d,o] = sum_n x[n,d] * dy[n,o] for the columns o of one piece of dk
+// Computes   dk[d,o] = sum_n x[n,d] * dy[n,o] for the columns o of one piece of dk; with ACCUMULATE, added to what dk holds
 // Shapes     x (N,D) f32 · dy (N,O) · dk (D,COLUMNS), columns FIRST to FIRST+COLUMNS-1 of (D,O);
 //            D, O, FIRST and COLUMNS multiples of 4, read as quads
 // As matmul  rows M: D   columns N: O   depth K: the batch N
@@ -26,6 +26,7 @@ override D: u32 = 4;
 override O: u32 = 4;
 override FIRST: u32 = 0;
 override COLUMNS: u32 = O;
+override ACCUMULATE: bool = false;
 override DQ: u32 = D / 4; // in quads: four depths or columns, one vec4
 override OQ: u32 = O / 4;
 override COLUMN_QUADS: u32 = COLUMNS / 4;
@@ -47,7 +48,8 @@ const THREADS_Y: u32 = BM / TM;
 
 fn store(d: u32, column: u32, sum: vec4f) {
   if (d < D && column < COLUMN_QUADS) {
-    dk[d * COLUMN_QUADS + column] = sum;
+    let at = d * COLUMN_QUADS + column;
+    dk[at] = select(sum, sum + dk[at], ACCUMULATE);
   }
 }
 

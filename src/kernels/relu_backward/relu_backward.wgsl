@@ -1,8 +1,8 @@
 // relu_backward: the gradient through ReLU, in place
 //
-// Computes   dy[n,o] = dy[n,o] where y[n,o] > 0, else 0
-// Shapes     y (N,O) f32, what the forward pass gave · dy (N,O), overwritten; O a multiple of 4, read as quads
-// Threads    a thread owns a quad of dy; neighbouring threads own neighbouring quads; dispatch ceil(N*O/4/64), as a rectangle
+// Computes   dy[i] = dy[i] where y[i] > 0, else 0
+// Shapes     y (...) f32, any shape, what the forward pass gave · dy, as y, overwritten; read as quads
+// Threads    a thread owns a quad of dy; neighbouring threads own neighbouring quads; dispatch ceil(quads/64), as a rectangle
 // Cost       global reads per output 2, writes 1; arithmetic intensity 0.08 FLOP/B: memory bound
 // Requires   nothing
 // Source     Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010. ReLU's own input is not

@@ -16,6 +16,8 @@ export interface SgdHyperParameters {
   readonly nesterov: boolean;
   /** Added to the gradient, times the weight. */
   readonly weightDecay: number;
+  /** This group's learning rate, in those of the control words; 1 by default. */
+  readonly rate?: number;
 }
 
 export interface SgdArguments {
@@ -48,6 +50,7 @@ export function sgd(recorder: Recorder, args: SgdArguments): void {
       MOMENTUM: hyper.momentum,
       NESTEROV: Number(hyper.nesterov),
       WEIGHT_DECAY: hyper.weightDecay,
+      RATE: hyper.rate ?? 1,
       CLIP: Number(clip !== undefined),
     },
   };

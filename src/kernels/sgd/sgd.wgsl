@@ -1,7 +1,8 @@
 // sgd: a step of gradient descent with momentum, in place
 //
 // Computes   g = factor * dw + WEIGHT_DECAY * w; momentum = MOMENTUM * momentum + g;
-//            w = w - lr * momentum, or w - lr * (g + MOMENTUM * momentum) with NESTEROV; factor = clip[0] with CLIP, else 1
+//            w = w - lr * momentum, or w - lr * (g + MOMENTUM * momentum) with NESTEROV; lr = control.lr * RATE;
+//            factor = clip[0] with CLIP, else 1
 // Shapes     dw (...) f32, any shape, read as quads · control (5) · clip (4) · w (...), overwritten · momentum (...), overwritten
 // Threads    a thread owns a quad; neighbouring threads own neighbouring quads; dispatch ceil(quads/64), as a rectangle
 // Cost       global reads per weight 3, writes 2; arithmetic intensity 0.4 FLOP/B: memory bound
@@ -11,6 +12,7 @@
 override MOMENTUM: f32 = 0;
 override NESTEROV: bool = false;
 override WEIGHT_DECAY: f32 = 0;
+override RATE: f32 = 1; // of this group of parameters, in learning rates
 override CLIP: bool = false;
 
 const THREADS: u32 = 64;
@@ -42,5 +44,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   g += WEIGHT_DECAY * w[index];
   let velocity = MOMENTUM * momentum[index] + g;
   momentum[index] = velocity;
-  w[index] -= control.lr * select(velocity, g + MOMENTUM * velocity, NESTEROV);
+  w[index] -= control.lr * RATE * select(velocity, g + MOMENTUM * velocity, NESTEROV);
 }

@@ -16,7 +16,7 @@ export interface SoftmaxCrossEntropyArguments {
   readonly label: string;
   /** (N,O) scores, O a multiple of 4. */
   readonly x: Tensor;
-  /** (N) u32: the row's class, or IGNORED. */
+  /** (N) u32: the row's class, or IGNORED; of a part of a batch, those of the whole batch. */
   readonly labels: Tensor;
   /** (O): what a picture of each class counts, at least 0; what stands in the padding is not read. */
   readonly classWeights: Tensor;
@@ -28,6 +28,8 @@ export interface SoftmaxCrossEntropyArguments {
   readonly classes: number;
   /** Share of each row's truth that is spread over all classes, 0 to less than 1. */
   readonly smoothing: number;
+  /** The place of x's first row in the batch that it is a part of; 0 by default. */
+  readonly firstRow?: number | undefined;
 }
 
 /**
@@ -38,9 +40,9 @@ export interface SoftmaxCrossEntropyArguments {
  * @throws GpuError where shapes do not fit each other or the adapter.
  */
 export function softmaxCrossEntropy(recorder: Recorder, args: SoftmaxCrossEntropyArguments): void {
-  const { label, x, labels, classWeights, dx, rows, classes, smoothing } = args;
+  const { label, x, labels, classWeights, dx, rows, classes, smoothing, firstRow = 0 } = args;
   const [N, O] = expectSides(label, x, 2);
-  expectShape(label, labels, [N]);
+  if (labels.size < firstRow + N) expectShape(label, labels, [firstRow + N]);
   expectShape(label, classWeights, [O]);
   expectShape(label, dx, [N, O]);
   expectShape(label, rows, [N, ROW_NUMBERS]);
@@ -51,7 +53,10 @@ export function softmaxCrossEntropy(recorder: Recorder, args: SoftmaxCrossEntrop
   const kernel = {
     name: 'softmax_cross_entropy',
     wgsl,
-    constants: { O, CLASSES: classes, TRUTH: 1 - smoothing, SPREAD: smoothing / classes },
+    constants: {
+      ...{ O, CLASSES: classes, TRUTH: 1 - smoothing, SPREAD: smoothing / classes },
+      ...(firstRow > 0 && { FIRST: firstRow }),
+    },
   };
   recorder.dispatch(label, kernel, [x, labels, classWeights, dx, rows], [N, 1, 1]);
 }

@@ -4,7 +4,7 @@
 //            rows[n]     = sum_c truth[n,c] * -log softmax(x[n])[c], w[label], 1 if the label scores highest, 1
 //            dx[n,c]     = (softmax(x[n])[c] * sum_c truth[n,c] - truth[n,c]) / sum of w[label] over the batch
 //            zeros in the padding and in rows labelled IGNORED; a score that is not finite, or a label that is no class: NaN in rows
-// Shapes     x (N,O) f32 · labels (N) words · w (O) · dx (N,O) · rows (N,4); the first CLASSES of O are scores, the rest is padding
+// Shapes     x (N,O) f32 · labels (B) words, of which x's rows are FIRST to FIRST+N-1 · w (O) · dx (N,O) · rows (N,4); the first CLASSES of O are scores, the rest is padding
 // Threads    workgroup of 32 owns a row; thread t owns columns t, t+32, ...; dispatch (N)
 // Tile       the threads' results meet in workgroup memory twice, first the largest score, then what is relative to it; each
 //            thread goes over all 32, in the same order:
@@ -21,6 +21,7 @@ override O: u32 = 4;
 override CLASSES: u32 = 4;
 override TRUTH: f32 = 1;
 override SPREAD: f32 = 0;
+override FIRST: u32 = 0;
 
 const THREADS: u32 = 32;
 
@@ -72,7 +73,7 @@ fn truth_of(c: u32, label: u32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   let n = group.x;
   let row = n * O;
-  let label = labels[n];
+  let label = labels[FIRST + n];
 
   var mine = Scores(LOWEST, O, 0, 0, 0);
   for (var c = t; c < CLASSES; c += THREADS) {

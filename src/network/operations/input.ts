@@ -1,14 +1,13 @@
-// What comes before the first layer: pixels become numbers, features become standardised ones.
+// What comes before the first dense layer of a head: features become standardised ones.
 
 import type { Recorder } from '../../gpu/recorder.js';
-import type { Tensor } from '../../gpu/tensor.js';
+import { sizeOf, type Tensor } from '../../gpu/tensor.js';
 import { standardise } from '../../kernels/standardise/standardise.js';
-import type { Operation } from '../operation.js';
+import type { BackwardArguments, Operation } from '../operation.js';
 
-/** x = (x - mean) * scale, column by column of (N,D). */
+/** y = (x - mean) * scale, column by column of (N,D). A feature map (N,H,W,C) is read as (N,H*W*C). */
 export class Standardise implements Operation {
   readonly name = 'standardise';
-  readonly inPlace = true;
   readonly keeps = [] as const;
 
   /** @param mean  (D), as scale; zeros in padding, so that padding stays zero */
@@ -17,11 +16,24 @@ export class Standardise implements Operation {
     private readonly scale: Tensor,
   ) {}
 
-  outputShape(inputShape: readonly number[]): readonly number[] {
-    return inputShape;
+  outputShape([N, ...sides]: readonly number[]): readonly number[] {
+    return [N!, sizeOf(sides)];
   }
 
-  forward(recorder: Recorder, x: Tensor): void {
-    standardise(recorder, { label: this.name, x, mean: this.mean, scale: this.scale });
+  forward(recorder: Recorder, x: Tensor, y: Tensor): void {
+    standardise(recorder, { label: this.name, x: flat(x), mean: this.mean, scale: this.scale, y });
   }
+
+  /** dx = dy * scale */
+  backward(recorder: Recorder, { dy, dx }: BackwardArguments): void {
+    if (!dx) return;
+    const mean = recorder.constants('no mean', new Array<number>(this.mean.size).fill(0));
+    standardise(recorder, { label: this.name, x: dy, mean, scale: this.scale, y: flat(dx) });
+  }
+}
+
+/** A feature map (N,H,W,C) as (N,H*W*C): the same memory. */
+export function flat(x: Tensor): Tensor {
+  const [N, ...sides] = x.shape;
+  return sides.length === 1 ? x : x.view(`${x.label}, flat`, [N!, sizeOf(sides)]);
 }

@@ -1,7 +1,7 @@
 // A fully connected layer with its bias and ReLU, and dropout behind it.
 
 import type { Recorder } from '../../gpu/recorder.js';
-import { sizeOf, type Tensor } from '../../gpu/tensor.js';
+import type { Tensor } from '../../gpu/tensor.js';
 import { dropout } from '../../kernels/dropout/dropout.js';
 import {
   linearBackwardBias,
@@ -13,7 +13,8 @@ import { linear } from '../../kernels/linear/linear.js';
 import { reluBackward } from '../../kernels/relu_backward/relu_backward.js';
 import { padToQuad } from '../../kernels/shapes.js';
 import type { BackwardArguments, Kept, Operation } from '../operation.js';
-import type { LayerParameters, Parameter } from '../parameters.js';
+import { type LayerParameters, type Parameter, trainedOf } from '../parameters.js';
+import { flat } from './input.js';
 
 export interface LinearOptions {
   readonly name: string;
@@ -28,11 +29,13 @@ export class Linear implements Operation {
   readonly name: string;
   readonly parameters: readonly Parameter[];
   readonly keeps: readonly Kept[];
+  readonly rectified: boolean;
 
   constructor(private readonly options: LinearOptions) {
     const { name, parameters, relu } = options;
     this.name = name;
-    this.parameters = [parameters.kernel, parameters.bias];
+    this.parameters = trainedOf(parameters);
+    this.rectified = relu;
     this.keeps = relu ? ['input', 'output'] : ['input'];
   }
 
@@ -49,19 +52,16 @@ export class Linear implements Operation {
     });
   }
 
-  backward(recorder: Recorder, { x, y, dy, dx }: BackwardArguments): void {
+  backward(recorder: Recorder, { x, y, dy, dx, isMasked, accumulate }: BackwardArguments): void {
     const { name: label, parameters, relu } = this.options;
     const { kernel, bias } = parameters;
-    if (relu) reluBackward(recorder, { label, y: y!, dy });
-    linearBackwardKernel(recorder, { label, x: flat(x!), dy, pieces: kernel.gradient!.pieces });
-    linearBackwardBias(recorder, { label, dy, db: bias.gradient!.whole });
+    if (relu && !isMasked) reluBackward(recorder, { label, y: y!, dy });
+    if (kernel.gradient) {
+      linearBackwardKernel(recorder, { label, x: flat(x!), dy, pieces: kernel.gradient.pieces, accumulate });
+      linearBackwardBias(recorder, { label, dy, db: bias.gradient!.whole, accumulate });
+    }
     if (dx) linearBackwardInput(recorder, { label, dy, pieces: kernel.value.pieces, dx: flat(dx) });
   }
-}
-
-function flat(x: Tensor): Tensor {
-  const [N, ...sides] = x.shape;
-  return sides.length === 1 ? x : x.view(`${x.label}, flat`, [N!, sizeOf(sides)]);
 }
 
 export interface DropoutOptions {
@@ -72,6 +72,8 @@ export interface DropoutOptions {
   readonly rate: number;
   /** Another whole number, another mask. */
   readonly layer: number;
+  /** The place of x's first row in the batch that it is a part of; 0 by default. */
+  readonly firstRow?: number;
 }
 
 /** Leaves out a random share of x (N,O), and the same share of its gradient; only while training. */
@@ -90,8 +92,8 @@ export class Dropout implements Operation {
   }
 
   forward(recorder: Recorder, x: Tensor): void {
-    const { name: label, control, rate, layer } = this.options;
-    dropout(recorder, { label, x, control, rate, layer });
+    const { name: label, control, rate, layer, firstRow } = this.options;
+    dropout(recorder, { label, x, control, rate, layer, firstRow });
   }
 
   backward(recorder: Recorder, { dy }: BackwardArguments): void {

@@ -2,14 +2,15 @@
 
 import type { Recorder } from '../../gpu/recorder.js';
 import type { Tensor } from '../../gpu/tensor.js';
-import { avgPool } from '../../kernels/avgpool/avgpool.js';
-import { maxPool2x2 } from '../../kernels/maxpool2x2/maxpool2x2.js';
-import type { Operation } from '../operation.js';
+import { avgPool, avgPoolBackward } from '../../kernels/avgpool/avgpool.js';
+import { maxPool2x2, maxPool2x2Backward, positionsShape } from '../../kernels/maxpool2x2/maxpool2x2.js';
+import type { BackwardArguments, Operation } from '../operation.js';
 
 /** (N,H,W,C) to (N,floor(H/2),floor(W/2),C). */
 export class MaxPool2x2 implements Operation {
-  /** Its backward pass will keep a record of its own: the position of each maximum, in 2 bits. */
-  readonly keeps = [] as const;
+  readonly keeps = ['output'] as const;
+  readonly masksInput = true;
+  readonly rectified = 'as its input';
 
   constructor(readonly name: string) {}
 
@@ -17,8 +18,19 @@ export class MaxPool2x2 implements Operation {
     return [N!, Math.floor(H! / 2), Math.floor(W! / 2), C!];
   }
 
-  forward(recorder: Recorder, x: Tensor, y: Tensor): void {
-    maxPool2x2(recorder, { label: this.name, x, y });
+  /** Where each largest number was. */
+  recordShape(inputShape: readonly number[]): number[] {
+    return positionsShape(inputShape);
+  }
+
+  forward(recorder: Recorder, x: Tensor, y: Tensor, positions?: Tensor): void {
+    maxPool2x2(recorder, { label: this.name, x, y, positions });
+  }
+
+  backward(recorder: Recorder, { y, record, dy, dx, isMasked, maskX }: BackwardArguments): void {
+    if (!dx) return;
+    const mask = maskX && !isMasked;
+    maxPool2x2Backward(recorder, { label: this.name, dy, y: y!, positions: record!, mask, dx });
   }
 }
 
@@ -34,5 +46,9 @@ export class AvgPool implements Operation {
 
   forward(recorder: Recorder, x: Tensor, y: Tensor): void {
     avgPool(recorder, { label: this.name, x, y });
+  }
+
+  backward(recorder: Recorder, { dy, dx }: BackwardArguments): void {
+    if (dx) avgPoolBackward(recorder, { label: this.name, dy, dx });
   }
 }
