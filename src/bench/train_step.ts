@@ -13,7 +13,7 @@ import {
 import { reluBackward } from '../reference/relu_backward.js';
 import { sgd } from '../reference/sgd.js';
 import { softmaxCrossEntropy } from '../reference/softmax_cross_entropy.js';
-import { HeadTrainer } from '../train/head/head_trainer.js';
+import { Trainer } from '../train/trainer.js';
 import type { Measured } from './e2e.js';
 import { type Batch, type HeadLayer, type SgdOptions, TfjsTraining } from './peers/tfjs_training.js';
 import { faultOf } from './report.js';
@@ -55,7 +55,7 @@ export async function benchTrainStep(gpu: Gpu, options: TrainStepOptions): Promi
   const { inputs, hidden, classes, batch, steps, rounds, maxSeconds, signal, onStep } = options;
   const measured: Measured = { results: [], leftOut: [] };
   const about = { scope: 'train-step', batch };
-  const trainer = await HeadTrainer.create(
+  const trainer = await Trainer.create(
     gpu,
     { inputs, hidden: [hidden], classes },
     {
@@ -106,7 +106,7 @@ export async function benchTrainStep(gpu: Gpu, options: TrainStepOptions): Promi
   return measured;
 }
 
-function ours(trainer: HeadTrainer): Engine {
+function ours(trainer: Trainer): Engine {
   return {
     name: 'vgg16-webgpu',
     async train(batches) {
@@ -118,7 +118,7 @@ function ours(trainer: HeadTrainer): Engine {
 }
 
 /** The layers of a head as it now is. */
-function layersOf(trainer: HeadTrainer, widths: readonly number[]): Promise<HeadLayer[]> {
+function layersOf(trainer: Trainer, widths: readonly number[]): Promise<HeadLayer[]> {
   return Promise.all(
     ['fc1', 'fc2'].map(async (name, i) => ({
       kernel: await trainer.read(`${name}.kernel`),

@@ -104,6 +104,15 @@ export class Recorder {
     this.#entries.push({ step: this.#step || label, routes: this.#routes, dispatch: recorded });
   }
 
+  /** Bytes that the plan will take, its read-backs left out. */
+  get bytes(): number {
+    const [, lifetimes] = this.#lifetimes();
+    const { buffers } = packLifetimes(lifetimes, this.gpu.limits.maxBufferSize);
+    const constants = [...this.#constants.values()].map(({ words }) => padded(words.byteLength));
+    const persistent = [...this.#persistent.keys()].map(({ byteLength }) => byteLength);
+    return [...buffers, ...constants, ...persistent].reduce((sum, size) => sum + size, 0);
+  }
+
   /** Has a run read back what `tensor` holds at this point, under the name `key`. */
   read(key: string, tensor: Tensor): void {
     this.#entries.push({ step: this.#step, routes: this.#routes, read: { key, tensor } });
@@ -161,7 +170,7 @@ export class Recorder {
     let end = 0;
     for (const constant of this.#constants.values()) {
       words.push({ ...constant, offset: end });
-      end += Math.ceil(constant.words.byteLength / ALIGNMENT) * ALIGNMENT;
+      end += padded(constant.words.byteLength);
     }
     const all = new Uint32Array(end / 4);
     const buffer = await createStorage(this.gpu, 'constants', end);
@@ -218,6 +227,10 @@ export class Recorder {
       'dispatch' in entry ? { ...entry, dispatch: ready.get(entry.dispatch)! } : entry,
     );
   }
+}
+
+function padded(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
 /**

@@ -4,6 +4,7 @@ import { isPooled } from '../architecture.js';
 import type { Gpu } from '../gpu/gpu.js';
 import { type Conv3x3Choice, defaultConv3x3 } from '../kernels/conv3x3/candidates.js';
 import type { Conv3x3Rung } from '../kernels/conv3x3/rungs.js';
+import type { Conv3x3BackwardRung } from '../kernels/conv3x3_backward/rungs.js';
 import { defaultLinear, type LinearChoice } from '../kernels/linear/candidates.js';
 import type { LinearRung } from '../kernels/linear/linear.js';
 import { padToQuad } from '../kernels/shapes.js';
@@ -22,9 +23,15 @@ export interface Rungs {
   readonly linear?: LinearRung;
 }
 
+/** And which those of a training step. */
+export interface TrainingRungs extends Rungs {
+  /** Of the gradient by a convolution's kernel. That by its input takes `conv3x3`. */
+  readonly conv3x3Backward?: Conv3x3BackwardRung;
+}
+
 /** Which kernels are taken: the rungs that are named; else what was chosen for a shape by measuring; else the default. */
 export interface KernelWishes {
-  readonly rungs?: Rungs;
+  readonly rungs?: TrainingRungs;
   readonly choices?: Choices | undefined;
   /** The batch whose choices count, where it is not the plan's own. */
   readonly choicesFor?: number;
@@ -107,12 +114,22 @@ function kernelText({ layer: { name }, conv, dense }: ChosenLayer): string {
   return JSON.stringify([name, rung, Object.entries(tiling).sort(), dense]);
 }
 
-/** A layer as an operation on these parameters. */
-export function operationOf({ layer, conv, dense }: ChosenLayer, parameters: Parameters): Operation {
+/** A layer as an operation on these parameters. @param rungs  of its gradients */
+export function operationOf(
+  { layer, conv, dense }: ChosenLayer,
+  parameters: Parameters,
+  rungs: TrainingRungs = {},
+): Operation {
   const { name, operation, relu, shape } = layer;
   switch (operation) {
     case 'conv3x3':
-      return new Conv3x3({ name, parameters: parameters.layer(name), choice: conv!, relu });
+      return new Conv3x3({
+        ...{ name, parameters: parameters.layer(name), choice: conv!, relu },
+        backward: {
+          ...(rungs.conv3x3 && { input: { rung: rungs.conv3x3 } }),
+          ...(rungs.conv3x3Backward && { kernel: { rung: rungs.conv3x3Backward } }),
+        },
+      });
     case 'maxpool2x2':
       return new MaxPool2x2(name);
     case 'avgpool':

@@ -114,6 +114,12 @@ export class Parameter {
     for (const { form, u } of await Promise.all(this.#derived.values())) form.record(recorder, u);
   }
 
+  /** Bytes on the GPU: value, gradient, moments and derived forms. */
+  get bytes(): number {
+    const derived = this.#ready.reduce((sum, { u }) => sum + u.byteLength, 0);
+    return this.#tensors().reduce((sum, { bytes }) => sum + bytes, derived);
+  }
+
   /** To be called after a plan has changed the value and, by `recordRefresh`, all derived forms with it. */
   stepped(): void {
     this.value.changed();
@@ -221,6 +227,11 @@ export class Parameters {
     throw new UsageError(
       `there are no parameters of ${name}; there are those of ${[...this.layers.keys()].join(', ')}`,
     );
+  }
+
+  /** Bytes on the GPU, of all of them. */
+  get bytes(): number {
+    return this.all.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Kernel and bias of each layer, in the layers' order. */

@@ -143,6 +143,26 @@ export class PiecedTensor {
     }
   }
 
+  /** Takes the numbers of another array of this shape, whatever its dtype. @throws GpuError, DeviceLostError */
+  async copy(other: PiecedTensor): Promise<void> {
+    const values = new Float32Array(sizeOf(this.shape));
+    let read = 0;
+    for await (const rows of other.read()) {
+      values.set(rows, read);
+      read += rows.length;
+    }
+    let written = 0;
+    await this.write((rows) => {
+      rows.set(values.subarray(written, written + rows.length));
+      written += rows.length;
+    });
+  }
+
+  /** Bytes on the GPU. */
+  get bytes(): number {
+    return this.pieces.reduce((sum, { k }) => sum + k.byteLength, 0);
+  }
+
   /** Safe to call twice. */
   dispose(): void {
     for (const { k } of this.pieces) k.dispose();

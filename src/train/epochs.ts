@@ -5,11 +5,11 @@ import { TrainingError } from '../errors.js';
 import { plainReading, readBatches, shuffledReading } from './batches.js';
 import { asWritten, type EpochRow } from './epoch_row.js';
 import type { FeatureTable } from './features/spec.js';
-import type { HeadTrainer } from './head/head_trainer.js';
 import { createEvaluation, type Evaluation } from './metrics.js';
 import { rateAt, type Schedule } from './schedule.js';
 import type { Session, Tables } from './session.js';
 import type { Standing } from './standing.js';
+import type { Trainer } from './trainer.js';
 
 /**
  * Steps after which loss and accuracy are read from the GPU, which waits meanwhile. Counted from the epoch's start,
@@ -22,7 +22,7 @@ export interface Run {
   /** Its learning rate is a number. */
   readonly session: Session;
   readonly tables: Tables;
-  readonly trainer: HeadTrainer;
+  readonly trainer: Trainer;
   /** The epochs that are done. */
   readonly history: EpochRow[];
   /** That of the history. */
@@ -38,7 +38,7 @@ export interface Keeper {
 }
 
 /** A keeper that holds the best head in memory. */
-export function memoryKeeper(trainer: HeadTrainer): Keeper {
+export function memoryKeeper(trainer: Trainer): Keeper {
   const parameters = trainer.state.filter(({ name }) => /\.(kernel|bias)$/.test(name));
   const best = new Map<string, Float32Array>();
   return {
@@ -157,7 +157,7 @@ async function validate({ session, tables, trainer }: Run, epoch: number): Promi
 
 /** @param before  steps of the epochs before */
 async function readScore(
-  trainer: HeadTrainer,
+  trainer: Trainer,
   epoch: number,
   before: number,
 ): Promise<Score & { count: number }> {
@@ -188,7 +188,7 @@ class RunningScore {
 /** Shows a head every picture of a table. @throws GpuError; DeviceLostError; as the table; the signal's reason */
 export async function evaluateTable(
   { dataset, signal }: Session,
-  trainer: HeadTrainer,
+  trainer: Trainer,
   table: FeatureTable,
 ): Promise<Evaluation> {
   const { classes } = dataset;

@@ -7,10 +7,10 @@ import type { Dataset } from './dataset.js';
 import type { ResolvedOptions } from './defaults.js';
 import type { OnEvent } from './events.js';
 import type { FeatureTable } from './features/spec.js';
-import { HeadTrainer } from './head/head_trainer.js';
 import { balancedWeights, countClasses, frequencyBiases } from './head/initialise.js';
-import type { Standardisation, TrainerOptions } from './head/trainer_options.js';
 import type { RunRules } from './standing.js';
+import { Trainer } from './trainer.js';
+import type { Standardisation, TrainerOptions } from './trainer_options.js';
 
 export interface Session {
   readonly model: VGG16;
@@ -60,7 +60,7 @@ export function hasFcs({ model, options }: Pick<Session, 'model' | 'options'>): 
 }
 
 /** Makes a head with random numbers. Whoever made it disposes of it. @throws GpuError */
-export function createTrainer(session: Session, tables: Tables): Promise<HeadTrainer> {
+export function createTrainer(session: Session, tables: Tables): Promise<Trainer> {
   const { train, val, test, standardisation } = tables;
   const { model, dataset, options, rules } = session;
   const { batch, optimiser, momentum, nesterov, weightDecay } = options;
@@ -77,7 +77,7 @@ export function createTrainer(session: Session, tables: Tables): Promise<HeadTra
     firstBiases:
       rules.biases === 'frequency' ? frequencyBiases(counts, labelSmoothing, classWeights) : undefined,
   };
-  return HeadTrainer.create(model.gpu, shape, trainerOptions);
+  return Trainer.create(model.gpu, shape, trainerOptions);
 }
 
 /** Units of the hidden layers; those of an `fc` head are the base's own where it has them. */

@@ -3,8 +3,8 @@
 
 import { plainReading, readBatches } from './batches.js';
 import type { FeatureTable } from './features/spec.js';
-import type { Standardisation } from './head/trainer_options.js';
 import type { StandardiseBy } from './options.js';
+import type { Standardisation } from './trainer_options.js';
 
 /**
  * A deviation is taken for no less than this share of all deviations' root mean square: what hardly ever varies in

@@ -5,8 +5,8 @@
 
 import { readBatches, shuffledReading } from './batches.js';
 import type { FeatureTable } from './features/spec.js';
-import type { HeadTrainer } from './head/head_trainer.js';
 import type { Session } from './session.js';
+import type { Trainer } from './trainer.js';
 
 /** 100 rates, each the same many times the one before; the last is one step below `to`. */
 export const SWEEP = { from: 1e-7, to: 10, steps: 100 } as const;
@@ -86,11 +86,11 @@ export interface FoundRate {
 /**
  * Trains a head for up to 100 steps while the rate rises, and suggests one. Nothing is left of the head's own numbers.
  *
- * @throws as `HeadTrainer.step` and `FeatureTable.read`; the signal's reason
+ * @throws as `Trainer.step` and `FeatureTable.read`; the signal's reason
  */
 export async function searchRate(
   { options, onEvent, signal }: Session,
-  trainer: HeadTrainer,
+  trainer: Trainer,
   table: FeatureTable,
 ): Promise<FoundRate> {
   const sweep = new Sweep();

@@ -7,6 +7,7 @@ import { conv3x3 } from '../../kernels/conv3x3/conv3x3.js';
 import { isWinograd, pointsOf, WINOGRAD_RUNGS, type WinogradRung } from '../../kernels/conv3x3/rungs.js';
 import { winogradFilter } from '../../kernels/conv3x3/winograd.js';
 import {
+  type Conv3x3BackwardChoice,
   conv3x3BackwardBias,
   conv3x3BackwardInput,
   conv3x3BackwardKernel,
@@ -24,6 +25,8 @@ export interface Conv3x3Options {
   readonly parameters: LayerParameters;
   readonly choice: Conv3x3Choice;
   readonly relu: boolean;
+  /** How the gradients by the input and by the kernel are computed; the fastest that are known by default. */
+  readonly backward?: { readonly input?: Conv3x3Choice; readonly kernel?: Conv3x3BackwardChoice } | undefined;
   /** The pooling layer that is computed as well; only by Winograd's rungs. */
   readonly pooledAs?: string;
 }
@@ -73,17 +76,18 @@ export class Conv3x3 implements Operation {
   }
 
   backward(recorder: Recorder, args: BackwardArguments): void {
-    const { name: label, parameters } = this.options;
+    const { name: label, parameters, backward } = this.options;
     const { kernel, bias } = parameters;
     const { x, dx, maskX, accumulate } = args;
     const dy = this.#beforeReluAndPooling(recorder, args);
     if (kernel.gradient) {
-      conv3x3BackwardKernel(recorder, { label, x: x!, dy, dk: kernel.gradient.whole, accumulate });
+      const dk = kernel.gradient.whole;
+      conv3x3BackwardKernel(recorder, { label, x: x!, dy, dk, accumulate, choice: backward?.kernel });
       conv3x3BackwardBias(recorder, { label, dy, db: bias.gradient!.whole, accumulate });
     }
     if (!dx) return;
     const [C, O] = [dx.shape.at(-1)!, dy.shape.at(-1)!];
-    const choice = defaultConv3x3(recorder.gpu, { C: O, O: C });
+    const choice = backward?.input ?? defaultConv3x3(recorder.gpu, { C: O, O: C });
     const r = rotated(recorder, kernel, choice);
     conv3x3BackwardInput(recorder, { label, dy, r, mask: maskX ? x : undefined, dx, choice });
   }

@@ -8,9 +8,9 @@ import { UsageError } from '../../errors.js';
 import { type Naming, OptionsError } from '../../train/checks.js';
 import type { EpochRow } from '../../train/epoch_row.js';
 import { headTensors, initialiseFrom } from '../../train/head/head_tensors.js';
-import type { HeadTrainer } from '../../train/head/head_trainer.js';
-import type { Standardisation } from '../../train/head/trainer_options.js';
 import { featureMapOf, hasFcs, type Session } from '../../train/session.js';
+import type { Trainer } from '../../train/trainer.js';
+import type { Standardisation } from '../../train/trainer_options.js';
 import { fingerprintOf } from '../../weights/fingerprint.js';
 import type { HeadTensor, HeadToWrite, StateToWrite } from '../../weights/head_file.js';
 import { describeVgg16, type Vgg16Weights } from '../../weights/vgg16.js';
@@ -22,7 +22,7 @@ import { openHeadFile, writeHead } from '../weights/safetensors.js';
 /** What a file says of a head, besides its numbers. */
 export type HeadDescription = Omit<HeadToWrite, 'tensors' | 'state' | 'metadata'>;
 
-export async function describeHead(session: Session, { shape }: HeadTrainer): Promise<HeadDescription> {
+export async function describeHead(session: Session, { shape }: Trainer): Promise<HeadDescription> {
   const { model, dataset, options, fingerprint } = session;
   return {
     features: options.features,
@@ -36,7 +36,7 @@ export async function describeHead(session: Session, { shape }: HeadTrainer): Pr
 }
 
 /** The trainer's head as a file has it. */
-function tensorsOf(session: Session, trainer: HeadTrainer): AsyncIterable<HeadTensor> {
+function tensorsOf(session: Session, trainer: Trainer): AsyncIterable<HeadTensor> {
   const map = session.options.pool === 'flatten' ? featureMapOf(session) : undefined;
   return headTensors(trainer, { map });
 }
@@ -54,7 +54,7 @@ function scoreOf({ epoch, val_accuracy, val_loss }: EpochRow): Record<string, st
 export function saveHead(
   path: string,
   session: Session,
-  trainer: HeadTrainer,
+  trainer: Trainer,
   description: HeadDescription,
   row: EpochRow,
 ): Promise<void> {
@@ -63,7 +63,7 @@ export function saveHead(
 }
 
 /** Gives a trainer all layers of a file that its session wrote. @throws WeightsError for a file that is missing, damaged, or another head's; GpuError */
-export function loadHead(session: Session, trainer: HeadTrainer, path: string): Promise<void> {
+export function loadHead(session: Session, trainer: Trainer, path: string): Promise<void> {
   const layers = trainer.shape.hidden.length + 1;
   return withWeights(path, session, (weights) => initialiseFrom(trainer, weights, layers));
 }
@@ -92,7 +92,7 @@ const STANDARDISATION = ['standardisation.mean', 'standardisation.scale'] as con
 export async function saveCheckpoint(
   path: string,
   session: Session,
-  trainer: HeadTrainer,
+  trainer: Trainer,
   description: HeadDescription,
   facts: CheckpointFacts,
 ): Promise<void> {
@@ -147,7 +147,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 /** Puts a trainer where the checkpoint was. @throws WeightsError; UsageError for another head's; GpuError */
-export async function restore(trainer: HeadTrainer, { path, facts }: Checkpoint): Promise<void> {
+export async function restore(trainer: Trainer, { path, facts }: Checkpoint): Promise<void> {
   const file = await openHeadFile(path);
   try {
     for (const { name } of trainer.state) {
@@ -179,7 +179,7 @@ export async function readStandardisation({ path }: Checkpoint): Promise<Standar
  * @param file  a head, or a VGG16 with one, to begin with
  * @throws WeightsError; UsageError for a head that does not fit; GpuError
  */
-export async function initialise(session: Session, trainer: HeadTrainer, file: string | null): Promise<void> {
+export async function initialise(session: Session, trainer: Trainer, file: string | null): Promise<void> {
   const { model, options, onEvent } = session;
   if (file !== null)
     return withWeights(file, session, (weights) => beginWith(session, trainer, file, weights));
@@ -194,7 +194,7 @@ export async function initialise(session: Session, trainer: HeadTrainer, file: s
 /** Takes all layers of a file that tells the same classes apart, and the hidden ones of any other. */
 async function beginWith(
   session: Session,
-  trainer: HeadTrainer,
+  trainer: Trainer,
   path: string,
   weights: Vgg16Weights,
 ): Promise<void> {
@@ -257,7 +257,7 @@ export interface TrainedHead {
 }
 
 /** The head that a trainer holds, taken out of it. @param best  the epoch that it is of */
-export async function takeHead(session: Session, trainer: HeadTrainer, best: EpochRow): Promise<TrainedHead> {
+export async function takeHead(session: Session, trainer: Trainer, best: EpochRow): Promise<TrainedHead> {
   const description = await describeHead(session, trainer);
   const taken: HeadTensor[] = [];
   for await (const tensor of tensorsOf(session, trainer)) taken.push(tensor);

@@ -1,15 +1,31 @@
-// What layers a head has: dense ones, with ReLU and dropout between them, on the features of a picture.
+// What is trained: a head, which is dense layers with ReLU and dropout between them; and the layers of a base that are trained with it.
 
-import type { DenseName } from '../../architecture.js';
+import type { DenseName, Pool } from '../../architecture.js';
 import { UsageError } from '../../errors.js';
+import type { PlannedLayer } from '../../network/layers.js';
+
+/** Layers of a base that are trained: its last ones, up to the layer that the head stands on. */
+export interface Body {
+  /** Convolutions and poolings that follow each other, with the shapes of one picture. The first reads what the trainer is given. */
+  readonly layers: readonly PlannedLayer[];
+  /** How the last feature map becomes the head's inputs. */
+  readonly pool: Pool;
+}
 
 /** Numbers of units, as they are without padding. */
 export interface HeadShape {
-  /** Numbers in a picture's features. */
+  /** Numbers that the first dense layer reads: a picture's features. */
   readonly inputs: number;
   /** Units of each hidden layer; none for a linear head. */
   readonly hidden: readonly number[];
   readonly classes: number;
+  /** Trained between what is given and the head; without it, the head is given its inputs. */
+  readonly body?: Body | undefined;
+}
+
+/** Of a picture as the trainer is given it, without padding: (inputs), or (H,W,C) of what the body's first layer reads. */
+export function givenShape({ inputs, body }: HeadShape): readonly number[] {
+  return body ? body.layers[0]!.inputShape : [inputs];
 }
 
 /** A dense layer: y = x k + b, k (inputs,outputs). */

@@ -8,8 +8,8 @@ import { decodeFloats } from '../../weights/floats.js';
 import type { HeadTensor } from '../../weights/head_file.js';
 import type { TensorEntry } from '../../weights/source.js';
 import type { DenseWeights, Vgg16Weights } from '../../weights/vgg16.js';
+import type { Trainer } from '../trainer.js';
 import { type HeadLayer, headLayers } from './head_shape.js';
-import type { HeadTrainer } from './head_trainer.js';
 
 /** The square feature map that a first layer reads flattened. */
 export interface FlattenedMap {
@@ -34,7 +34,7 @@ const AS_THEY_ARE: FileInputs = { place: (input) => input, mean: () => 0, scale:
  * @throws UsageError for a map of another size than the trainer's inputs
  */
 export function fileInputsOf(
-  { shape, options }: HeadTrainer,
+  { shape, options }: Trainer,
   index: number,
   map: FlattenedMap | undefined,
 ): FileInputs {
@@ -62,7 +62,7 @@ export function fileInputsOf(
  * @throws UsageError for a map that is not the head's inputs; GpuError, DeviceLostError
  */
 export async function* headTensors(
-  trainer: HeadTrainer,
+  trainer: Trainer,
   { map }: { readonly map: FlattenedMap | undefined },
 ): AsyncGenerator<HeadTensor> {
   for (const [i, layer] of headLayers(trainer.shape).entries()) {
@@ -76,7 +76,7 @@ export async function* headTensors(
 }
 
 async function fileKernel(
-  trainer: HeadTrainer,
+  trainer: Trainer,
   { name, inputs, outputs }: HeadLayer,
   file: FileInputs,
 ): Promise<{ weight: Float32Array<ArrayBuffer>; shift: Float64Array }> {
@@ -105,7 +105,7 @@ async function fileKernel(
  *                    GpuError, DeviceLostError
  */
 export async function initialiseFrom(
-  trainer: HeadTrainer,
+  trainer: Trainer,
   weights: Vgg16Weights,
   count: number = trainer.shape.hidden.length,
 ): Promise<void> {
@@ -126,7 +126,7 @@ export async function initialiseFrom(
 }
 
 async function initialiseLayer(
-  trainer: HeadTrainer,
+  trainer: Trainer,
   { source }: Vgg16Weights,
   { layer, kernel, bias, inputs, outputs }: DenseWeights,
   file: FileInputs,

@@ -5,7 +5,6 @@
 //          the last biases: Lin, Goyal, Girshick, He and Dollar, "Focal Loss", 2017, arXiv:1708.02002, section 3.3
 
 import { randomStream } from '../random.js';
-import type { HeadLayer } from './head_shape.js';
 
 /** Against what would keep the size of the numbers: the first guesses are then nearly even among the classes. */
 const LAST_LAYER_GAIN = 0.1;
@@ -14,11 +13,12 @@ const LAST_LAYER_GAIN = 0.1;
  * Draws a kernel, row after row: normal numbers whose deviation sqrt(2 / inputs) keeps the size of activations through
  * ReLU, and a tenth of sqrt(1 / inputs) in the last layer.
  *
+ * @param inputs  numbers that a unit adds up: 9 times the channels in a convolution
  * @returns fills the next rows of (inputs,outputs)
  */
 export function initialKernel(
   seed: number,
-  { name, inputs, isLast }: HeadLayer,
+  { name, inputs, isLast }: { readonly name: string; readonly inputs: number; readonly isLast: boolean },
 ): (rows: Float32Array) => void {
   const stream = randomStream(seed, 'init', name);
   const deviation = isLast ? LAST_LAYER_GAIN * Math.sqrt(1 / inputs) : Math.sqrt(2 / inputs);

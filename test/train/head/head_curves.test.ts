@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { HeadTrainer } from '../../../src/train/head/head_trainer.js';
-import type { SgdOptions } from '../../../src/train/head/trainer_options.js';
+import { Trainer } from '../../../src/train/trainer.js';
+import type { SgdOptions } from '../../../src/train/trainer_options.js';
 import { expectClose } from '../../support/allclose.js';
 import { useGpu } from '../../support/gpu.js';
 
@@ -58,7 +58,7 @@ async function lossesOf(head: Head, training: Training): Promise<number[]> {
   const { inputs, classes } = head;
   const { lr, ...rest } = training;
   const options = { batch, dropout: 0, labelSmoothing: 0, seed: 1, ...rest };
-  using trainer = await HeadTrainer.create(gpu(), head, options);
+  using trainer = await Trainer.create(gpu(), head, options);
 
   const next = numbers();
   const some = (scale: number, count: number) => Float32Array.from({ length: count }, () => scale * next());

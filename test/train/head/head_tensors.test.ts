@@ -8,7 +8,7 @@ import { UsageError } from '../../../src/errors.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import type { HeadShape } from '../../../src/train/head/head_shape.js';
 import { headTensors, initialiseFrom } from '../../../src/train/head/head_tensors.js';
-import type { HeadTrainer } from '../../../src/train/head/head_trainer.js';
+import type { Trainer } from '../../../src/train/trainer.js';
 import { readFloats } from '../../../src/weights/floats.js';
 import type { HeadTensor } from '../../../src/weights/head_file.js';
 import { describeVgg16, type Vgg16Weights } from '../../../src/weights/vgg16.js';
@@ -33,7 +33,7 @@ const CLOSE = { atol: 1e-5, rtol: 1e-5 };
 
 const gpu = useGpu();
 
-async function tensorsOf(trainer: HeadTrainer, map: typeof MAP | undefined): Promise<HeadTensor[]> {
+async function tensorsOf(trainer: Trainer, map: typeof MAP | undefined): Promise<HeadTensor[]> {
   const tensors: HeadTensor[] = [];
   for await (const tensor of headTensors(trainer, { map })) tensors.push(tensor);
   return tensors;

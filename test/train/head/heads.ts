@@ -3,8 +3,8 @@
 import type { Gpu } from '../../../src/gpu/gpu.js';
 import { seededRandom } from '../../../src/random.js';
 import type { HeadShape } from '../../../src/train/head/head_shape.js';
-import { HeadTrainer } from '../../../src/train/head/head_trainer.js';
-import type { TrainerOptions } from '../../../src/train/head/trainer_options.js';
+import { Trainer } from '../../../src/train/trainer.js';
+import type { TrainerOptions } from '../../../src/train/trainer_options.js';
 
 /** No side is a multiple of 4. */
 export const SHAPE: HeadShape = { inputs: 10, hidden: [7], classes: 3 };
@@ -26,8 +26,8 @@ export function createHead(
   gpu: Gpu,
   options: Partial<TrainerOptions> = {},
   shape: HeadShape = SHAPE,
-): Promise<HeadTrainer> {
-  return HeadTrainer.create(gpu, shape, { ...OPTIONS, ...options });
+): Promise<Trainer> {
+  return Trainer.create(gpu, shape, { ...OPTIONS, ...options });
 }
 
 export interface Batch {
@@ -45,7 +45,7 @@ export function randomBatch(seed: number, rows = BATCH, { inputs, classes }: Hea
 }
 
 /** Takes steps `first` to `end` - 1, each on a batch of its own. */
-export async function takeSteps(trainer: HeadTrainer, first: number, end: number, lr = 0.05): Promise<void> {
+export async function takeSteps(trainer: Trainer, first: number, end: number, lr = 0.05): Promise<void> {
   for (let step = first; step < end; step++) {
     const { x, labels } = randomBatch(step, BATCH, trainer.shape);
     await trainer.step(x, labels, lr);
@@ -53,7 +53,7 @@ export async function takeSteps(trainer: HeadTrainer, first: number, end: number
 }
 
 /** All of a trainer's state, by name. */
-export async function stateOf(trainer: HeadTrainer): Promise<Record<string, Float32Array>> {
+export async function stateOf(trainer: Trainer): Promise<Record<string, Float32Array>> {
   const state: Record<string, Float32Array> = {};
   for (const { name } of trainer.state) state[name] = await trainer.read(name);
   return state;

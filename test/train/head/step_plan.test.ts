@@ -5,9 +5,9 @@ import { controlWords } from '../../../src/kernels/control.js';
 import { padToQuad } from '../../../src/kernels/shapes.js';
 import { Parameters } from '../../../src/network/parameters.js';
 import { headLayers } from '../../../src/train/head/head_shape.js';
-import { trainedShapes } from '../../../src/train/head/head_trainer.js';
 import { initialKernel } from '../../../src/train/head/initialise.js';
-import { planStep, ROUTES } from '../../../src/train/head/step_plan.js';
+import { planStep, ROUTES } from '../../../src/train/step_plan.js';
+import { trainedShapes } from '../../../src/train/trainer.js';
 import { useGpu } from '../../support/gpu.js';
 import { ADAMW, BATCH, OPTIONS, randomBatch, SGD, SHAPE } from './heads.js';
 
@@ -17,11 +17,11 @@ it.each([SGD, ADAMW])('padding stays zero in training by $name', async (optimise
   const device = gpu();
   const options = { ...OPTIONS, optimiser, dropout: 0.5, clipNorm: 1, labelSmoothing: 0.1 };
   const layers = headLayers(SHAPE);
-  const parameters = await Parameters.create(device, trainedShapes(layers, options));
+  const parameters = await Parameters.create(device, trainedShapes(SHAPE, options));
   for (const layer of layers) {
     await parameters.layer(layer.name).kernel.value.write(initialKernel(1, layer));
   }
-  const plan = await planStep(device, layers, parameters, options);
+  const plan = await planStep(device, SHAPE, parameters, options);
   const { x, labels } = randomBatch(1);
   const columns = padToQuad(SHAPE.inputs);
   const padded = new Float32Array(BATCH * columns);
@@ -34,7 +34,7 @@ it.each([SGD, ADAMW])('padding stays zero in training by $name', async (optimise
     const words = controlWords({ lr: 0.1, step, seed: 1, beta1: 0.9, beta2: 0.999 });
     await plan.plan.run(
       [
-        [plan.x, padded],
+        [plan.parts[0]!.x, padded],
         [plan.labels, labels as Uint32Array<ArrayBuffer>],
         [plan.control, words],
       ],

@@ -1,8 +1,8 @@
 // How a head is trained, step by step, and that it makes sense.
 
-import { UsageError } from '../../errors.js';
-import { checkCount } from '../../model/batches.js';
-import type { HeadShape } from './head_shape.js';
+import { UsageError } from '../errors.js';
+import { checkCount } from '../model/batches.js';
+import type { HeadShape } from './head/head_shape.js';
 
 /** As torch.optim.SGD, with dampening 0. */
 export interface SgdOptions {
@@ -37,6 +37,10 @@ export interface Standardisation {
 export interface TrainerOptions {
   /** Rows of a full step. */
   readonly batch: number;
+  /** Bytes that a step may take on the GPU; as much as it needs by default. See `planStep` for how it is kept. */
+  readonly memory?: number | undefined;
+  /** Learning rates of layers of the body, by name, in those of the head; 1 by default. */
+  readonly bodyRates?: Readonly<Record<string, number>> | undefined;
   /** Share of each hidden layer's units that is left out of a training step, 0 to less than 1. */
   readonly dropout: number;
   readonly optimiser: SgdOptions | AdamwOptions;
@@ -56,6 +60,8 @@ export interface TrainerOptions {
 /** @throws UsageError for the first option that makes no sense */
 export function checkTrainerOptions({ inputs, classes }: HeadShape, options: TrainerOptions): void {
   checkCount('batch', options.batch);
+  if (options.memory !== undefined) checkPositive('memory', options.memory);
+  for (const [layer, rate] of Object.entries(options.bodyRates ?? {})) checkRate(`bodyRates.${layer}`, rate);
   if (!Number.isSafeInteger(options.seed)) throw unfit('seed', options.seed, 'a whole number');
   checkShare('dropout', options.dropout);
   checkShare('labelSmoothing', options.labelSmoothing);
