@@ -16,6 +16,15 @@ export function number(text: string): number {
   throw new InvalidArgumentError('It must be a number.');
 }
 
+const UNITS = { '': 1, k: 1e3, m: 1e6, g: 1e9, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30 } as const;
+
+/** An amount of memory: `2GB`, `512MiB`, or bytes. */
+export function bytes(text: string): number {
+  const [, value = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([kmg]i?)?b?$/i.exec(text.trim()) ?? [];
+  if (value !== '') return Math.floor(Number(value) * UNITS[unit.toLowerCase() as keyof typeof UNITS]);
+  throw new InvalidArgumentError('It must be an amount of memory, as 2GB or 512MiB.');
+}
+
 /** A whole number of at least 0. */
 export function wholeNumber(text: string): number {
   const value = Number(text);

@@ -17,7 +17,7 @@ export function createTrainingDisplay(
   now: () => number = () => performance.now(),
 ): TrainingDisplay {
   const { stderr: stream } = terminal;
-  const table = createEpochTable(stream, now);
+  let table = createEpochTable(stream, now);
   const skips = new Skips(terminal);
   let bar: { readonly label: string; readonly progress: Progress } | undefined;
 
@@ -69,6 +69,11 @@ export function createTrainingDisplay(
         return table.step(event);
       case 'epoch':
         return table.epoch(event.row, event.epochs, event.isBest);
+      case 'phase':
+        endBar();
+        note(event.text);
+        table = createEpochTable(stream, now);
+        return;
       case 'note':
         return note(event.text);
       case 'stopped':

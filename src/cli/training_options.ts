@@ -2,10 +2,10 @@
 
 import { type Command, Option } from 'commander';
 import { FEATURE_LAYERS } from '../architecture.js';
-import { LENGTH, PATIENCE, withDefaults } from '../train/defaults.js';
+import { FINE_TUNING, LENGTH, PATIENCE, withDefaults } from '../train/defaults.js';
 import type { ChosenOptions } from '../train/options.js';
-import { AUGMENTATIONS, type AugmentationName } from '../train/options.js';
-import { number } from './arguments.js';
+import { AUGMENTATIONS, type AugmentationName, UNFREEZE } from '../train/options.js';
+import { bytes, number } from './arguments.js';
 
 /** As commander gives them. What was not said is undefined, but for `cache`. */
 export interface TrainingFlags extends Omit<ChosenOptions, 'cache'> {
@@ -72,11 +72,34 @@ function groups(): Readonly<Record<string, readonly Option[]>> {
         `${usual.standardise}, of fc ${fc.standardise}`,
       ).choices(['channel', 'feature', 'none']),
     ],
+    'Fine-tuning': [
+      option('--unfreeze <block>', 'train the base too, from this block on', usual.unfreeze).choices([
+        ...UNFREEZE,
+      ]),
+      option(
+        '--lr-base <x>',
+        "the highest learning rate of the base; --lr is the head's",
+        `${usual.lrBase}, of sgd ${sgd.lrBase}`,
+      ).argParser(number),
+      option('--lr-decay <x>', 'divides the rate from each block to the one below', usual.lrDecay).argParser(
+        number,
+      ),
+      option(
+        '--head-epochs <n>',
+        'of the head alone, which comes first',
+        `${LENGTH.epochs}, or as many as make ${LENGTH.steps} steps`,
+      ).argParser(number),
+      option(
+        '--memory <bytes>',
+        'what a step may take on the GPU, as 2GB; less is slower',
+        'what it needs',
+      ).argParser(bytes),
+    ],
     Training: [
       option(
         '--epochs <n>',
         'times that all pictures are seen',
-        `${LENGTH.epochs}, or as many as make ${LENGTH.steps} steps`,
+        `${LENGTH.epochs}, or as many as make ${LENGTH.steps} steps; fine-tuning ${FINE_TUNING.epochs} or ${FINE_TUNING.steps}`,
       ).argParser(number),
       option('--batch <n>', 'pictures in a step', usual.batch).argParser(number),
       option(

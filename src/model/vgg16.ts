@@ -16,6 +16,7 @@ import {
   planLayers,
   type Widths,
 } from '../network/layers.js';
+import type { Parameters } from '../network/parameters.js';
 import { checkOptions } from '../options.js';
 import type { Preprocess } from '../weights/archive.js';
 import type { OpenedWeights } from '../weights/opened.js';
@@ -94,6 +95,10 @@ export class VGG16<Input = PictureInput> {
   readonly rungs: Rungs;
   /** What was chosen by measuring; it counts where no rung was asked for. */
   readonly choices: Choices;
+  /** On the GPU. @internal */
+  readonly parameters: Parameters;
+  /** Whether `path` holds layers of its own instead of some of `basePath`. */
+  readonly isFineTuned: boolean;
   readonly #runner: Runner;
   readonly #ownsGpu: boolean;
   readonly #decode: Decoder<Input>;
@@ -114,6 +119,8 @@ export class VGG16<Input = PictureInput> {
     this.labels = outputs === undefined ? [] : labelsFor(outputs, classes);
     this.notes = fault === undefined ? notes : [...notes, fault];
     this.widths = network.widths;
+    this.parameters = network.parameters;
+    this.isFineTuned = base?.isChanged ?? false;
     this.rungs = options.rungs ?? {};
     this.choices = choices;
     this.#runner = new Runner(gpu, network, NORMALISATIONS[preprocess], { rungs: this.rungs, choices });

@@ -4,7 +4,7 @@ import { FEATURE_LAYERS, MIN_INPUT_SIDE } from '../architecture.js';
 import { UsageError } from '../errors.js';
 import { OLDER, type ResolvedOptions, withDefaults } from './defaults.js';
 import type { ChosenOptions } from './options.js';
-import { AUGMENTATIONS } from './options.js';
+import { AUGMENTATIONS, UNFREEZE } from './options.js';
 
 /** `labelSmoothing` as the command calls it: `--label-smoothing`. */
 export function flagOf(option: string): string {
@@ -49,6 +49,7 @@ export class OptionsError extends UsageError {
 const CHOICES = {
   features: FEATURE_LAYERS,
   pool: ['flatten', 'avg'],
+  unfreeze: UNFREEZE,
   head: ['linear', 'mlp', 'fc'],
   optimiser: ['sgd', 'adamw'],
   schedule: ['constant', 'cosine', 'one-cycle'],
@@ -74,6 +75,9 @@ const RANGES = {
   views: count(0, 1000),
   dropout: share,
   lr: { least: 0, most: 1000, above: true, closed: true },
+  lrBase: { least: 0, most: 1000, above: true, closed: true },
+  lrDecay: { least: 1, most: 1000, closed: true },
+  memory: { least: 1, most: 2 ** 50, closed: true },
   warmup: { least: 0, most: 1e6, closed: true },
   momentum: share,
   weightDecay: { least: 0, most: 1000, closed: true },
@@ -82,6 +86,7 @@ const RANGES = {
   /** Workgroups in one direction, one a picture, that every adapter allows. Before epochs, which may depend on it. */
   batch: count(1, 65_535),
   epochs: count(1, 1e6),
+  headEpochs: count(1, 1e6),
   seed: count(0, Number.MAX_SAFE_INTEGER),
   patience: count(0, 1e6),
 } as const satisfies Partial<Record<keyof ChosenOptions, Range>>;
@@ -142,6 +147,7 @@ function checkTogether(said: ChosenOptions, all: ResolvedOptions): void {
   }
   if (said.dropout && head === 'linear')
     throw unheard('dropout', 'a head with hidden layers', ['head', 'linear']);
+  checkFineTuning(said, all);
   if (optimiser !== 'sgd') {
     for (const option of ['momentum', 'nesterov'] as const) {
       if (said[option]) throw unheard(option, ['optimiser', 'sgd'], ['optimiser', optimiser]);
@@ -170,6 +176,26 @@ function checkTogether(said: ChosenOptions, all: ResolvedOptions): void {
   if (warmup >= epochs) {
     throw new OptionsError(
       ({ choice }) => `${choice('warmup', warmup)} leaves none of ${epochs} epochs for the highest rate`,
+    );
+  }
+}
+
+function checkFineTuning(said: ChosenOptions, { unfreeze, features }: ResolvedOptions): void {
+  if (unfreeze === 'none') {
+    for (const option of ['lrBase', 'lrDecay', 'headEpochs', 'memory'] as const) {
+      if (said[option] === undefined) continue;
+      throw new OptionsError(
+        (naming) =>
+          `${naming.option(option)} is for ${naming.option('unfreeze')}; it means nothing where the base stays as it is`,
+      );
+    }
+    return;
+  }
+  const lowest = unfreeze === 'all' ? 'block1' : unfreeze;
+  if (features < lowest) {
+    throw new OptionsError(
+      ({ choice }) =>
+        `${choice('unfreeze', unfreeze)} trains nothing that ${choice('features', features)} has below it`,
     );
   }
 }

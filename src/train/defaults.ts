@@ -1,12 +1,12 @@
 // What is chosen where nothing is said. All numbers that decide how well a first try goes stand in this one file.
 
 import type { Pool } from '../architecture.js';
-import type { ChosenOptions, HeadKind, OptimiserName } from './options.js';
+import type { ChosenOptions, HeadKind, OptimiserName, Unfreeze } from './options.js';
 
 /** Every option with its value; undefined only where that means something. */
 export type ResolvedOptions = {
-  readonly [K in keyof Omit<ChosenOptions, 'clipNorm'>]-?: Exclude<ChosenOptions[K], undefined>;
-} & { readonly clipNorm: number | undefined };
+  readonly [K in keyof Omit<ChosenOptions, 'clipNorm' | 'memory'>]-?: Exclude<ChosenOptions[K], undefined>;
+} & { readonly clipNorm: number | undefined; readonly memory: number | undefined };
 
 /** Options of which some are said. */
 type Said = { readonly [K in keyof ResolvedOptions]?: ResolvedOptions[K] };
@@ -17,6 +17,8 @@ const COMMON = {
   size: 224,
   augment: [],
   cache: true,
+  unfreeze: 'none',
+  lrDecay: 1,
   head: 'linear',
   optimiser: 'adamw',
   schedule: 'cosine',
@@ -67,6 +69,12 @@ const LR: Readonly<Record<OptimiserName, Readonly<Record<HeadKind, Readonly<Reco
  */
 export const LENGTH = { epochs: 20, steps: 500 } as const;
 
+/** How long a base is trained with its head: its steps take far longer, and it has learnt nearly all that it needs. */
+export const FINE_TUNING = { epochs: 10, steps: 100 } as const;
+
+/** The highest rate of a base that is trained: it has been trained before, and forgets at a higher one. */
+const LR_BASE: Readonly<Record<OptimiserName, number>> = { sgd: 1e-3, adamw: 2e-5 };
+
 /**
  * Epochs without gain after which training ends: this share of all epochs, and no fewer than `least`. A share, for the
  * rate falls along all epochs, and the loss falls further as it does.
@@ -77,9 +85,10 @@ export const PATIENCE = { share: 1 / 3, least: 5 } as const;
 export const OLDER = { epochs: 20, patience: 0 } as const satisfies ChosenOptions;
 
 /** Epochs over so many training pictures, where their number is not said. */
-export function usualEpochs(pictures: number, batch: number): number {
+export function usualEpochs(pictures: number, batch: number, unfreeze: Unfreeze = 'none'): number {
+  const { epochs, steps } = unfreeze === 'none' ? LENGTH : FINE_TUNING;
   const stepsOfEpoch = Math.max(1, Math.ceil(pictures / batch));
-  return Math.max(LENGTH.epochs, Math.ceil(LENGTH.steps / stepsOfEpoch));
+  return Math.max(epochs, Math.ceil(steps / stepsOfEpoch));
 }
 
 function usualPatience(epochs: number): number {
@@ -96,15 +105,19 @@ export function withDefaults(
   pictures: number = Number.POSITIVE_INFINITY,
 ): ResolvedOptions {
   const said = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Said;
-  const { head, optimiser, augment, cache } = { ...COMMON, ...said };
+  const { head, optimiser, augment, cache, unfreeze } = { ...COMMON, ...said };
   const pool = said.pool ?? (head === 'fc' ? 'flatten' : COMMON.pool);
-  const epochs = said.epochs ?? usualEpochs(pictures, said.batch ?? COMMON.batch);
+  const batch = said.batch ?? COMMON.batch;
+  const epochs = said.epochs ?? usualEpochs(pictures, batch, unfreeze);
   return {
     ...COMMON,
     ...BY_HEAD[head],
     ...BY_OPTIMISER[optimiser],
     nesterov: (said.momentum ?? BY_OPTIMISER[optimiser].momentum) > 0,
     clipNorm: undefined,
+    memory: undefined,
+    lrBase: LR_BASE[optimiser],
+    headEpochs: usualEpochs(pictures, batch),
     pool,
     epochs,
     patience: usualPatience(epochs),
@@ -114,4 +127,10 @@ export function withDefaults(
     standardise: head === 'fc' ? 'none' : 'channel',
     ...said,
   };
+}
+
+/** The options of the head alone, which comes before its base is trained with it. */
+export function headAlone(options: ResolvedOptions): ResolvedOptions {
+  const { headEpochs: epochs } = options;
+  return { ...options, unfreeze: 'none', memory: undefined, epochs, patience: usualPatience(epochs) };
 }

@@ -37,9 +37,14 @@ export interface Keeper {
   restoreBest(): Promise<void>;
 }
 
+/** Whether a tensor of a trainer's state is what it has learnt, and not a moment. */
+export function isParameter({ name }: { readonly name: string }): boolean {
+  return /\.(kernel|bias)$/.test(name);
+}
+
 /** A keeper that holds the best head in memory. */
 export function memoryKeeper(trainer: Trainer): Keeper {
-  const parameters = trainer.state.filter(({ name }) => /\.(kernel|bias)$/.test(name));
+  const parameters = trainer.state.filter(isParameter);
   const best = new Map<string, Float32Array>();
   return {
     async keep(_, isBest) {
@@ -164,7 +169,9 @@ async function readScore(
   const totals = await trainer.readTotals();
   if (totals.badStep === undefined && Number.isFinite(totals.loss)) return totals;
   const step = totals.badStep === undefined ? '' : `, step ${totals.badStep - before}`;
-  throw new TrainingError(`the loss is not finite any more in epoch ${epoch + 1}${step}`);
+  const layer = await trainer.firstNotFinite();
+  const where = layer === undefined ? '' : `: ${layer} holds numbers that are none`;
+  throw new TrainingError(`the loss is not finite any more in epoch ${epoch + 1}${step}${where}`);
 }
 
 /** Readings, each counted as often as it has pictures. */

@@ -60,10 +60,18 @@ export interface EpochEvent {
   readonly isBest: boolean;
 }
 
+/** Another part of a training begins: the head alone, or its base with it. Epochs are counted anew. */
+export interface PhaseEvent {
+  readonly type: 'phase';
+  /** The lowest block that is trained from now on; undefined for the head alone. */
+  readonly unfrozen: string | undefined;
+  readonly text: string;
+}
+
 /** A file of the run folder is complete on the disk. */
 export interface SavedEvent {
   readonly type: 'saved';
-  readonly what: 'best' | 'last' | 'report';
+  readonly what: 'head' | 'best' | 'last' | 'report';
   readonly path: string;
 }
 
@@ -99,6 +107,7 @@ export type TrainEvent =
   | SearchEvent
   | StepEvent
   | EpochEvent
+  | PhaseEvent
   | SavedEvent
   | NoteEvent
   | StoppedEvent

@@ -32,6 +32,24 @@ export interface FeatureOptions {
   readonly standardise?: StandardiseBy | undefined;
 }
 
+/** Where training begins: at the head, at a block of the base, or at the pixels. */
+export const UNFREEZE = ['none', 'block5', 'block4', 'block3', 'block2', 'all'] as const;
+export type Unfreeze = (typeof UNFREEZE)[number];
+
+/** Which layers of the base are trained with the head, once the head has been trained alone. */
+export interface FineTuningOptions {
+  /** The lowest block that is trained, and all above it; `none` trains the head alone. */
+  readonly unfreeze?: Unfreeze | undefined;
+  /** The highest rate of the blocks; `lr` is the head's. */
+  readonly lrBase?: number | undefined;
+  /** What the rate is divided by from a block to the one below it. */
+  readonly lrDecay?: number | undefined;
+  /** Epochs of the head alone, before anything else is trained; by default as many as a head gets. */
+  readonly headEpochs?: number | undefined;
+  /** Bytes that a training step may take on the GPU; undefined lets it take what it needs. */
+  readonly memory?: number | undefined;
+}
+
 export interface HeadOptions {
   readonly head?: HeadKind | undefined;
   /** Units of the hidden layers of an `mlp`. */
@@ -77,6 +95,7 @@ export interface LoopOptions {
 /** Everything that decides what a run computes. Two runs that agree in these compute the same. */
 export interface ChosenOptions
   extends FeatureOptions,
+    FineTuningOptions,
     HeadOptions,
     OptimiserOptions,
     LossOptions,
@@ -91,6 +110,11 @@ export const CHOSEN_OPTIONS: OptionRules<ChosenOptions> = {
   views: CHECKED_IN_USE,
   cache: flag,
   standardise: CHECKED_IN_USE,
+  unfreeze: CHECKED_IN_USE,
+  lrBase: CHECKED_IN_USE,
+  lrDecay: CHECKED_IN_USE,
+  headEpochs: CHECKED_IN_USE,
+  memory: CHECKED_IN_USE,
   head: CHECKED_IN_USE,
   hidden: value('a list of whole numbers', Array.isArray),
   dropout: CHECKED_IN_USE,

@@ -8,8 +8,11 @@ import type { Evaluation } from './metrics.js';
 import { type Judgement, noiseOf } from './standing.js';
 
 export interface Remark {
-  /** `guess`: no better than the commonest class; `short`: the loss still fell; `overfit`: training ran away from validation. */
-  readonly kind: 'guess' | 'short' | 'overfit';
+  /**
+   * `guess`: no better than the commonest class; `short`: the loss still fell; `overfit`: training ran away from validation;
+   * `no-gain`: training the base brought nothing.
+   */
+  readonly kind: 'guess' | 'short' | 'overfit' | 'no-gain';
   /** A line, with what may help. */
   readonly text: string;
 }
@@ -23,6 +26,8 @@ export interface Ended {
   readonly early: boolean;
   /** Of the best head, on the validation pictures. */
   readonly evaluation: Evaluation;
+  /** Of the head, before its base was trained with it. */
+  readonly headAlone?: Pick<EpochRow, 'val_accuracy' | 'val_loss'> | undefined;
 }
 
 /** The loss still falls where the last quarter of the learning took this share of the first epoch's. */
@@ -35,7 +40,7 @@ const USUAL_LEAD = 0.15;
 const RUNAWAY = 1.1;
 
 export function remarksOn(ended: Ended): Remark[] {
-  const found = [guess(ended), tooShort(ended) ?? overfit(ended)];
+  const found = [guess(ended), noGain(ended), tooShort(ended) ?? overfit(ended)];
   return found.filter((remark) => remark !== undefined);
 }
 
@@ -57,6 +62,15 @@ function guess({ options, evaluation }: Ended): Remark | undefined {
       `it is right ${right} (${percent(accuracy)}) than always answering "${majority.name}" would be (${percent(majority.share)}); ` +
       'more pictures of the others, other --features or --class-weights balanced may help',
   };
+}
+
+function noGain({ options, best, headAlone }: Ended): Remark | undefined {
+  if (!headAlone || best.val_accuracy > headAlone.val_accuracy) return undefined;
+  if (best.val_accuracy === headAlone.val_accuracy && best.val_loss < headAlone.val_loss) return undefined;
+  const text =
+    `with ${options.unfreeze} trained, ${percent(best.val_accuracy)} of the validation pictures are right; with the head alone, ` +
+    `which is in head.safetensors, ${percent(headAlone.val_accuracy)} are: another --lr-base than ${options.lrBase} or more pictures may help`;
+  return { kind: 'no-gain', text };
 }
 
 /**

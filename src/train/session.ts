@@ -1,13 +1,15 @@
-// What a training works with: the model, the pictures, what was chosen, who is told; and the head that comes of it.
+// What a training works with: the model, the pictures, what was chosen, who is told; and the trainer that comes of it.
 
-import type { LayerName } from '../architecture.js';
+import { FEATURE_LAYERS, type LayerName } from '../architecture.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { layerNamed } from '../network/layers.js';
 import type { Dataset } from './dataset.js';
 import type { ResolvedOptions } from './defaults.js';
 import type { OnEvent } from './events.js';
 import type { FeatureTable } from './features/spec.js';
+import type { Body } from './head/head_shape.js';
 import { balancedWeights, countClasses, frequencyBiases } from './head/initialise.js';
+import type { Unfreeze } from './options.js';
 import type { RunRules } from './standing.js';
 import { Trainer } from './trainer.js';
 import type { Standardisation, TrainerOptions } from './trainer_options.js';
@@ -19,6 +21,8 @@ export interface Session {
   readonly rules: RunRules;
   /** `fingerprintOf` the model's base up to the layer that the head stands on. */
   readonly fingerprint: string;
+  /** And up to what training begins with, where that is below. */
+  readonly tablesFingerprint: string;
   /** Where features are kept for later runs; undefined keeps none. */
   readonly cacheFolder: string | undefined;
   readonly onEvent: OnEvent;
@@ -51,6 +55,41 @@ export function featureMapOf({ model, options }: Pick<Session, 'model' | 'option
   return { layer, side, channels, inputs: pool === 'avg' ? channels : side * side * channels };
 }
 
+/** What is computed of each picture before training: the layer below all that is trained, or its pixels. */
+export function tablesLayerOf(session: Pick<Session, 'model' | 'options'>): LayerName | 'pixels' {
+  const { unfreeze } = session.options;
+  if (unfreeze === 'none') return featureMapOf(session).layer;
+  const lowest = lowestBlock(unfreeze);
+  return lowest === 1 ? 'pixels' : FEATURE_LAYERS[lowest - 2]!;
+}
+
+/** The lowest block that is trained, 1 to 5. */
+export function lowestBlock(unfreeze: Exclude<Unfreeze, 'none'>): number {
+  return unfreeze === 'all' ? 1 : Number(unfreeze.at(-1));
+}
+
+/** The layers of the base that are trained with the head; undefined where none are. */
+export function bodyOf(session: Pick<Session, 'model' | 'options'>): Body | undefined {
+  const { model, options } = session;
+  const { unfreeze, size, pool } = options;
+  if (unfreeze === 'none') return undefined;
+  const { layer } = featureMapOf(session);
+  const below = tablesLayerOf(session);
+  const all = model.layers(size, size, layer);
+  return { layers: all.slice(all.findIndex(({ name }) => name === below) + 1), pool };
+}
+
+/** Learning rates of the body's convolutions, in those of the head: the top block's is `lrBase`, and falls from block to block. */
+function bodyRatesOf({ layers }: Body, { lr, lrBase, lrDecay }: ResolvedOptions): Record<string, number> {
+  const top = Number(layers.at(-1)!.name.charAt('block'.length));
+  return Object.fromEntries(
+    layers.map(({ name }) => {
+      const depth = top - Number(name.charAt('block'.length));
+      return [name, lrBase / (lr as number) / lrDecay ** depth];
+    }),
+  );
+}
+
 /** Whether the model brings fc1 and fc2 that were made for what the head reads. */
 export function hasFcs({ model, options }: Pick<Session, 'model' | 'options'>): boolean {
   const { dense, features, pool, featureSide } = model.widths;
@@ -59,17 +98,20 @@ export function hasFcs({ model, options }: Pick<Session, 'model' | 'options'>): 
   return dense.size === 3 && fits && (pool === 'avg' || featureSide === side);
 }
 
-/** Makes a head with random numbers. Whoever made it disposes of it. @throws GpuError */
+/** Makes a head with random numbers, and takes what is trained with it from the model. Whoever made it disposes of it. @throws GpuError */
 export function createTrainer(session: Session, tables: Tables): Promise<Trainer> {
   const { train, val, test, standardisation } = tables;
   const { model, dataset, options, rules } = session;
   const { batch, optimiser, momentum, nesterov, weightDecay } = options;
-  const { dropout, clipNorm, labelSmoothing, seed } = options;
-  const shape = { inputs: train.width, hidden: hiddenOf(session), classes: dataset.classes.length };
+  const { dropout, clipNorm, labelSmoothing, seed, memory } = options;
+  const { inputs } = featureMapOf(session);
+  const body = bodyOf(session);
+  const shape = { inputs, hidden: hiddenOf(session), classes: dataset.classes.length, body };
   const counts = countClasses(train.samples, shape.classes);
   const classWeights = options.classWeights === 'balanced' ? balancedWeights(counts) : undefined;
   const trainerOptions: TrainerOptions = {
-    ...{ dropout, clipNorm, labelSmoothing, seed, classWeights, standardisation },
+    ...{ dropout, clipNorm, labelSmoothing, seed, classWeights, standardisation, memory },
+    ...(body && { bodyRates: bodyRatesOf(body, options) }),
     optimiser:
       optimiser === 'sgd' ? { name: 'sgd', momentum, nesterov, weightDecay } : { name: 'adamw', weightDecay },
     // No larger than any batch will be: a step computes all of its rows.
@@ -77,7 +119,8 @@ export function createTrainer(session: Session, tables: Tables): Promise<Trainer
     firstBiases:
       rules.biases === 'frequency' ? frequencyBiases(counts, labelSmoothing, classWeights) : undefined,
   };
-  return Trainer.create(model.gpu, shape, trainerOptions);
+  const { rungs, choices, parameters } = model;
+  return Trainer.create(model.gpu, shape, trainerOptions, { base: parameters, rungs, choices });
 }
 
 /** Units of the hidden layers; those of an `fc` head are the base's own where it has them. */

@@ -177,6 +177,16 @@ export class Trainer {
     return values;
   }
 
+  /** The first layer, from the pixels on, of which a parameter is not finite; undefined where all are. @throws GpuError, DeviceLostError */
+  async firstNotFinite(): Promise<string | undefined> {
+    for (const [layer, { kernel, bias }] of this.parameters.layers) {
+      for (const { value } of [kernel, bias]) {
+        for await (const rows of value.read()) if (!rows.every(Number.isFinite)) return layer;
+      }
+    }
+    return undefined;
+  }
+
   /** Replaces a tensor of the state. @throws UsageError for another name or size; GpuError, DeviceLostError */
   async write(name: string, values: Float32Array): Promise<void> {
     const tensor = this.#tensor(name);

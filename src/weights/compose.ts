@@ -7,7 +7,7 @@ import type { HeadFile } from './head_file.js';
 import { metadataOfWhole } from './head_metadata.js';
 import type { OpenedWeights } from './opened.js';
 import { entryToRead } from './source.js';
-import { quote } from './text.js';
+import { formatShape, quote } from './text.js';
 import { torchvisionTensors } from './torchvision.js';
 import type { Vgg16Weights } from './vgg16.js';
 
@@ -56,8 +56,10 @@ export function shortened(fingerprint: string): string {
 }
 
 /**
- * The head with the convolutions that it stands on; its training's state and the base's own head are left out. Closing it
- * closes both files.
+ * The head with the convolutions that it stands on, those that were trained with it as its own file has them; its training's state and
+ * the base's own head are left out. Closing it closes both files.
+ *
+ * @throws WeightsError where a convolution that was trained has another shape than the base's
  */
 export function withBase(
   head: OpenedWeights,
@@ -67,8 +69,9 @@ export function withBase(
   const convs = weights.convs.slice(0, convsUntil(file.features).length);
   const ofBase = torchvisionTensors({ ...weights, convs, dense: [] }).map(({ entry }) => entry);
   const tensors = new Map([...ofBase, ...file.tensors].map((entry) => [entry.name, entry]));
-  const isOfBase = new Set(ofBase.map(({ name }) => name));
-  const sourceOf = (name: string) => (isOfBase.has(name) ? base : head);
+  checkTrained(file, weights);
+  const isOfHead = new Set(file.tensors.map(({ name }) => name));
+  const sourceOf = (name: string) => (isOfHead.has(name) ? head : base);
   const { path, format, ownMetadata, notes, preprocessNote } = head;
   const whole = {
     path,
@@ -78,7 +81,10 @@ export function withBase(
     ownMetadata,
     notes,
     preprocessNote,
-    base: { ref: file.base.ref, path: base.path, format: base.format, fingerprint: file.base.fingerprint },
+    base: {
+      ...{ ref: file.base.ref, path: base.path, format: base.format, fingerprint: file.base.fingerprint },
+      isChanged: file.unfrozen !== undefined,
+    },
     origins: new Map([...tensors.keys()].map((name) => [name, sourceOf(name).origins.get(name)!])),
     async read(name: string, start: number, target: Uint8Array) {
       entryToRead(whole, name, start, target.length);
@@ -90,6 +96,18 @@ export function withBase(
     },
   };
   return whole;
+}
+
+/** Other shapes would be found out later, and called a fault of a file that has none. */
+function checkTrained({ path, tensors }: HeadFile, weights: Vgg16Weights): void {
+  for (const { name, shape } of torchvisionTensors(weights)) {
+    const own = tensors.find((entry) => entry.name === name && name.startsWith('features.'));
+    if (own && formatShape(own.shape) !== formatShape(shape)) {
+      throw new WeightsError(
+        `${path}: ${quote(name)} is ${formatShape(own.shape)}, but in its base ${formatShape(shape)}`,
+      );
+    }
+  }
 }
 
 /** Under names that tell whose they are: the head's are its owner's own. */

@@ -3,10 +3,12 @@
 // leave alone.
 //
 //   tensors    classifier.<3i>.weight (O,I), .bias (O)   as torchvision has them; a flattened map's inputs are in the order C, H, W
+//              features.<i>.weight (O,I,3,3), .bias (O)  of the blocks that were trained with it, which replace the base's
 //              train.*                                   state of the training, in a checkpoint
-//   metadata   head features pool size classes preprocess base base-fingerprint; train.* in a checkpoint
+//   metadata   head features pool size classes preprocess base base-fingerprint, unfrozen where blocks were trained; train.* in a
+//              checkpoint
 
-import { torchvisionDense } from '../architecture.js';
+import { CONVS, type ConvName, convsUntil, torchvisionDense } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import { unfitNumber } from './finite.js';
 import { findNonFinite, readFloats } from './floats.js';
@@ -43,12 +45,32 @@ export interface HeadToWrite extends Omit<HeadFacts, 'features'> {
   readonly features: string;
   /** Inputs of the first dense layer, then the outputs of each. */
   readonly units: readonly number[];
-  /** Kernel and bias of each dense layer in turn: those of `headLayout(units)`. */
+  /** The convolutions that were trained with it, in their order; none for a head alone. */
+  readonly convs?: readonly TrainedConv[] | undefined;
+  /** Kernel and bias of each layer in turn: those of `trainedConvs`, then those of `headLayout(units)`. */
   readonly tensors: AsyncIterable<HeadTensor>;
   /** What a checkpoint holds besides. */
   readonly state?: readonly StateToWrite[] | undefined;
   /** Further texts; what concerns only the training begins with `train.` */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A convolution that was trained with a head. */
+export interface TrainedConv {
+  readonly name: ConvName;
+  readonly inputChannels: number;
+  readonly outputChannels: number;
+}
+
+/** Names and shapes of the tensors of convolutions. */
+export function convLayout(convs: readonly TrainedConv[]): Pick<HeadTensor, 'name' | 'shape'>[] {
+  return convs.flatMap(({ name, inputChannels, outputChannels }) => {
+    const { torchvision } = CONVS.find((conv) => conv.name === name)!;
+    return [
+      { name: `${torchvision}.weight`, shape: [outputChannels, inputChannels, 3, 3] },
+      { name: `${torchvision}.bias`, shape: [outputChannels] },
+    ];
+  });
 }
 
 /** Names and shapes of a head's tensors, in the order in which they lie in its file. */
@@ -70,13 +92,13 @@ export async function writeHeadWith(
   head: HeadToWrite,
   write: SafetensorsWriter,
 ): Promise<void> {
-  const { units, tensors, state = [], metadata = {} } = head;
+  const { units, convs = [], tensors, state = [], metadata = {} } = head;
   const facts = formatHeadFacts(head);
   const all = { ...facts, ...metadata, ...facts }; // first, and not to be overwritten
   const { classes } = parseHeadFacts({ path, metadata: all });
   checkOutputs(path, classes, units.at(-1));
   const given = tensors[Symbol.asyncIterator]();
-  const ofHead = headLayout(units).map(({ name, shape }): TensorToWrite => {
+  const ofHead = [...convLayout(convs), ...headLayout(units)].map(({ name, shape }): TensorToWrite => {
     return { name, shape, dtype: 'F32', data: one(() => nextKernelOrBias(path, given, name, shape)) };
   });
   const ofTraining = state.map(({ name, shape, read }): TensorToWrite => {
@@ -151,6 +173,14 @@ export async function openHead(source: WeightsSource): Promise<HeadFile> {
   }
 }
 
+/** Of the convolutions that a head's file brings along. */
+function trainedNames({ unfrozen, features }: HeadFacts): string[] {
+  if (unfrozen === undefined) return [];
+  const lowest = Number(unfrozen.at(-1));
+  const convs = convsUntil(features).filter(({ block }) => block >= lowest);
+  return convs.flatMap(({ torchvision }) => [`${torchvision}.weight`, `${torchvision}.bias`]);
+}
+
 /** The head in an open file that says that it is one; closing it closes the file. @throws WeightsError as `openHead` */
 export function headFileOf(source: WeightsSource): HeadFile {
   const { path, metadata } = source;
@@ -158,8 +188,15 @@ export function headFileOf(source: WeightsSource): HeadFile {
   const entries = [...source.tensors.values()];
   const isOfTraining = ({ name }: TensorEntry) => name.startsWith(TRAINING_PREFIX);
   const isOfBase = ({ name }: TensorEntry) => name.startsWith('features.');
-  const stray = entries.find(isOfBase);
+  const trained = trainedNames(facts);
+  const stray = entries.find((entry) => isOfBase(entry) && !trained.includes(entry.name));
   if (stray) throw new WeightsError(`${path}: a head with a tensor of a base, ${quote(stray.name)}`);
+  const missing = trained.find((name) => !source.tensors.has(name));
+  if (missing) {
+    throw new WeightsError(
+      `${path}: ${facts.unfrozen} was trained with this head, but ${quote(missing)} is not in it`,
+    );
+  }
   return {
     ...facts,
     path,

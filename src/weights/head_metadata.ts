@@ -9,6 +9,8 @@ import { listNames, quote } from './text.js';
 
 /** Of this layout of metadata; a reader refuses what it does not know. */
 const VERSION = '1';
+/** Of a head with convolutions of its own. */
+const UNFROZEN_VERSION = '2';
 
 /** The base that a head was trained on. */
 export interface BaseRef {
@@ -29,24 +31,33 @@ export interface HeadFacts {
   readonly classes: readonly string[];
   readonly preprocess: Preprocess;
   readonly base: BaseRef;
+  /** The lowest block of the base that was trained with the head, and is in its file with all above it; undefined for a head alone. */
+  readonly unfrozen?: BlockName | undefined;
 }
 
+/** A block of the base. */
+export type BlockName = `block${1 | 2 | 3 | 4 | 5}`;
+
 /** What only a head without its base says. */
-const OF_HEADS_ALONE = ['head', 'base', 'base-fingerprint'];
-const REQUIRED = [...OF_HEADS_ALONE, 'features', 'pool', 'size', 'classes', 'preprocess'];
+const OF_HEADS_ALONE = ['head', 'base', 'base-fingerprint', 'unfrozen'];
+const REQUIRED = ['head', 'base', 'base-fingerprint', 'features', 'pool', 'size', 'classes', 'preprocess'];
 
 /** What begins so is of the training that the head came out of, and nothing to those who use it. */
 export const TRAINING_PREFIX = 'train.';
 
-/** Whether a file says that it is a head, and is one: it has no convolutions. */
+/** Whether a file says that it is a head, and is one: it stands on convolutions of another file, and at most brings some of its own. */
 export function saysHead({ metadata, tensors }: Pick<WeightsSource, 'metadata' | 'tensors'>): boolean {
-  return metadata.head !== undefined && !tensors.has('features.0.weight');
+  return (
+    metadata.head !== undefined && (metadata.unfrozen !== undefined || !tensors.has('features.0.weight'))
+  );
 }
 
 export function formatHeadFacts(facts: Omit<HeadFacts, 'features'> & { readonly features: string }) {
-  const { features, pool, size, classes, preprocess, base } = facts;
+  const { features, pool, size, classes, preprocess, base, unfrozen } = facts;
   return {
-    head: VERSION,
+    // Who knows only heads alone must not take its convolutions for the base's.
+    head: unfrozen === undefined ? VERSION : UNFROZEN_VERSION,
+    ...(unfrozen !== undefined && { unfrozen }),
     features,
     pool,
     size: String(size),
@@ -61,9 +72,10 @@ export function formatHeadFacts(facts: Omit<HeadFacts, 'features'> & { readonly 
 export function parseHeadFacts(source: Pick<WeightsSource, 'path' | 'metadata'>): HeadFacts {
   const { path, metadata } = source;
   const fault = (what: string) => new WeightsError(`${path}: ${what}`);
-  if (metadata.head !== VERSION) {
+  const version = metadata.unfrozen === undefined ? VERSION : UNFROZEN_VERSION;
+  if (metadata.head !== version) {
     const said = quote(metadata.head ?? '');
-    throw fault(`metadata head is ${said}, expected "${VERSION}"; a newer vgg16-webgpu may have written it`);
+    throw fault(`metadata head is ${said}, expected "${version}"; a newer vgg16-webgpu may have written it`);
   }
   const missing = REQUIRED.filter((key) => metadata[key] === undefined);
   if (missing.length > 0)
@@ -80,7 +92,13 @@ export function parseHeadFacts(source: Pick<WeightsSource, 'path' | 'metadata'>)
     classes: parseClasses(metadata.classes!, (what) => fault(`metadata classes ${what}`)),
     preprocess: saidPreprocess(source)!,
     base: { ref: metadata.base!, fingerprint },
+    unfrozen: saidUnfrozen(metadata.unfrozen, fault),
   };
+}
+
+function saidUnfrozen(said: string | undefined, fault: (what: string) => Error): BlockName | undefined {
+  if (said === undefined || /^block[1-5]$/.test(said)) return said as BlockName | undefined;
+  throw fault(`metadata unfrozen is ${quote(said)}, expected block1 to block5`);
 }
 
 /** @param fault  makes the error of what is wrong with the metadata */

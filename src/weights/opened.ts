@@ -29,8 +29,10 @@ export interface HeadsBase {
   /** The file that was opened. */
   readonly path: string;
   readonly format: string;
-  /** Of the convolutions below the head: see `fingerprintOf`. */
+  /** Of its convolutions below the head, as they were before the head was trained: see `fingerprintOf`. */
   readonly fingerprint: string;
+  /** Whether the head's file brings some of them anew: they were trained with it. */
+  readonly isChanged: boolean;
 }
 
 export interface OpenedWeights extends WeightsSource {

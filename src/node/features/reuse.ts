@@ -112,6 +112,15 @@ function plainSpec(layer: LayerName, pool: FeatureSpec['pool'], size: number): F
   return { layer, pool, size, views: 0, augment: [], seed: 0 };
 }
 
+/** Of the numbers that compute the layer: a fine-tuned network has its own instead of some of its base's. */
+function fingerprintOfModel(
+  { path, basePath, isFineTuned, preprocess }: VGG16,
+  layer: LayerName,
+): Promise<string> {
+  if (!isFineTuned) return fingerprintOfFile(basePath, layer, { preprocess });
+  return fingerprintOfFile(path, layer, { base: basePath, preprocess });
+}
+
 /** The row of each picture that can be read, in order, as soon as it is there. */
 async function* rowsOf(
   model: VGG16,
@@ -127,7 +136,7 @@ async function* rowsOf(
   let wake = () => {};
   const table = await CachedFeatures.create(model, samples, spec, {
     ...{ batch, cacheFolder, onNote },
-    fingerprint: await fingerprintOfFile(model.basePath, layer, { preprocess: model.preprocess }),
+    fingerprint: await fingerprintOfModel(model, layer as LayerName),
     signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
     // Nothing is known of the pace before something is done.
     onProgress: onProgress && ((done, total) => done > 0 && onProgress(done, total)),

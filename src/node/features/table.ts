@@ -101,7 +101,7 @@ export class CachedFeatures implements FeatureTable {
     const pipeline = await FeaturePipeline.create(model, spec, { batch, count });
     const { preprocess, dtype } = model;
     const adapter = model.gpu.info.description;
-    const kernels = model.kernels(pipeline.batch, size, size, layer);
+    const kernels = layer === 'pixels' ? '' : model.kernels(pipeline.batch, size, size, layer);
     const key = { adapter, kernels, fingerprint, preprocess, dtype, layer, pool, size };
     const store = await FeatureStore.open(cacheFolder && folderOf(cacheFolder, key), onNote);
     const { width } = pipeline;

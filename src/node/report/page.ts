@@ -16,6 +16,8 @@ export interface ReportPage {
   readonly best: number | undefined;
   readonly evaluation: Evaluation;
   readonly test?: Evaluation | undefined;
+  /** Of the head, before its base was trained with it. */
+  readonly headAlone?: Pick<EpochRow, 'val_accuracy' | 'val_loss'> | undefined;
   /** Why `best` is the best: a clause. */
   readonly choice: string;
   /** What its owner should know of how it went, a clause each. */
@@ -66,7 +68,7 @@ ${page.facts.length > 0 ? section('Settings and circumstances', settings(page)) 
 `;
 }
 
-function header({ title, test, evaluation, history, best, notes }: ReportPage): string {
+function header({ title, test, evaluation, history, best, notes, headAlone }: ReportPage): string {
   const { accuracy, count, classes, loss, top5, macroAccuracy, interval, majority } = evaluation;
   const [low, high] = interval;
   const figures: [string, string][] = [
@@ -77,6 +79,10 @@ function header({ title, test, evaluation, history, best, notes }: ReportPage): 
   if (test) {
     const name = `Test accuracy, ${counted(test.count, 'picture')}`;
     figures.unshift([name, percent(test.accuracy)], ['Test cross-entropy', short(test.loss)]);
+  }
+  if (headAlone) {
+    const { val_accuracy, val_loss } = headAlone;
+    figures.push(['The head alone', `${percent(val_accuracy)}, loss ${short(val_loss)}`]);
   }
   if (top5 !== undefined) figures.push(['Top-5 accuracy', percent(top5)]);
   // Without what label smoothing and class weights add to the curves' loss.

@@ -23,6 +23,8 @@ export interface ReportOptions {
   readonly evaluation: Evaluation;
   /** Of the test pictures, where there are any. */
   readonly test?: Evaluation | undefined;
+  /** Of the head, before its base was trained with it. */
+  readonly headAlone?: Pick<EpochRow, 'val_accuracy' | 'val_loss'> | undefined;
   /** Why `best` is the best, as a clause: "the lowest validation loss". */
   readonly choice: string;
   /** What its owner should know of how it went, a clause each. */

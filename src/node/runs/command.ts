@@ -8,10 +8,27 @@ import { shellWord } from '../shell_word.js';
 import type { RunArguments } from './args.js';
 
 /** Options on which the defaults of others depend, and then all others. */
-const FIRST = ['head', 'optimiser', 'augment', 'cache', 'pool', 'momentum', 'batch', 'epochs'] as const;
+const FIRST = [
+  'head',
+  'optimiser',
+  'unfreeze',
+  'augment',
+  'cache',
+  'pool',
+  'momentum',
+  'batch',
+  'epochs',
+] as const;
+
+/** They mean nothing where the base stays as it is. */
+const OF_FINE_TUNING = ['unfreeze', 'lrBase', 'lrDecay', 'headEpochs', 'memory'] as const;
 
 /** Options that mean nothing beside the others, and that nobody would type. */
-function isIdle(option: keyof ChosenOptions, { head, optimiser, augment }: ResolvedOptions): boolean {
+function isIdle(
+  option: keyof ChosenOptions,
+  { head, optimiser, augment, unfreeze }: ResolvedOptions,
+): boolean {
+  if (OF_FINE_TUNING.some((name) => name === option)) return unfreeze === 'none';
   if (option === 'hidden') return head !== 'mlp';
   if (option === 'dropout') return head === 'linear';
   if (option === 'momentum' || option === 'nesterov') return optimiser !== 'sgd';

@@ -16,6 +16,8 @@ export const RUN_FILES = {
   classes: 'classes.json',
   split: 'split.json',
   results: 'results.csv',
+  /** The head alone, where layers of its base were trained with it afterwards. */
+  head: 'head.safetensors',
   best: 'best.safetensors',
   last: 'last.safetensors',
 } as const;

@@ -17,7 +17,6 @@ import type { TrainResult } from './result.js';
 import { startRun } from './run.js';
 import { openSession, SESSION_OPTIONS, type SessionOptions, tunedKernelsOf } from './session.js';
 import { Stop } from './stop.js';
-import { withTables } from './tables.js';
 
 export interface TrainOptions extends ChosenOptions, SessionOptions {
   /** The run's folder, made for it or empty. Without one nothing is written. */
@@ -70,7 +69,7 @@ export async function trainHead(
   if (folder !== undefined) await begin(session, folder, args);
   try {
     for (const text of dataset.notes) session.onEvent({ type: 'note', text });
-    return await withTables(session, (tables) => startRun(session, tables, { folder, args }, stop));
+    return await startRun(session, { folder, args }, stop);
   } catch (error) {
     if (folder !== undefined && stop.isFutile(error)) await abandonRun(folder);
     throw stop.explained(error);

@@ -30,6 +30,8 @@ export interface TrainResult {
   /** The same on the test pictures; undefined where there are none. */
   readonly test: Evaluation | undefined;
   readonly folder: string | undefined;
+  /** How good the head was before its base was trained with it; undefined where none was. */
+  readonly headAlone: Pick<EpochRow, 'epoch' | 'val_accuracy' | 'val_loss'> | undefined;
   /** The best head. */
   readonly head: TrainedHead;
 }
@@ -39,7 +41,7 @@ export async function reportRun(
   { session, tables, standing }: Run,
   folder: string,
   args: RunArguments,
-  { options, remarks, history, best, early, evaluation, test }: TrainResult,
+  { options, remarks, history, best, early, evaluation, test, headAlone }: TrainResult,
 ): Promise<void> {
   const { model, dataset, onEvent } = session;
   const stopped = early
@@ -60,6 +62,7 @@ export async function reportRun(
     before: featuresText(tables),
     evaluation,
     test,
+    headAlone,
     facts: [
       ['pictures', `${train} to train on, ${val} to validate with, ${examined} to test with`],
       ['base', model.basePath],

@@ -15,6 +15,7 @@ import {
   value,
 } from '../../options.js';
 import type { Dataset } from '../../train/dataset.js';
+import type { ResolvedOptions } from '../../train/defaults.js';
 import { CHOSEN_OPTIONS, type ChosenOptions } from '../../train/options.js';
 import { createTrainer, type Session, type Tables } from '../../train/session.js';
 import { driftOf } from '../../train/standardise.js';
@@ -26,7 +27,7 @@ import { leaveRun, occupyRun } from '../runs/state.js';
 import { pathOfRef } from '../weights/locate.js';
 import type { TrainResult } from './result.js';
 import { completeRun, digestOfAll, type RunRecord, standingOf, startRun, withRate } from './run.js';
-import { type Checkpoint, readCheckpoint, readStandardisation, restore } from './saved_head.js';
+import { type Checkpoint, readCheckpoint, readScore, readStandardisation, restore } from './saved_head.js';
 import {
   areSameKernels,
   openSession,
@@ -106,12 +107,12 @@ async function goOn(
   const stop = new Stop(session, folder, checkpoint?.facts.epoch ?? 0);
   await occupyRun(folder);
   try {
-    return await withTables(session, async (tables) => {
-      if (checkpoint) return goOnFrom(checkpoint, session, tables, record, stop);
-      const args = await rememberEnd(session, record);
-      await writeResults(runFile(folder, 'results'), []);
-      return startRun(session, tables, { folder, args }, stop);
-    });
+    if (checkpoint) {
+      return await withTables(session, (tables) => goOnFrom(checkpoint, session, tables, record, stop));
+    }
+    const args = await rememberEnd(session, record);
+    await writeResults(runFile(folder, 'results'), []);
+    return await startRun(session, { folder, args }, stop);
   } catch (error) {
     throw stop.explained(error);
   } finally {
@@ -129,7 +130,7 @@ async function goOnFrom(
   stop: Stop,
 ): Promise<TrainResult> {
   const { folder } = record;
-  const tables = await asBefore(checkpoint, found, digestOfAll(asked, found));
+  const tables = await asBefore(checkpoint, found, digestOfAll(asked, found), asked.options);
   const { session, args: withLr } = await withRate(asked, tables, record);
   if (checkpoint.facts.options !== hashOfOptions(session.options, session.rules)) {
     throw new UsageError(
@@ -148,7 +149,9 @@ async function goOnFrom(
       const text = `${folder} is finished: ${history.length} of ${epochs} epochs are done; it is evaluated and reported again`;
       session.onEvent({ type: 'note', text });
     }
-    return await completeRun({ session, tables, trainer, history, standing }, { folder, args }, stop);
+    const alone = session.options.unfreeze === 'none' ? undefined : await readScore(runFile(folder, 'head'));
+    const run = { session, tables, trainer, history, standing };
+    return await completeRun(run, { folder, args }, stop, alone);
   } finally {
     trainer.dispose();
   }
@@ -167,7 +170,12 @@ async function rememberEnd({ options }: Session, { folder, args }: ResumedRecord
  * What a checkpoint was trained on, found to be there still; with its own standardisation, which another GPU would
  * compute a little differently.
  */
-async function asBefore(checkpoint: Checkpoint, now: Tables, data: string): Promise<Tables> {
+async function asBefore(
+  checkpoint: Checkpoint,
+  now: Tables,
+  data: string,
+  { unfreeze }: ResolvedOptions,
+): Promise<Tables> {
   const { path, facts } = checkpoint;
   if (facts.data !== data) {
     throw new UsageError(
@@ -175,6 +183,8 @@ async function asBefore(checkpoint: Checkpoint, now: Tables, data: string): Prom
     );
   }
   const standardisation = await readStandardisation(checkpoint);
+  // What the head was trained behind, alone, is not computed again.
+  if (unfreeze !== 'none') return { ...now, standardisation };
   if (!standardisation || !now.standardisation) return now;
   if (driftOf(standardisation, now.standardisation) > MOST_DRIFT) {
     throw new UsageError(

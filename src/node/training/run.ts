@@ -1,13 +1,24 @@
-// A run from its first epoch, or from one that it has behind it, to its result; new and resumed runs alike.
+// A run from its first epoch, or from one that it has behind it, to its result; new and resumed runs alike. Where layers of the base
+// are trained, their head is trained alone before: with random numbers above it, a base would unlearn what it knows.
 
 import { createHash } from 'node:crypto';
 import { TrainingError } from '../../errors.js';
+import { counted, percent, short } from '../../text.js';
+import { headAlone } from '../../train/defaults.js';
 import type { EpochRow } from '../../train/epoch_row.js';
-import { evaluateTable, type Keeper, memoryKeeper, type Run, runEpochs } from '../../train/epochs.js';
+import {
+  evaluateTable,
+  isParameter,
+  type Keeper,
+  memoryKeeper,
+  type Run,
+  runEpochs,
+} from '../../train/epochs.js';
 import { remarksOn } from '../../train/remarks.js';
 import { createTrainer, type Session, type Tables } from '../../train/session.js';
 import { judgementOf, Standing } from '../../train/standing.js';
 import { type FoundRate, searchRate } from '../../train/sweep.js';
+import type { Trainer } from '../../train/trainer.js';
 import { hashOfOptions, type RunArguments } from '../runs/args.js';
 import { runFile, writeJson } from '../runs/folder.js';
 import { appendResult } from '../runs/results.js';
@@ -24,6 +35,7 @@ import {
   takeHead,
 } from './saved_head.js';
 import type { Stop } from './stop.js';
+import { withTables } from './tables.js';
 
 /** Where a run is written down, and what its args.json says. */
 export interface RunRecord {
@@ -32,27 +44,105 @@ export interface RunRecord {
   readonly args: RunArguments;
 }
 
+/** How good a head was before its base was trained with it. */
+export type HeadAlone = Pick<EpochRow, 'epoch' | 'val_accuracy' | 'val_loss'>;
+
 /**
- * Trains a new head from the first epoch on; where its rate is to be searched for, that comes first.
+ * Trains from the first epoch on; where the rate is to be searched for, that comes first.
  *
  * @throws as `trainHead`
  */
-export async function startRun(
-  asked: Session,
-  tables: Tables,
-  record: RunRecord,
-  stop: Stop,
-): Promise<TrainResult> {
-  const { session, args } = await withRate(asked, tables, record);
-  const trainer = await createTrainer(session, tables);
-  try {
-    await initialise(session, trainer, args.initFrom);
-    const standing = standingOf(session, args, []);
-    const run: Run = { session, tables, trainer, history: [], standing };
-    return await completeRun(run, { ...record, args }, stop);
-  } finally {
-    trainer.dispose();
-  }
+export async function startRun(session: Session, record: RunRecord, stop: Stop): Promise<TrainResult> {
+  if (session.options.unfreeze !== 'none') return startFineTuning(session, record, stop);
+  return withTables(session, async (tables) => {
+    const { session: rated, args } = await withRate(session, tables, record);
+    const trainer = await createTrainer(rated, tables);
+    try {
+      await initialise(rated, trainer, args.initFrom);
+      return await completeRun(newRun(rated, tables, trainer, args), { ...record, args }, stop);
+    } finally {
+      trainer.dispose();
+    }
+  });
+}
+
+function newRun(session: Session, tables: Tables, trainer: Trainer, args: RunArguments): Run {
+  return { session, tables, trainer, history: [], standing: standingOf(session, args, []) };
+}
+
+/** Trains the head alone, and then the base with it. */
+async function startFineTuning(asked: Session, record: RunRecord, stop: Stop): Promise<TrainResult> {
+  const { onEvent, options } = asked;
+  const { headEpochs, unfreeze } = options;
+  const from = unfreeze === 'all' ? 'all convolutions are' : `${unfreeze} is`;
+  onEvent({
+    type: 'phase',
+    unfrozen: undefined,
+    text: `the head alone first, ${counted(headEpochs, 'epoch')} at most`,
+  });
+  const { parameters, standardisation, best, session, args } = await trainHeadAlone(asked, record);
+  const score = `${percent(best.val_accuracy)} right, loss ${short(best.val_loss)}`;
+  onEvent({
+    type: 'phase',
+    unfrozen: unfreeze,
+    text: `the head alone: ${score}; now ${from} trained with it`,
+  });
+  return withTables(session, async (found) => {
+    const tables = { ...found, standardisation };
+    const trainer = await createTrainer(session, tables);
+    try {
+      for (const [name, values] of parameters) await trainer.write(name, values);
+      return await completeRun(newRun(session, tables, trainer, args), { ...record, args }, stop, best);
+    } finally {
+      trainer.dispose();
+    }
+  });
+}
+
+interface TrainedAlone {
+  /** Of the head, by their names in a trainer. */
+  readonly parameters: ReadonlyMap<string, Float32Array>;
+  readonly standardisation: Tables['standardisation'];
+  readonly best: EpochRow;
+  /** As asked, with a rate that is a number. */
+  readonly session: Session;
+  readonly args: RunArguments;
+}
+
+/** As a run of the head alone; only its best numbers are kept, in head.safetensors too. */
+async function trainHeadAlone(asked: Session, record: RunRecord): Promise<TrainedAlone> {
+  const alone: Session = {
+    ...asked,
+    // Looked at once, at the very end.
+    dataset: { ...asked.dataset, test: [] },
+    options: headAlone(asked.options),
+    tablesFingerprint: asked.fingerprint,
+  };
+  return withTables(alone, async (tables) => {
+    const { session, args } = await withRate(alone, tables, record);
+    const trainer = await createTrainer(session, tables);
+    try {
+      await initialise(session, trainer, args.initFrom);
+      const run = newRun(session, tables, trainer, args);
+      const keeper = memoryKeeper(trainer);
+      await runEpochs(run, keeper);
+      await keeper.restoreBest();
+      const best = run.standing.best!;
+      if (record.folder !== undefined) {
+        const path = runFile(record.folder, 'head');
+        await saveHead(path, session, trainer, await describeHead(session, trainer), best);
+        session.onEvent({ type: 'saved', what: 'head', path });
+      }
+      const parameters = new Map<string, Float32Array>();
+      for (const { name } of trainer.state.filter(isParameter))
+        parameters.set(name, await trainer.read(name));
+      const options = { ...asked.options, lr: session.options.lr };
+      const { standardisation } = tables;
+      return { parameters, standardisation, best, session: { ...asked, options }, args };
+    } finally {
+      trainer.dispose();
+    }
+  });
 }
 
 /** How a run stands after the epochs of its history. */
@@ -65,7 +155,12 @@ export function standingOf(
 }
 
 /** Trains the epochs that a run lacks; then its best head is looked at closely, and reported. @throws as `trainHead` */
-export async function completeRun(run: Run, { folder, args }: RunRecord, stop: Stop): Promise<TrainResult> {
+export async function completeRun(
+  run: Run,
+  { folder, args }: RunRecord,
+  stop: Stop,
+  alone?: HeadAlone,
+): Promise<TrainResult> {
   const { session, tables, trainer, history, standing } = run;
   const { options, dataset, onEvent } = session;
   const keeper = folder === undefined ? memoryKeeper(trainer) : await folderKeeper(run, folder);
@@ -79,8 +174,8 @@ export async function completeRun(run: Run, { folder, args }: RunRecord, stop: S
   const test = tables.test && (await evaluateTable(session, trainer, tables.test));
   const result: TrainResult = {
     classes: dataset.classes,
-    ...{ options, history, best, early, evaluation, test, folder },
-    remarks: remarksOn({ options, history, best, early, evaluation }),
+    ...{ options, history, best, early, evaluation, test, folder, headAlone: alone },
+    remarks: remarksOn({ options, history, best, early, evaluation, headAlone: alone }),
     head: folder === undefined ? await takeHead(session, trainer, best) : headInFile(runFile(folder, 'best')),
   };
   if (folder !== undefined) await reportRun(run, folder, args, result);

@@ -7,12 +7,13 @@ import { createReadStream } from 'node:fs';
 import { UsageError } from '../../errors.js';
 import { type Naming, OptionsError } from '../../train/checks.js';
 import type { EpochRow } from '../../train/epoch_row.js';
-import { headTensors, initialiseFrom } from '../../train/head/head_tensors.js';
-import { featureMapOf, hasFcs, type Session } from '../../train/session.js';
+import { headTensors, initialiseConvs, initialiseFrom, trainedConvs } from '../../train/head/head_tensors.js';
+import { featureMapOf, hasFcs, lowestBlock, type Session } from '../../train/session.js';
 import type { Trainer } from '../../train/trainer.js';
 import type { Standardisation } from '../../train/trainer_options.js';
 import { fingerprintOf } from '../../weights/fingerprint.js';
 import type { HeadTensor, HeadToWrite, StateToWrite } from '../../weights/head_file.js';
+import type { BlockName } from '../../weights/head_metadata.js';
 import { describeVgg16, type Vgg16Weights } from '../../weights/vgg16.js';
 import { writeAtomically } from '../atomic_file.js';
 import { baseRefOf } from '../weights/locate.js';
@@ -22,7 +23,8 @@ import { openHeadFile, writeHead } from '../weights/safetensors.js';
 /** What a file says of a head, besides its numbers. */
 export type HeadDescription = Omit<HeadToWrite, 'tensors' | 'state' | 'metadata'>;
 
-export async function describeHead(session: Session, { shape }: Trainer): Promise<HeadDescription> {
+export async function describeHead(session: Session, trainer: Trainer): Promise<HeadDescription> {
+  const { shape } = trainer;
   const { model, dataset, options, fingerprint } = session;
   return {
     features: options.features,
@@ -32,6 +34,8 @@ export async function describeHead(session: Session, { shape }: Trainer): Promis
     preprocess: model.preprocess,
     base: { ref: await baseRefOf(model.basePath), fingerprint },
     units: [shape.inputs, ...shape.hidden, shape.classes],
+    convs: trainedConvs(trainer),
+    ...(options.unfreeze !== 'none' && { unfrozen: `block${lowestBlock(options.unfreeze)}` as BlockName }),
   };
 }
 
@@ -50,6 +54,21 @@ function scoreOf({ epoch, val_accuracy, val_loss }: EpochRow): Record<string, st
   };
 }
 
+/** What a head's file says of how good it is; undefined for a file that is gone or says nothing. */
+export async function readScore(
+  path: string,
+): Promise<Pick<EpochRow, 'epoch' | 'val_accuracy' | 'val_loss'> | undefined> {
+  const file = await openHeadFile(path).catch(() => undefined);
+  if (!file) return undefined;
+  await file.close();
+  const [epoch, val_accuracy, val_loss] = ['train.epoch', 'train.val-accuracy', 'train.val-loss'].map((key) =>
+    Number(file.metadata[key]),
+  ) as [number, number, number];
+  return [epoch, val_accuracy, val_loss].every(Number.isFinite)
+    ? { epoch, val_accuracy, val_loss }
+    : undefined;
+}
+
 /** Writes the trainer's head. @throws OutputError; WeightsError for numbers that are not finite; GpuError; DeviceLostError */
 export function saveHead(
   path: string,
@@ -65,7 +84,10 @@ export function saveHead(
 /** Gives a trainer all layers of a file that its session wrote. @throws WeightsError for a file that is missing, damaged, or another head's; GpuError */
 export function loadHead(session: Session, trainer: Trainer, path: string): Promise<void> {
   const layers = trainer.shape.hidden.length + 1;
-  return withWeights(path, session, (weights) => initialiseFrom(trainer, weights, layers));
+  return withWeights(path, session, async (weights) => {
+    await initialiseConvs(trainer, weights);
+    await initialiseFrom(trainer, weights, layers);
+  });
 }
 
 /** How far a checkpoint is, and what it went by. */

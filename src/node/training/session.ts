@@ -1,5 +1,6 @@
 // A training session as it is opened here: the data set is checked, the base is hashed, the cache folder is found.
 
+import { UsageError } from '../../errors.js';
 import type { VGG16 } from '../../model/vgg16.js';
 import { convShapeOf } from '../../network/build.js';
 import { type ChoicesRecord, choicesKeyOf, recordOf } from '../../network/choices.js';
@@ -7,7 +8,7 @@ import { callback, type OptionRules, signal, text } from '../../options.js';
 import { type Dataset, datasetOf } from '../../train/dataset.js';
 import type { ResolvedOptions } from '../../train/defaults.js';
 import type { OnEvent } from '../../train/events.js';
-import { featureMapOf, type Session } from '../../train/session.js';
+import { featureMapOf, type Session, tablesLayerOf } from '../../train/session.js';
 import { RULES, type RunRules } from '../../train/standing.js';
 import { cacheFolder as ownCacheFolder } from '../cache.js';
 import { fingerprintOfFile } from '../weights/open.js';
@@ -34,12 +35,32 @@ export async function openSession(
   rules: RunRules = RULES,
 ): Promise<Session> {
   signal?.throwIfAborted();
+  if (model.isFineTuned) {
+    throw new UsageError(
+      `${model.path} is a fine-tuned network, no base: \`vgg16 export\` makes one file of it, which can be trained on`,
+    );
+  }
   datasetOf(dataset.classes, dataset, { name: dataset.name });
   featureMapOf({ model, options });
   return {
     ...{ model, dataset, options, rules, onEvent, signal },
-    fingerprint: await fingerprintOfFile(model.basePath, options.features, { preprocess: model.preprocess }),
+    ...(await fingerprintsOf({ model, options })),
     cacheFolder: options.cache ? cacheFolder : undefined,
+  };
+}
+
+async function fingerprintsOf(
+  session: Pick<Session, 'model' | 'options'>,
+): Promise<Pick<Session, 'fingerprint' | 'tablesFingerprint'>> {
+  const { model, options } = session;
+  const { basePath, preprocess } = model;
+  const fingerprint = await fingerprintOfFile(basePath, options.features, { preprocess });
+  const below = tablesLayerOf(session);
+  if (below === 'pixels') return { fingerprint, tablesFingerprint: '' };
+  const isSame = below === options.features;
+  return {
+    fingerprint,
+    tablesFingerprint: isSame ? fingerprint : await fingerprintOfFile(basePath, below, { preprocess }),
   };
 }
 

@@ -5,7 +5,7 @@ import { Oddities } from '../../model/oddity.js';
 import { pictures } from '../../text.js';
 import { PARTS, type Part } from '../../train/dataset.js';
 import type { FeatureTable } from '../../train/features/spec.js';
-import { featureMapOf, type Session, type Tables } from '../../train/session.js';
+import { featureMapOf, type Session, type Tables, tablesLayerOf } from '../../train/session.js';
 import { standardisationOf } from '../../train/standardise.js';
 import { BrokenCount, classesWithout, lostPartText, lostText } from '../datasets/refusals.js';
 import { extractFeatures } from '../features/table.js';
@@ -34,7 +34,9 @@ export async function withTables<Result>(
     const val = await open('val');
     const test = dataset.test.length > 0 ? await open('test') : undefined;
     const { channels } = featureMapOf(session);
-    const standardisation = await standardisationOf(train, options.standardise, channels, signal);
+    // Where a base is trained, its head brings that which it has learnt behind.
+    const how = options.unfreeze === 'none' ? options.standardise : 'none';
+    const standardisation = await standardisationOf(train, how, channels, signal);
     return await use({ train, val, test, standardisation });
   } finally {
     for (const table of opened) await table.close();
@@ -43,8 +45,10 @@ export async function withTables<Result>(
 
 /** Opens the table of a part; only training pictures are varied. @param broken  counts those of all parts */
 async function openTable(session: Session, part: Part, broken: BrokenCount): Promise<FeatureTable> {
-  const { model, dataset, options, fingerprint, cacheFolder, onEvent, signal } = session;
-  const { pool, size, augment, views, seed } = options;
+  const { model, dataset, options, tablesFingerprint: fingerprint, cacheFolder, onEvent, signal } = session;
+  const { unfreeze, size, augment, views, seed } = options;
+  // What is trained reads the map as it is.
+  const pool = unfreeze === 'none' ? options.pool : 'flatten';
   const isVaried = part === 'train';
   const sizes = PARTS.map((one) => dataset[one].length);
   const before = sum(sizes.slice(0, PARTS.indexOf(part)));
@@ -53,7 +57,7 @@ async function openTable(session: Session, part: Part, broken: BrokenCount): Pro
     model,
     dataset[part],
     {
-      ...{ layer: featureMapOf(session).layer, pool, size, seed },
+      ...{ layer: tablesLayerOf(session), pool, size, seed },
       ...(isVaried ? { augment, views } : { augment: [], views: 0 }),
     },
     {

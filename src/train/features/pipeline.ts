@@ -6,6 +6,8 @@ import type { Picture } from '../../image/picture.js';
 import { evenBatch, largestBatch } from '../../model/batches.js';
 import { averageOverSpace, checkFinite } from '../../model/features.js';
 import type { VGG16 } from '../../model/vgg16.js';
+import type { Preprocess } from '../../weights/archive.js';
+import { NORMALISATIONS } from '../../weights/preprocess.js';
 import type { FeatureSpec } from './spec.js';
 import { largestSource, type VariedPicture, Warper } from './warper.js';
 
@@ -52,16 +54,21 @@ export class FeaturePipeline {
   ): Promise<FeaturePipeline> {
     const { size, layer } = spec;
     const { gpu } = model;
-    const layers = model.layers(size, size, layer);
+    const isPixels = layer === 'pixels';
+    const layers = isPixels ? [] : model.layers(size, size, layer);
+    const shape = layers.at(-1)?.shape ?? [size, size, 3];
     const { isSoftware } = gpu.info;
     const pixels = isSoftware ? PASS_PIXELS.software : PASS_PIXELS.hardware;
     const wanted = batch ?? Math.max(1, Math.round(pixels / size ** 2));
     const sources = spec.views > 0 ? Math.floor(bindable(gpu.limits) / largestSource(size)) : wanted;
-    const most = Math.max(1, Math.min(wanted, sources, largestBatch(gpu.limits, layers, size, size)));
+    const most = Math.max(
+      1,
+      Math.min(wanted, sources, isPixels ? wanted : largestBatch(gpu.limits, layers, size, size)),
+    );
     const even = evenBatch(count, most);
     const warper = spec.views > 0 ? await Warper.create(gpu, size, even) : undefined;
     // Where the CPU is the GPU, a second pass waiting would gain nothing and be another to wait for on an abort.
-    return new FeaturePipeline(model, spec, layers.at(-1)!.shape, even, isSoftware ? 1 : 2, warper);
+    return new FeaturePipeline(model, spec, shape, even, isSoftware ? 1 : 2, warper);
   }
 
   /** Numbers in a row. */
@@ -103,9 +110,10 @@ export class FeaturePipeline {
     const { model, shape } = this;
     const rows = await this.busy.during(async () => {
       const pictures = await this.#pictures(jobs);
+      if (layer === 'pixels') return normalised(pictures, model.preprocess);
       return (await model.forward(pictures, [layer], { choicesFor: this.batch })).get(layer)!;
     });
-    checkFinite(model.gpu, layer, rows);
+    if (layer !== 'pixels') checkFinite(model.gpu, layer, rows);
     const length = rows.length / jobs.length;
     const taken = jobs.map(({ take }, i) => {
       const data = rows.subarray(i * length, (i + 1) * length);
@@ -123,6 +131,25 @@ export class FeaturePipeline {
   dispose(): void {
     this.warper?.dispose();
   }
+}
+
+/** What the network's first layer reads of pictures, as normalise.wgsl computes it. */
+function normalised(pictures: readonly Picture[], preprocess: Preprocess): Float32Array {
+  const { reverse, mean, scale } = NORMALISATIONS[preprocess];
+  const rows = pictures.map(({ data }) => {
+    const row = new Float32Array(data.length);
+    for (let at = 0; at < data.length; at += 3) {
+      for (let c = 0; c < 3; c++) row[at + c] = (data[at + (reverse ? 2 - c : c)]! - mean[c]!) * scale[c]!;
+    }
+    return row;
+  });
+  const all = new Float32Array(rows.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const row of rows) {
+    all.set(row, end);
+    end += row.length;
+  }
+  return all;
 }
 
 /** Adds up the time in which at least one piece of work is under way. */

@@ -6,7 +6,8 @@ import type { AugmentationName } from '../options.js';
 
 /** Which numbers are computed of a picture. */
 export interface FeatureSpec {
-  readonly layer: LayerName;
+  /** `pixels`: what the network's first layer reads. */
+  readonly layer: LayerName | 'pixels';
   readonly pool: Pool;
   /** Side in px of the square that the network sees. */
   readonly size: number;

@@ -1,11 +1,11 @@
 // A head as files have it, and back: torchvision's names and layout, with kernels (outputs,inputs) and the inputs of a
 // flattened feature map in the order C, H, W. Here kernels are (inputs,outputs), and maps H, W, C as activations lie.
 
-import { torchvisionDense } from '../../architecture.js';
+import { type ConvName, torchvisionDense } from '../../architecture.js';
 import { UsageError } from '../../errors.js';
 import { readFinite } from '../../weights/finite.js';
-import { decodeFloats } from '../../weights/floats.js';
-import type { HeadTensor } from '../../weights/head_file.js';
+import { decodeFloats, readFloats } from '../../weights/floats.js';
+import { convLayout, type HeadTensor, type TrainedConv } from '../../weights/head_file.js';
 import type { TensorEntry } from '../../weights/source.js';
 import type { DenseWeights, Vgg16Weights } from '../../weights/vgg16.js';
 import type { Trainer } from '../trainer.js';
@@ -55,7 +55,7 @@ export function fileInputsOf(
 }
 
 /**
- * The head's tensors, one at a time. The standardisation is built into the first layer, in float64 and rounded once:
+ * The tensors of what is trained, one at a time: convolutions, then the head. The standardisation is built into the first layer, in float64 and rounded once:
  * k (x - mean) scale + b = (k scale) x + (b - sum of k scale mean).
  *
  * @param map  what the first layer reads flattened; undefined where its inputs have no order but their own
@@ -65,6 +65,7 @@ export async function* headTensors(
   trainer: Trainer,
   { map }: { readonly map: FlattenedMap | undefined },
 ): AsyncGenerator<HeadTensor> {
+  for (const { name } of trainedConvs(trainer)) yield* convTensors(trainer, name);
   for (const [i, layer] of headLayers(trainer.shape).entries()) {
     const file = fileInputsOf(trainer, i, map);
     const name = torchvisionDense(i);
@@ -72,6 +73,47 @@ export async function* headTensors(
     yield { name: `${name}.weight`, shape: [layer.outputs, layer.inputs], values: weight };
     const bias = (await trainer.read(`${layer.name}.bias`)).map((b, o) => b - shift[o]!);
     yield { name: `${name}.bias`, shape: [layer.outputs], values: bias };
+  }
+}
+
+/** The convolutions that are trained, in their order. */
+export function trainedConvs({ shape: { body } }: Trainer): TrainedConv[] {
+  const convs = body?.layers.filter(({ operation }) => operation === 'conv3x3') ?? [];
+  return convs.map(({ name, inputShape, shape }) => {
+    return { name: name as ConvName, inputChannels: inputShape.at(-1)!, outputChannels: shape.at(-1)! };
+  });
+}
+
+/** Kernels are (3,3,C,O) here, (O,C,3,3) in files. */
+async function* convTensors(trainer: Trainer, name: ConvName): AsyncGenerator<HeadTensor> {
+  const conv = trainedConvs(trainer).find((one) => one.name === name)!;
+  const { inputChannels: C, outputChannels: O } = conv;
+  const [weight, bias] = convLayout([conv]) as [HeadTensor, HeadTensor];
+  const k = await trainer.read(`${name}.kernel`);
+  const values = new Float32Array(k.length);
+  for (let tap = 0; tap < 9; tap++) {
+    for (let c = 0; c < C; c++) {
+      for (let o = 0; o < O; o++) values[(o * C + c) * 9 + tap] = k[(tap * C + c) * O + o]!;
+    }
+  }
+  yield { ...weight, values };
+  yield { ...bias, values: await trainer.read(`${name}.bias`) };
+}
+
+/** Gives the convolutions that are trained the numbers of a file: `convTensors` the other way. @throws as `initialiseFrom` */
+export async function initialiseConvs(trainer: Trainer, { source }: Vgg16Weights): Promise<void> {
+  for (const conv of trainedConvs(trainer)) {
+    const { name, inputChannels: C, outputChannels: O } = conv;
+    const [weight, bias] = convLayout([conv]) as [HeadTensor, HeadTensor];
+    const values = await readFloats(source, weight.name);
+    const k = new Float32Array(values.length);
+    for (let tap = 0; tap < 9; tap++) {
+      for (let c = 0; c < C; c++) {
+        for (let o = 0; o < O; o++) k[(tap * C + c) * O + o] = values[(o * C + c) * 9 + tap]!;
+      }
+    }
+    await trainer.write(`${name}.kernel`, k);
+    await trainer.write(`${name}.bias`, await readFloats(source, bias.name));
   }
 }
 
