@@ -11,6 +11,7 @@ import { addExport } from './export.js';
 import { EXIT_CODE_MEANINGS } from './failure.js';
 import { addFeatures } from './features.js';
 import { addLrFind } from './lr_find.js';
+import { addPretrain } from './pretrain.js';
 import { addRuns } from './runs.js';
 import { addSummary } from './summary.js';
 import { inOurSpelling, suggestionFor } from './synonyms.js';
@@ -23,7 +24,7 @@ import { addWeights } from './weights/weights.js';
 /** In the order in which help shows them. */
 const COMMANDS = [
   ...[addTrain, addClassify, addEval, addRuns, addLrFind, addData, addExport],
-  ...[addFeatures, addWeights, addSummary, addBench, addTune, addDoctor],
+  ...[addPretrain, addFeatures, addWeights, addSummary, addBench, addTune, addDoctor],
 ];
 
 /**

@@ -168,7 +168,7 @@ async function goOn(
   );
 }
 
-function introduce({ name, classes, train, val, test }: Dataset, { stderr }: Terminal): void {
+export function introduce({ name, classes, train, val, test }: Dataset, { stderr }: Terminal): void {
   const counts = [`${whole(train.length)} to train on`, `${whole(val.length)} to validate with`];
   if (test.length > 0) counts.push(`${whole(test.length)} to test with`);
   stderr.write(`${printable(name)}: ${classes.length} classes, ${counts.join(', ')}\n`);

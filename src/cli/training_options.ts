@@ -147,7 +147,7 @@ export function runOptionsOf(flags: TrainingFlags): ChosenOptions {
   return Object.fromEntries(said.map((option) => [option, flags[option]]));
 }
 
-function list(text: string): AugmentationName[] {
+export function list(text: string): AugmentationName[] {
   // What is none of them, src/train says.
   return text.split(',').map((name) => name.trim() as AugmentationName);
 }

@@ -56,8 +56,8 @@ export function frame(picture: Picture, framing: Framing, name = 'the picture'):
         'use a smaller crop or a larger resize',
     );
   }
-  const left = halfToEven(size.width - width);
-  const top = halfToEven(size.height - height);
+  const left = centred(size.width - width);
+  const top = centred(size.height - height);
   return resizeWindow(picture, size, { left, top, width, height });
 }
 
@@ -67,8 +67,8 @@ function shortSideTo({ width, height }: Size, length: number): Size {
   return { width: Math.trunc((length * width) / height), height: length };
 }
 
-/** Half the gap, with .5 rounded to the even neighbour: Python's round(gap / 2), which CenterCrop uses. */
-function halfToEven(gap: number): number {
+/** Half the gap around a centre crop, with .5 rounded to the even neighbour: Python's round(gap / 2), which CenterCrop uses. */
+export function centred(gap: number): number {
   const down = Math.floor(gap / 2);
   return gap % 2 === 1 && down % 2 === 1 ? down + 1 : down;
 }

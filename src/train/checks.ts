@@ -86,7 +86,7 @@ const RANGES = {
   /** Workgroups in one direction, one a picture, that every adapter allows. Before epochs, which may depend on it. */
   batch: count(1, 65_535),
   epochs: count(1, 1e6),
-  headEpochs: count(1, 1e6),
+  headEpochs: count(0, 1e6),
   seed: count(0, Number.MAX_SAFE_INTEGER),
   patience: count(0, 1e6),
 } as const satisfies Partial<Record<keyof ChosenOptions, Range>>;
@@ -165,6 +165,12 @@ function checkTogether(said: ChosenOptions, all: ResolvedOptions): void {
     throw new OptionsError(
       ({ option }) =>
         `${option('augment')} varies pictures, but ${option('views')} is 0; ask for 1 view or more`,
+    );
+  }
+  if (augment.includes('shift') && augment.includes('crop')) {
+    throw new OptionsError(
+      ({ choice }) =>
+        `${choice('augment', 'shift,crop')} names two ways to cut a part out of a picture; one will do`,
     );
   }
   if (!cache && views > 1) {

@@ -63,6 +63,25 @@ const LR: Readonly<Record<OptimiserName, Readonly<Record<HeadKind, Readonly<Reco
   },
 };
 
+/** Of a network that is trained from random numbers on, on small pictures. */
+export const PRETRAINING = {
+  size: 32,
+  augment: ['flip', 'shift'],
+  views: 1,
+  cache: false,
+  standardise: 'none',
+  optimiser: 'adamw',
+  lr: 1e-3,
+  weightDecay: 0.05,
+  schedule: 'cosine',
+  warmup: 1,
+  labelSmoothing: 0.1,
+  clipNorm: 1,
+  epochs: 30,
+  patience: 0,
+  batch: 128,
+} as const satisfies ChosenOptions;
+
 /**
  * How long a head is trained. A small data set has few steps in an epoch, and the head learns by steps: it gets as
  * many epochs as `steps` take.

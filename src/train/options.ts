@@ -4,7 +4,7 @@ import type { Pool } from '../architecture.js';
 import { CHECKED_IN_USE, flag, type OptionRules, value } from '../options.js';
 
 /** Ways to vary a picture of which it stays a picture of the same thing. */
-export const AUGMENTATIONS = ['flip', 'crop', 'rotate', 'color'] as const;
+export const AUGMENTATIONS = ['flip', 'shift', 'crop', 'rotate', 'color'] as const;
 export type AugmentationName = (typeof AUGMENTATIONS)[number];
 
 export type HeadKind = 'linear' | 'mlp' | 'fc';

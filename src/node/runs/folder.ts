@@ -11,6 +11,8 @@ import { shellWord } from '../shell_word.js';
 
 export const RUN_FILES = {
   args: 'args.json',
+  /** Random numbers that a pretraining begins with; there before all else. */
+  init: 'init.safetensors',
   environment: 'env.json',
   state: 'state.json',
   classes: 'classes.json',
@@ -46,7 +48,7 @@ export async function createNumberedRun(parent = 'runs'): Promise<string> {
 }
 
 /**
- * Makes a folder for a run, and those above it. An empty one that is there already will do.
+ * Makes a folder for a run, and those above it. An empty one that is there already will do, or one with `init`.
  *
  * @throws UsageError where it holds something; OutputError where it cannot be made
  */
@@ -54,7 +56,7 @@ export async function createRun(folder: string): Promise<void> {
   await refusing(folder, () => makeFolders(dirname(resolve(folder))));
   if (await makeFolder(folder)) return;
   const names = await readdir(folder).catch(() => undefined);
-  if (names?.length === 0) return;
+  if (names?.every((name) => name === RUN_FILES.init)) return;
   if (!names) throw new UsageError(`${folder} is no folder`);
   if (names.includes(RUN_FILES.environment) && !names.includes(RUN_FILES.args))
     throw new UsageError(`${folder} ${ENDED_EARLY}; remove it, or name another`);

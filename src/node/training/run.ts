@@ -48,12 +48,14 @@ export interface RunRecord {
 export type HeadAlone = Pick<EpochRow, 'epoch' | 'val_accuracy' | 'val_loss'>;
 
 /**
- * Trains from the first epoch on; where the rate is to be searched for, that comes first.
+ * Trains from the first epoch on; where the rate is to be searched for, that comes first. A base that is trained waits for its head, unless
+ * that gets no epoch of its own: a network that has learnt nothing has nothing to lose.
  *
  * @throws as `trainHead`
  */
 export async function startRun(session: Session, record: RunRecord, stop: Stop): Promise<TrainResult> {
-  if (session.options.unfreeze !== 'none') return startFineTuning(session, record, stop);
+  const { unfreeze, headEpochs } = session.options;
+  if (unfreeze !== 'none' && headEpochs > 0) return startFineTuning(session, record, stop);
   return withTables(session, async (tables) => {
     const { session: rated, args } = await withRate(session, tables, record);
     const trainer = await createTrainer(rated, tables);

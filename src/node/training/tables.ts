@@ -8,7 +8,8 @@ import type { FeatureTable } from '../../train/features/spec.js';
 import { featureMapOf, type Session, type Tables, tablesLayerOf } from '../../train/session.js';
 import { standardisationOf } from '../../train/standardise.js';
 import { BrokenCount, classesWithout, lostPartText, lostText } from '../datasets/refusals.js';
-import { extractFeatures } from '../features/table.js';
+import { holdsPixels, openPixels } from '../features/pixel_table.js';
+import { type ExtractOptions, extractFeatures } from '../features/table.js';
 
 /**
  * Gives `use` the tables of every part, and closes them. All are opened first: what is wrong with one is found out
@@ -53,24 +54,23 @@ async function openTable(session: Session, part: Part, broken: BrokenCount): Pro
   const sizes = PARTS.map((one) => dataset[one].length);
   const before = sum(sizes.slice(0, PARTS.indexOf(part)));
   const oddities = new Oddities();
-  const table = await extractFeatures(
-    model,
-    dataset[part],
-    {
-      ...{ layer: tablesLayerOf(session), pool, size, seed },
-      ...(isVaried ? { augment, views } : { augment: [], views: 0 }),
+  const spec = {
+    ...{ layer: tablesLayerOf(session), pool, size, seed },
+    ...(isVaried ? { augment, views } : { augment: [], views: 0 }),
+  };
+  const told: ExtractOptions = {
+    ...{ fingerprint, cacheFolder, signal, broken },
+    onProgress: (done, total, { cached }) => {
+      const overall = { done: before + done, total: sum(sizes) };
+      onEvent({ type: 'features', part, done, total, cached, overall });
     },
-    {
-      ...{ fingerprint, cacheFolder, signal, broken },
-      onProgress: (done, total, { cached }) => {
-        const overall = { done: before + done, total: sum(sizes) };
-        onEvent({ type: 'features', part, done, total, cached, overall });
-      },
-      onBroken: ({ name }, { message }) => onEvent({ type: 'skipped', part, name, reason: message }),
-      onOdd: (_, note) => oddities.add(note),
-      onNote: (text) => onEvent({ type: 'note', text }),
-    },
-  );
+    onBroken: ({ name }, { message }) => onEvent({ type: 'skipped', part, name, reason: message }),
+    onOdd: (_, note) => oddities.add(note),
+    onNote: (text) => onEvent({ type: 'note', text }),
+  };
+  const table = holdsPixels(spec, sum(sizes))
+    ? await openPixels(dataset[part], spec, { ...told, preprocess: model.preprocess })
+    : await extractFeatures(model, dataset[part], spec, told);
   const total = dataset[part].length;
   const left = table.stats.broken;
   if (left > 0)

@@ -44,7 +44,8 @@ export function drawView(
   const angle = (between(-ROTATION_DEGREES, ROTATION_DEGREES) * Math.PI) / 180;
   const change = () => between(1 - COLOUR_CHANGE, 1 + COLOUR_CHANGE);
   const colour = { brightness: change(), contrast: change(), saturation: change() };
-  const box = uses('crop') ? crop : centreCrop(source, size);
+  const shifted = drawShift(between, source, size);
+  const box = uses('crop') ? crop : uses('shift') ? shifted : centreCrop(source, size);
   return {
     map: placesOf(box, size, uses('rotate') ? angle : 0, uses('flip') && mirrored),
     colour: uses('color') ? coloursOf(colour) : mat4d.identity(),
@@ -68,6 +69,13 @@ function drawCrop(between: (low: number, high: number) => number, { width: W, he
     x: between(width / 2, W - width / 2),
     y: between(height / 2, H - height / 2),
   };
+}
+
+/** Of the size that evaluation sees, anywhere in the picture. */
+function drawShift(between: (low: number, high: number) => number, source: Size, size: number): Box {
+  const half = size / 2;
+  const place = (side: number) => half + Math.floor(between(0, side - size + 1));
+  return { width: size, height: size, x: place(source.width), y: place(source.height) };
 }
 
 function centreCrop({ width, height }: Size, size: number): Box {
