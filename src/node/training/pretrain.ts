@@ -19,7 +19,7 @@ import { convertWeights } from '../weights/convert.js';
 import { writeSafetensors } from '../weights/safetensors.js';
 import { trainHead } from './new_run.js';
 import type { TrainResult } from './result.js';
-import { resumeRun } from './resumed_run.js';
+import { type ResumeOptions, resumeRun } from './resumed_run.js';
 import { SESSION_OPTIONS, type SessionOptions } from './session.js';
 
 /** What is trained, and from where on, is settled. */
@@ -99,7 +99,7 @@ const PRETRAINING_WIDTH = 0.25;
 /** Goes on with a pretraining that was interrupted. @throws as `resumeRun` */
 export async function resumePretraining(
   folder: string,
-  options: SessionOptions & { readonly adapter?: string | undefined; readonly options?: ChosenOptions } = {},
+  options: ResumeOptions = {},
 ): Promise<PretrainResult> {
   return exported(await resumeRun(folder, options));
 }

@@ -35,8 +35,9 @@ export class Stop {
     const { epoch, folder, session } = this;
     if (isOfInput(error)) return error;
     if (error instanceof TrainingError) {
-      const { lr } = session.options;
-      const hint = lr === 'auto' ? '' : `; try a lower --lr than ${lr}`;
+      const { lr, lrBase, unfreeze } = session.options;
+      const [option, rate] = unfreeze === 'none' || lr === lrBase ? ['--lr', lr] : ['--lr-base', lrBase];
+      const hint = rate === 'auto' ? '' : `; try a lower ${option} than ${rate}`;
       return new TrainingError(`${error.message}; ${this.#kept()}${hint}`, { cause: error });
     }
     const text = `${this.#kept()}${this.#further()}`;
