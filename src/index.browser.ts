@@ -20,6 +20,7 @@ export type { TensorDtype } from './gpu/tensor.js';
 export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/framing.js';
 export type { Picture } from './image/picture.js';
 export type { Features } from './model/features.js';
+export type { GradientBy, GradientOf, Gradients, GradientsOptions } from './model/gradients.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { LoadOptions } from './model/network.js';
 export type {

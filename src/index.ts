@@ -25,6 +25,7 @@ export type { Conv3x3Rung } from './kernels/conv3x3/rungs.js';
 export type { LinearChoice } from './kernels/linear/candidates.js';
 export type { LinearRung } from './kernels/linear/linear.js';
 export type { Features } from './model/features.js';
+export type { GradientBy, GradientOf, Gradients, GradientsOptions } from './model/gradients.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { LoadOptions } from './model/network.js';
 export type {
@@ -53,6 +54,12 @@ export { createNumberedRun } from './node/runs/folder.js';
 export { type EvaluateOptions, evaluateModel } from './node/training/evaluate.js';
 export { findLearningRate } from './node/training/lr_find.js';
 export { type TrainOptions, trainHead } from './node/training/new_run.js';
+export {
+  type PretrainOptions,
+  type PretrainResult,
+  pretrain,
+  resumePretraining,
+} from './node/training/pretrain.js';
 export type { TrainResult } from './node/training/result.js';
 export { type ResumeOptions, resumeRun } from './node/training/resumed_run.js';
 export type { TrainedHead } from './node/training/saved_head.js';

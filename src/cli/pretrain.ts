@@ -32,10 +32,10 @@ Examples:
   $ vgg16 pretrain --resume runs/train-1
   $ vgg16 train photos/ --weights runs/train-1/whole.safetensors --size 32
 
-DIR is a folder of pictures as for \`vgg16 train\`. All thirteen convolutions and a
-classifier on them are trained from random numbers on, so many pictures are
-needed: tens of thousands. Their pixels are held in memory, 3 bytes each, at 8/7
-of --size; with --augment shift, a part of --size is cut out anywhere.
+DIR is a folder of pictures, as for \`vgg16 train\`. All thirteen convolutions
+and a classifier are trained from random numbers on. That takes many pictures:
+tens of thousands. They are held in memory, resized to 8/7 of --size; with
+--augment shift, the network sees a square of --size from anywhere in them.
 
 A run is a folder, as that of \`vgg16 train\`; whole.safetensors in it is the
 network in one file, with its classes: a base for \`vgg16 train\`, and weights for

@@ -9,6 +9,7 @@ import { CONV3X3_RUNGS } from '../kernels/conv3x3/rungs.js';
 import { LINEAR_RUNGS, type LinearRung } from '../kernels/linear/linear.js';
 import type { Rungs } from '../network/build.js';
 import {
+  CHECKED_IN_USE,
   callback,
   flag,
   group,
@@ -22,6 +23,7 @@ import {
 import { ACTIVATION } from '../weights/activation.js';
 import type { Preprocess } from '../weights/archive.js';
 import { PREPROCESS } from '../weights/preprocess.js';
+import type { GradientsOptions } from './gradients.js';
 import type { LoadOptions } from './network.js';
 
 /** How a model is loaded, wherever it runs. */
@@ -134,4 +136,5 @@ export const CALLS = {
   forward: FORWARD,
   classifyRows: ROWS,
   profile: PROFILE,
+  gradients: { of: CHECKED_IN_USE, by: CHECKED_IN_USE } satisfies OptionRules<GradientsOptions>,
 };

@@ -25,6 +25,7 @@ import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { checkCount, concatenated } from './batches.js';
 import { type Answer, eachResult, many } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
+import { type Gradients, type GradientsOptions, gradientsOf } from './gradients.js';
 import { type Label, labelsFor } from './labels.js';
 import { loadNetwork } from './network.js';
 import {
@@ -284,6 +285,21 @@ export class VGG16<Input = PictureInput> {
     const scores = (await this.#runner.run(request, rows)).get(layer)!;
     checkFinite(this.gpu, layer, scores);
     return probabilitiesOf(this.activation, scores.subarray(0, count * this.labels.length));
+  }
+
+  /**
+   * Gradients for pictures that already have the network's size.
+   *
+   * @param pictures  all of one size
+   * @throws UsageError for what the network does not have; GpuError; DeviceLostError
+   */
+  async gradients(pictures: readonly Picture[], options: GradientsOptions): Promise<Gradients> {
+    checkOptions('gradients()', options, CALLS.gradients, ['of', 'by']);
+    if (pictures.length === 0) throw new UsageError('gradients() needs a picture');
+    const { gpu, widths, rungs, choices, parameters, preprocess } = this;
+    const normalisation = NORMALISATIONS[preprocess];
+    const model = { gpu, network: { widths, parameters }, normalisation, wishes: { rungs, choices } };
+    return gradientsOf(model, pictures, options);
   }
 
   /**

@@ -149,6 +149,8 @@ export interface BackwardOptions {
   readonly inputIsRectified?: boolean;
   /** Whether dy is zero already where the last result is not above zero. */
   readonly isMasked?: boolean;
+  /** Names of the operations by whose results the gradient is asked for: they are not masked before their time. */
+  readonly wanted?: ReadonlySet<string>;
   /** Told of the gradient by each operation's result, before it is overwritten; not of what is left out. */
   readonly onGradient?: (operation: Operation, dy: Tensor) => void;
 }
@@ -173,13 +175,15 @@ export function recordBackward(
   dy: Tensor,
   options: BackwardOptions = {},
 ): InputGradient | undefined {
-  const { toInput = false, accumulate = false, inputIsRectified = false, onGradient } = options;
+  const { toInput = false, accumulate = false, inputIsRectified = false, wanted, onGradient } = options;
   const rectified: boolean[] = [];
   for (const { operation } of recorded) {
     const before = rectified.at(-1) ?? inputIsRectified;
     rectified.push(operation.rectified === 'as its input' ? before : (operation.rectified ?? false));
   }
-  const lowest = toInput ? 0 : recorded.findIndex(({ operation }) => (operation.parameters ?? []).length > 0);
+  const isNeeded = ({ operation: { name, parameters = [] } }: Recorded) =>
+    parameters.length > 0 || wanted?.has(name);
+  const lowest = toInput ? 0 : recorded.findIndex(isNeeded);
   let gradient = dy;
   let isMasked = options.isMasked ?? false;
   for (let i = recorded.length - 1; i >= lowest; i--) {
@@ -191,7 +195,8 @@ export function recordBackward(
       : operation.inPlace
         ? gradient
         : recorder.temporary(`${operation.name} input's gradient`, x.shape);
-    const maskX = (operation.masksInput ?? false) && (rectified[i - 1] ?? inputIsRectified);
+    const isAsked = wanted?.has(recorded[i - 1]?.operation.name ?? '') ?? false;
+    const maskX = (operation.masksInput ?? false) && !isAsked && (rectified[i - 1] ?? inputIsRectified);
     recorder.step(`${operation.name} backward`);
     onGradient?.(operation, gradient);
     operation.backward(recorder, {

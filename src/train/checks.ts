@@ -102,7 +102,7 @@ export function resolveOptions(options: ChosenOptions, pictures?: number): Resol
   checkChoices(options);
   const all = withDefaults(options, pictures);
   checkValues(all);
-  checkTogether(options, all);
+  checkTogether(options, all, pictures);
   return all;
 }
 
@@ -136,7 +136,7 @@ function checkValues(all: ResolvedOptions): void {
 }
 
 /** What is said and would not be listened to, or contradicts. */
-function checkTogether(said: ChosenOptions, all: ResolvedOptions): void {
+function checkTogether(said: ChosenOptions, all: ResolvedOptions, pictures?: number): void {
   const { head, optimiser, hidden, augment, cache, views, warmup, epochs, momentum } = all;
   if (said.hidden?.length && head !== 'mlp') throw unheard('hidden', ['head', 'mlp'], ['head', head]);
   if (head === 'mlp' && hidden.length === 0) {
@@ -147,7 +147,7 @@ function checkTogether(said: ChosenOptions, all: ResolvedOptions): void {
   }
   if (said.dropout && head === 'linear')
     throw unheard('dropout', 'a head with hidden layers', ['head', 'linear']);
-  checkFineTuning(said, all);
+  checkFineTuning(said, all, pictures);
   if (optimiser !== 'sgd') {
     for (const option of ['momentum', 'nesterov'] as const) {
       if (said[option]) throw unheard(option, ['optimiser', 'sgd'], ['optimiser', optimiser]);
@@ -186,10 +186,16 @@ function checkTogether(said: ChosenOptions, all: ResolvedOptions): void {
   }
 }
 
-function checkFineTuning(said: ChosenOptions, { unfreeze, features }: ResolvedOptions): void {
+function checkFineTuning(
+  said: ChosenOptions,
+  { unfreeze, features }: ResolvedOptions,
+  pictures: number | undefined,
+): void {
   if (unfreeze === 'none') {
+    const { lrBase, lrDecay, headEpochs, memory, ...others } = said;
+    const usual = withDefaults(others, pictures);
     for (const option of ['lrBase', 'lrDecay', 'headEpochs', 'memory'] as const) {
-      if (said[option] === undefined) continue;
+      if (said[option] === undefined || said[option] === usual[option]) continue;
       throw new OptionsError(
         (naming) =>
           `${naming.option(option)} is for ${naming.option('unfreeze')}; it means nothing where the base stays as it is`,

@@ -117,7 +117,12 @@ describe('arguments', () => {
     ],
     [/'--lr <x>' argument 'fast' is invalid\. It must be a number\.$/, 'photos', '--lr', 'fast'],
     [/^error: --epochs is 0; it must be a whole number, at least 1/, 'photos', '--epochs', '0'],
-    [/^error: --augment is "fly"; it must be flip, crop, rotate or color$/, 'photos', '--augment', 'fly'],
+    [
+      /^error: --augment is "fly"; it must be flip, shift, crop, rotate or color$/,
+      'photos',
+      '--augment',
+      'fly',
+    ],
     [/^error: --momentum is for --optimiser sgd/, 'photos', '--momentum', '0.5'],
     [/^error: --size is 31; it must be a whole number, at least 32/, 'photos', '--size', '31'],
     [/^error: in use is not empty; a run needs a folder of its own/, 'photos', ...BASE, '--out', 'in use'],

@@ -27,8 +27,8 @@ const refused = (options: object, typed: RegExp, coded?: RegExp) => {
 describe('options', () => {
   it('all have a value where nothing is said, and the same when that is said again', () => {
     const all = resolveOptions({});
-    const { clipNorm, ...others } = all;
-    expect(clipNorm).toBeUndefined();
+    const { clipNorm, memory, ...others } = all;
+    expect([clipNorm, memory]).toEqual([undefined, undefined]);
     for (const [option, value] of Object.entries(others)) expect(value, option).toBeDefined();
     expect(resolveOptions(all)).toEqual(all);
   });

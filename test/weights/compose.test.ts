@@ -65,6 +65,7 @@ describe('a head with its base', () => {
     expect(source.base).toEqual({
       ...{ ref: plain, path: plain, format: 'safetensors' },
       fingerprint: await fingerprintOfFile(plain, 'block5_pool'),
+      isChanged: false,
     });
     const own = await openSafetensors(plain);
     for (const name of own.tensors.keys()) {
