@@ -1,27 +1,56 @@
-// A training step of a head beside TensorFlow.js on the same device: a batch from the host's memory, forward, backward and SGD
+// A training step of a head, or of convolutions with one, beside TensorFlow.js on the same device: a batch from the host's memory, forward, backward and SGD
 // with momentum. Both begin with the same weights and take the same batches.
 
+import { CONVS } from '../architecture.js';
 import type { Gpu } from '../gpu/gpu.js';
+import { sizeOf } from '../gpu/tensor.js';
+import { PAPER_WIDTHS, planLayers } from '../network/layers.js';
 import { seededRandom } from '../random.js';
+import { avgPool, avgPoolBackward } from '../reference/avgpool.js';
 import { nmse } from '../reference/compare.js';
+import { conv3x3 } from '../reference/conv3x3.js';
+import {
+  conv3x3BackwardBias,
+  conv3x3BackwardInput,
+  conv3x3BackwardKernel,
+} from '../reference/conv3x3_backward.js';
 import { linear } from '../reference/linear.js';
 import {
   linearBackwardBias,
   linearBackwardInput,
   linearBackwardKernel,
 } from '../reference/linear_backward.js';
+import { maxPool2x2, maxPool2x2Backward } from '../reference/maxpool2x2.js';
 import { reluBackward } from '../reference/relu_backward.js';
 import { sgd } from '../reference/sgd.js';
 import { softmaxCrossEntropy } from '../reference/softmax_cross_entropy.js';
+import { givenShape, type HeadShape, headLayers } from '../train/head/head_shape.js';
 import { Trainer } from '../train/trainer.js';
 import type { Measured } from './e2e.js';
-import { type Batch, type HeadLayer, type SgdOptions, TfjsTraining } from './peers/tfjs_training.js';
+import {
+  type Batch,
+  type BodyConv,
+  type HeadLayer,
+  type SgdOptions,
+  TfjsTraining,
+  type TrainedLayers,
+} from './peers/tfjs_training.js';
 import { faultOf } from './report.js';
 import { takeTurns, timed } from './turns.js';
 
+/** What is trained: a head of two layers on features; or a linear head and the convolutions below it, of the paper's widths. */
+export const SCOPES = ['head', 'block5', 'all'] as const;
+export type Scope = (typeof SCOPES)[number];
+
 export interface TrainStepOptions {
+  readonly scope: Scope;
+  /** Of a head alone: features of a picture, and units of its hidden layer. */
   readonly inputs: number;
   readonly hidden: number;
+  /** Side in px of the pictures that convolutions are trained on. */
+  readonly side: number;
+  /** And their channels, in those of the paper. */
+  readonly width: number;
   readonly classes: number;
   readonly batch: number;
   /** In a turn. */
@@ -46,27 +75,90 @@ interface Engine {
   dispose(): void;
 }
 
+/** Networks of full width are checked at a part of it: float64 on the host would take minutes. */
+const CHECKED_WIDTH = 1 / 16;
+
 /**
- * `nmse` is that of the losses of the first steps.
+ * `nmse` is that of the losses of the first steps: where convolutions are trained, of a narrow network of the same layers.
  *
  * @throws GpuError where our own trainer cannot run; the signal's reason
  */
 export async function benchTrainStep(gpu: Gpu, options: TrainStepOptions): Promise<Measured> {
-  const { inputs, hidden, classes, batch, steps, rounds, maxSeconds, signal, onStep } = options;
+  const { scope, width, batch, steps, rounds, maxSeconds, signal, onStep } = options;
   const measured: Measured = { results: [], leftOut: [] };
   const about = { scope: 'train-step', batch };
-  const trainer = await Trainer.create(
-    gpu,
-    { inputs, hidden: [hidden], classes },
-    {
-      ...{ batch, dropout: 0, labelSmoothing: 0, seed: 1 },
-      optimiser: { name: 'sgd', momentum: SGD.momentum, nesterov: false, weightDecay: 0 },
-    },
+  const shape = shapeOf(options, width);
+  const narrow = scope === 'head' ? shape : shapeOf(options, Math.min(width, CHECKED_WIDTH));
+  onStep?.('the reference in float64');
+  const checked = await createEngines(gpu, narrow, options, measured);
+  const errors = await disposing(checked, ({ engines, layers }) =>
+    errorsOf(engines, new ReferenceNetwork(layers, narrow, SGD), makeBatches(narrow, options)),
   );
+  const timing = await createEngines(gpu, shape, options, measured);
+  await disposing(timing, async ({ engines }) => {
+    const batches = makeBatches(shape, options).slice(0, steps);
+    const turns = new Map(
+      engines.map(({ name, train }) => {
+        return [name, async () => (await timed(() => train(batches))) / steps];
+      }),
+    );
+    const onTurn = (done: number, most: number) => onStep?.(`turn ${Math.min(done + 1, most)} of ${most}`);
+    const { timings, failed } = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
+    for (const [engine, reason] of failed)
+      measured.leftOut.push({ engine, ...about, kind: 'failed', reason });
+    const flops = flopsOf(shape, batch);
+    for (const [engine, timing] of timings) {
+      const error = errors.get(engine) ?? Number.NaN;
+      measured.results.push({
+        ...{ engine, ...about, ...timing, flops },
+        nmse: Number.isNaN(error) ? null : error,
+      });
+    }
+  });
+  return measured;
+}
+
+/** @param width  channels, in those of the paper */
+function shapeOf({ scope, inputs, hidden, classes, side }: TrainStepOptions, width: number): HeadShape {
+  if (scope === 'head') return { inputs, hidden: [hidden], classes };
+  const convs = CONVS.map(({ name, channels }) => [name, Math.round(channels * width)] as const);
+  const widths = { ...PAPER_WIDTHS, convs: new Map(convs), dense: new Map() };
+  const all = planLayers(widths, side, side, 'block5_pool');
+  const layers = scope === 'all' ? all : all.filter(({ name }) => name.startsWith(scope));
+  return { inputs: layers.at(-1)!.shape.at(-1)!, hidden: [], classes, body: { layers, pool: 'avg' } };
+}
+
+/**
+ * Two operations per multiplication and addition: forward, and backward by the weights and by what they read, which the first layer leaves
+ * out.
+ */
+function flopsOf(shape: HeadShape, batch: number): number {
+  const dense = headLayers(shape).map(({ inputs, outputs }) => 2 * inputs * outputs);
+  const convs = (shape.body?.layers ?? []).filter(({ operation }) => operation === 'conv3x3');
+  const layers = [...convs.map(({ flops }) => flops), ...dense];
+  return batch * (3 * layers.reduce((sum, flops) => sum + flops, 0) - layers[0]!);
+}
+
+interface Engines {
+  readonly engines: readonly Engine[];
+  readonly layers: TrainedLayers;
+}
+
+/** Ours, and the peer where it takes part: both begin with the same numbers. */
+async function createEngines(
+  gpu: Gpu,
+  shape: HeadShape,
+  { batch, peer: hasPeer }: TrainStepOptions,
+  { leftOut }: Measured,
+): Promise<Engines> {
+  const trainer = await Trainer.create(gpu, shape, {
+    ...{ batch, dropout: 0, labelSmoothing: 0, seed: 1 },
+    optimiser: { name: 'sgd', momentum: SGD.momentum, nesterov: false, weightDecay: 0 },
+  });
   const engines: Engine[] = [ours(trainer)];
   try {
-    const layers = await layersOf(trainer, [inputs, hidden, classes]);
-    if (options.peer) {
+    const layers = await layersOf(trainer);
+    if (hasPeer) {
       try {
         const device = { device: gpu.device, adapterInfo: gpu.info };
         const peer = await TfjsTraining.create(device, layers, SGD);
@@ -76,34 +168,23 @@ export async function benchTrainStep(gpu: Gpu, options: TrainStepOptions): Promi
           dispose: () => peer.dispose(),
         });
       } catch (error) {
-        measured.leftOut.push({ engine: 'tfjs-webgpu', ...about, ...faultOf(error) });
+        if (!leftOut.some(({ engine }) => engine === 'tfjs-webgpu'))
+          leftOut.push({ engine: 'tfjs-webgpu', scope: 'train-step', batch, ...faultOf(error) });
       }
     }
-    const batches = makeBatches(options);
-    onStep?.('the reference in float64');
-    const errors = await errorsOf(engines, new ReferenceHead(layers, SGD), batches);
-    const turns = new Map(
-      engines.map(({ name, train }) => {
-        return [name, async () => (await timed(() => train(batches.slice(0, steps)))) / steps];
-      }),
-    );
-    const onTurn = (done: number, most: number) => onStep?.(`turn ${Math.min(done + 1, most)} of ${most}`);
-    const { timings, failed } = await takeTurns(turns, { rounds, maxSeconds, signal, onTurn });
-    for (const [engine, reason] of failed)
-      measured.leftOut.push({ engine, ...about, kind: 'failed', reason });
-    // Forward, and backward without the gradient by the features: two operations a multiplication and addition.
-    const flops = 2 * batch * (2 * (inputs * hidden + hidden * classes) + hidden * classes);
-    for (const [engine, timing] of timings) {
-      const error = errors.get(engine)!;
-      measured.results.push({
-        ...{ engine, ...about, ...timing, flops },
-        nmse: Number.isNaN(error) ? null : error,
-      });
-    }
-  } finally {
+    return { engines, layers };
+  } catch (error) {
     for (const engine of engines) engine.dispose();
+    throw error;
   }
-  return measured;
+}
+
+async function disposing<T>(made: Engines, use: (made: Engines) => Promise<T>): Promise<T> {
+  try {
+    return await use(made);
+  } finally {
+    for (const engine of made.engines) engine.dispose();
+  }
 }
 
 function ours(trainer: Trainer): Engine {
@@ -117,23 +198,32 @@ function ours(trainer: Trainer): Engine {
   };
 }
 
-/** The layers of a head as it now is. */
-function layersOf(trainer: Trainer, widths: readonly number[]): Promise<HeadLayer[]> {
-  return Promise.all(
-    ['fc1', 'fc2'].map(async (name, i) => ({
-      kernel: await trainer.read(`${name}.kernel`),
-      bias: await trainer.read(`${name}.bias`),
-      inputs: widths[i]!,
-      outputs: widths[i + 1]!,
-    })),
-  );
+/** What is trained, as it now is. */
+async function layersOf(trainer: Trainer): Promise<TrainedLayers> {
+  const { shape } = trainer;
+  const body = shape.body?.layers ?? [];
+  const read = async (name: string) => ({
+    kernel: await trainer.read(`${name}.kernel`),
+    bias: await trainer.read(`${name}.bias`),
+  });
+  const convs: BodyConv[] = [];
+  for (const [i, { name, operation, inputShape, shape: outputShape }] of body.entries()) {
+    if (operation !== 'conv3x3') continue;
+    const pooled = body[i + 1]?.operation === 'maxpool2x2';
+    convs.push({ ...(await read(name)), C: inputShape.at(-1)!, O: outputShape.at(-1)!, pooled });
+  }
+  const dense: HeadLayer[] = [];
+  for (const { name, inputs, outputs } of headLayers(shape))
+    dense.push({ ...(await read(name)), inputs, outputs });
+  return { convs, dense, given: givenShape(shape) };
 }
 
-/** Features as a ReLU leaves them, half of them zero. */
-function makeBatches({ steps, batch, inputs, classes }: TrainStepOptions): Batch[] {
+/** Numbers as a ReLU leaves them, half of them zero. */
+function makeBatches(shape: HeadShape, { steps, batch, classes }: TrainStepOptions): Batch[] {
   const random = seededRandom(1);
+  const size = sizeOf(givenShape(shape));
   return Array.from({ length: Math.max(steps, STEPS_CHECKED) }, () => ({
-    x: Float32Array.from({ length: batch * inputs }, () => Math.max(0, random.normal())),
+    x: Float32Array.from({ length: batch * size }, () => Math.max(0, random.normal())),
     labels: Uint32Array.from({ length: batch }, () => random.below(classes)),
   }));
 }
@@ -141,7 +231,7 @@ function makeBatches({ steps, batch, inputs, classes }: TrainStepOptions): Batch
 /** The NMSE of each engine's losses in its first steps. */
 async function errorsOf(
   engines: readonly Engine[],
-  reference: ReferenceHead,
+  reference: ReferenceNetwork,
   batches: readonly Batch[],
 ): Promise<Map<string, number>> {
   const wanted: number[] = [];
@@ -153,57 +243,97 @@ async function errorsOf(
   return new Map([...losses].map(([name, own]) => [name, nmse(own, wanted)]));
 }
 
-// A head of two dense layers, trained in float64: what engines are held against before they are timed.
+// A network trained in float64: what engines are held against before they are timed.
 
-/** A layer's parameters with their momentum. */
-interface Layer {
-  readonly D: number;
-  readonly O: number;
+/** Parameters with their momentum. */
+interface Learnt {
   readonly k: Float64Array;
   readonly b: Float64Array;
   readonly momentum: { readonly k: Float64Array; readonly b: Float64Array };
 }
 
+function learnt({ kernel, bias }: { readonly kernel: Float32Array; readonly bias: Float32Array }): Learnt {
+  const momentum = { k: new Float64Array(kernel.length), b: new Float64Array(bias.length) };
+  return { k: Float64Array.from(kernel), b: Float64Array.from(bias), momentum };
+}
+
 /** SGD with momentum on the mean softmax cross-entropy, ReLU behind all layers but the last. */
-export class ReferenceHead {
-  readonly #layers: readonly Layer[];
+export class ReferenceNetwork {
+  readonly #convs: readonly (Learnt & {
+    readonly H: number;
+    readonly W: number;
+    readonly C: number;
+    readonly O: number;
+    readonly pooled: boolean;
+  })[];
+  readonly #dense: readonly (Learnt & { readonly D: number; readonly O: number })[];
 
   constructor(
-    layers: readonly HeadLayer[],
+    { convs, dense }: TrainedLayers,
+    { body }: Pick<HeadShape, 'body'>,
     private readonly options: SgdOptions,
   ) {
-    this.#layers = layers.map(({ kernel, bias, inputs, outputs }) => ({
-      D: inputs,
-      O: outputs,
-      k: Float64Array.from(kernel),
-      b: Float64Array.from(bias),
-      momentum: { k: new Float64Array(kernel.length), b: new Float64Array(bias.length) },
-    }));
+    const planned = body?.layers.filter(({ operation }) => operation === 'conv3x3') ?? [];
+    this.#convs = convs.map(({ C, O, pooled, ...values }, i) => {
+      const [H, W] = planned[i]!.inputShape as [number, number];
+      return { ...learnt(values), H, W, C, O, pooled };
+    });
+    this.#dense = dense.map(({ inputs: D, outputs: O, ...values }) => ({ ...learnt(values), D, O }));
   }
 
   /** One step. @returns the batch's mean loss before it */
   step({ x, labels }: Batch): number {
     const N = labels.length;
-    const layers = this.#layers;
-    const read: ArrayLike<number>[] = [x];
-    for (const [i, { k, b, D, O }] of layers.entries()) {
-      read.push(linear(read[i]!, k, b, { N, D, O }, i < layers.length - 1));
+    // What each layer reads; of a convolution what it gave before its pooling, too.
+    const maps: ArrayLike<number>[] = [];
+    const given: Float64Array[] = [];
+    let y: ArrayLike<number> = x;
+    for (const { k, b, pooled, ...sides } of this.#convs) {
+      maps.push(y);
+      const convolved = conv3x3(y, k, b, { N, ...sides }, true);
+      given.push(convolved);
+      y = pooled ? maxPool2x2(convolved, { N, H: sides.H, W: sides.W, C: sides.O }) : convolved;
     }
-    const classes = layers.at(-1)!.O;
+    const last = this.#convs.at(-1);
+    const map = last && { N, H: Math.floor(last.H / 2), W: Math.floor(last.W / 2), C: last.O };
+    if (map) y = avgPool(y, map);
+    const read: ArrayLike<number>[] = [];
+    for (const [i, { k, b, D, O }] of this.#dense.entries()) {
+      read.push(y);
+      y = linear(y, k, b, { N, D, O }, i < this.#dense.length - 1);
+    }
+    const classes = this.#dense.at(-1)!.O;
     const equal = new Float64Array(classes).fill(1);
-    const { loss, dx } = softmaxCrossEntropy(read.at(-1)!, labels, equal, { N, O: classes }, classes, 0);
+    const { loss, dx } = softmaxCrossEntropy(y, labels, equal, { N, O: classes }, classes, 0);
     let dy = dx;
-    for (const [i, layer] of [...layers.entries()].reverse()) {
+    for (const [i, layer] of [...this.#dense.entries()].reverse()) {
       const sizes = { N, D: layer.D, O: layer.O };
-      const dk = linearBackwardKernel(read[i]!, dy, sizes);
-      const db = linearBackwardBias(dy, sizes);
+      const gradient = { k: linearBackwardKernel(read[i]!, dy, sizes), b: linearBackwardBias(dy, sizes) };
       // Before the update: the gradient is taken at the weights that the forward pass had.
-      if (i > 0) dy = reluBackward(read[i]!, linearBackwardInput(dy, layer.k, sizes));
-      const { lr, momentum } = this.options;
-      const hyper = { momentum, nesterov: false, weightDecay: 0 };
-      sgd(layer.k, dk, layer.momentum.k, lr, hyper);
-      sgd(layer.b, db, layer.momentum.b, lr, hyper);
+      const before = linearBackwardInput(dy, layer.k, sizes);
+      dy = i > 0 ? reluBackward(read[i]!, before) : before;
+      this.#update(layer, gradient);
+    }
+    if (map) dy = avgPoolBackward(dy, map);
+    for (const [i, layer] of [...this.#convs.entries()].reverse()) {
+      const { H, W, C, O, pooled } = layer;
+      const sizes = { N, H, W, C, O };
+      if (pooled) dy = maxPool2x2Backward(given[i]!, dy, { N, H, W, C: O });
+      dy = reluBackward(given[i]!, dy);
+      const gradient = { k: conv3x3BackwardKernel(maps[i]!, dy, sizes), b: conv3x3BackwardBias(dy, sizes) };
+      if (i > 0) dy = conv3x3BackwardInput(dy, layer.k, sizes);
+      this.#update(layer, gradient);
     }
     return loss;
+  }
+
+  #update(
+    { k, b, momentum }: Learnt,
+    gradient: { readonly k: Float64Array; readonly b: Float64Array },
+  ): void {
+    const { lr, momentum: share } = this.options;
+    const hyper = { momentum: share, nesterov: false, weightDecay: 0 };
+    sgd(k, gradient.k, momentum.k, lr, hyper);
+    sgd(b, gradient.b, momentum.b, lr, hyper);
   }
 }

@@ -139,7 +139,17 @@ describe('train-step', () => {
   const gpu = useGpu();
   it('holds the losses of both against float64', async () => {
     const { results } = await benchTrainStep(gpu(), {
-      ...{ inputs: 32, hidden: 8, classes: 3, batch: 4, steps: 2, peer: true },
+      ...{
+        scope: 'head',
+        side: 32,
+        width: 1,
+        inputs: 32,
+        hidden: 8,
+        classes: 3,
+        batch: 4,
+        steps: 2,
+        peer: true,
+      },
       ...{ rounds: 2, maxSeconds: 10 },
     });
     expect(results.map(({ engine }) => engine)).toEqual(['vgg16-webgpu', 'tfjs-webgpu']);
@@ -149,6 +159,33 @@ describe('train-step', () => {
     }
     expect(gpu().liveBuffers).toBe(0);
   });
+});
+
+describe('train-step of convolutions', () => {
+  const gpu = useGpu();
+  it.each(['block5', 'all'] as const)(
+    'holds the losses of both against float64, with %s trained',
+    async (scope) => {
+      const { results, leftOut } = await benchTrainStep(gpu(), {
+        ...{
+          scope,
+          side: 32,
+          width: 1 / 16,
+          inputs: 1,
+          hidden: 1,
+          classes: 3,
+          batch: 3,
+          steps: 1,
+          peer: true,
+        },
+        ...{ rounds: 1, maxSeconds: 10 },
+      });
+      expect(leftOut).toEqual([]);
+      expect(results.map(({ engine }) => engine)).toEqual(['vgg16-webgpu', 'tfjs-webgpu']);
+      for (const { nmse } of results) expect(nmse).toBeLessThan(1e-9);
+      expect(gpu().liveBuffers).toBe(0);
+    },
+  );
 });
 
 describe('the peak of an adapter', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type HeadLayer, TfjsTraining } from '../../src/bench/peers/tfjs_training.js';
-import { ReferenceHead } from '../../src/bench/train_step.js';
+import { ReferenceNetwork } from '../../src/bench/train_step.js';
 import { seededRandom } from '../../src/random.js';
 import { useGpu } from '../support/gpu.js';
 
@@ -15,7 +15,7 @@ const layer = (inputs: number, outputs: number): HeadLayer => ({
   inputs,
   outputs,
 });
-const layers = [layer(INPUTS, HIDDEN), layer(HIDDEN, CLASSES)];
+const layers = { convs: [], dense: [layer(INPUTS, HIDDEN), layer(HIDDEN, CLASSES)], given: [INPUTS] };
 const batches = Array.from({ length: 4 }, () => ({
   x: normals(BATCH * INPUTS),
   labels: Uint32Array.from({ length: BATCH }, () => random.below(CLASSES)),
@@ -26,7 +26,7 @@ describe('tfjs webgpu, training', () => {
   const create = () => TfjsTraining.create({ device: gpu().device, adapterInfo: gpu().info }, layers, SGD);
 
   it('has the losses that float64 has, step by step and several at once', async () => {
-    const reference = new ReferenceHead(layers, SGD);
+    const reference = new ReferenceNetwork(layers, {}, SGD);
     const wanted = batches.map((batch) => reference.step(batch));
     expect(Math.abs(wanted[3]! - wanted[0]!)).toBeGreaterThan(0.01);
     const [single, together] = [await create(), await create()];

@@ -58,7 +58,7 @@ afterAll(async () => {
 });
 
 /** In float64. */
-function valueOf(of: GradientOf): number {
+function lossOf(of: GradientOf): number {
   const outputs = reference(network, x as unknown as Float32Array, [2, SIDE, SIDE]);
   if ('labels' in of) {
     const p = outputs.get('softmax')!;
@@ -82,7 +82,7 @@ function along(
   const h = 1e-7;
   const at = (step: number) => {
     changed.set(before.map((value, i) => value + step * direction[i]!));
-    const result = valueOf(of);
+    const result = lossOf(of);
     changed.set(before);
     return result;
   };

@@ -81,6 +81,8 @@ export interface Tfjs {
   matMul(a: Tensor, b: Tensor): Tensor;
   add(a: Tensor, b: Tensor): Tensor;
   relu(x: Tensor): Tensor;
+  conv2d(x: Tensor, filter: Tensor, strides: 1, pad: 'same'): Tensor;
+  mean(x: Tensor, axes: readonly number[]): Tensor;
   oneHot(indices: Tensor, depth: number): Tensor;
   readonly losses: { softmaxCrossEntropy(truth: Tensor, logits: Tensor): Tensor };
   readonly train: { momentum(lr: number, momentum: number): Optimizer };

@@ -1,4 +1,4 @@
-// TensorFlow.js training a head: its own gradients and optimiser, the peer of src/train/head.
+// TensorFlow.js training a head, and convolutions with it: its own gradients and optimiser, the peer of src/train.
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,8 +16,26 @@ export interface HeadLayer {
   readonly outputs: number;
 }
 
+/** A convolution of 3x3 with ReLU to begin with: kernel (3,3,C,O), bias (O). */
+export interface BodyConv {
+  readonly kernel: Float32Array;
+  readonly bias: Float32Array;
+  readonly C: number;
+  readonly O: number;
+  /** Whether a pooling of 2x2 follows. */
+  readonly pooled: boolean;
+}
+
+/** What is trained; the head reads the last map of the convolutions averaged. */
+export interface TrainedLayers {
+  readonly convs: readonly BodyConv[];
+  readonly dense: readonly HeadLayer[];
+  /** Of a picture as it is given: (inputs), or (H,W,C). */
+  readonly given: readonly number[];
+}
+
 export interface Batch {
-  /** (rows, inputs) */
+  /** (rows, ...as it is given) */
   readonly x: Float32Array;
   /** (rows) */
   readonly labels: Uint32Array;
@@ -33,13 +51,23 @@ export class TfjsTraining {
   readonly #backend: PeerBackend;
   readonly #variables: { readonly kernel: Variable; readonly bias: Variable }[];
   readonly #optimizer: Optimizer;
-  readonly #inputs: number;
+  readonly #convs: { readonly kernel: Variable; readonly bias: Variable; readonly pooled: boolean }[];
+  readonly #given: readonly number[];
   readonly #classes: number;
 
-  private constructor(backend: PeerBackend, layers: readonly HeadLayer[], { lr, momentum }: SgdOptions) {
+  private constructor(
+    backend: PeerBackend,
+    { convs, dense: layers, given }: TrainedLayers,
+    { lr, momentum }: SgdOptions,
+  ) {
     const { tf } = backend;
     this.#backend = backend;
-    this.#inputs = layers[0]!.inputs;
+    this.#given = given;
+    this.#convs = convs.map(({ kernel, bias, C, O, pooled }) => ({
+      kernel: tf.variable(tf.tensor(kernel, [3, 3, C, O], 'float32')),
+      bias: tf.variable(tf.tensor(bias, [O], 'float32')),
+      pooled,
+    }));
     this.#classes = layers.at(-1)!.outputs;
     this.#variables = layers.map(({ kernel, bias, inputs, outputs }) => ({
       kernel: tf.variable(tf.tensor(kernel, [inputs, outputs], 'float32')),
@@ -51,15 +79,15 @@ export class TfjsTraining {
   /** @throws GpuError where a kernel is larger than the device can bind, which TensorFlow.js would not say */
   static async create(
     { device, adapterInfo }: PeerDevice,
-    layers: readonly HeadLayer[],
+    layers: TrainedLayers,
     options: SgdOptions,
   ): Promise<TfjsTraining> {
     const backend = await openWebgpu(device, adapterInfo);
-    const largest = Math.max(...layers.map(({ kernel }) => kernel.byteLength));
+    const largest = Math.max(...[...layers.convs, ...layers.dense].map(({ kernel }) => kernel.byteLength));
     if (largest > backend.maxTensorBytes) {
       backend.dispose();
       throw new GpuError(
-        `${backend.name} cannot train this head here: a kernel takes ${largest} bytes ` +
+        `${backend.name} cannot train this network here: a kernel takes ${largest} bytes ` +
           `and this device binds at most ${backend.maxTensorBytes}`,
       );
     }
@@ -100,9 +128,9 @@ export class TfjsTraining {
     const { tf } = this.#backend;
     const rows = labels.length;
     return tf.tidy(() => {
-      const input = tf.tensor(x, [rows, this.#inputs], 'float32');
+      const input = tf.tensor(x, [rows, ...this.#given], 'float32');
       const truth = tf.oneHot(tf.tensor(Int32Array.from(labels), [rows], 'int32'), this.#classes);
-      const variables = this.#variables.flatMap(({ kernel, bias }) => [kernel, bias]);
+      const variables = [...this.#convs, ...this.#variables].flatMap(({ kernel, bias }) => [kernel, bias]);
       const lossOf = () => tf.losses.softmaxCrossEntropy(truth, this.#forward(input));
       return this.#optimizer.minimize(lossOf, true, variables);
     });
@@ -110,14 +138,19 @@ export class TfjsTraining {
 
   #forward(input: Tensor): Tensor {
     const { tf } = this.#backend;
+    const map = this.#convs.reduce((x, { kernel, bias, pooled }) => {
+      const y = tf.relu(tf.add(tf.conv2d(x, kernel, 1, 'same'), bias));
+      return pooled ? tf.maxPool(y, 2, 2, 'valid') : y;
+    }, input);
+    const features = this.#convs.length > 0 ? tf.mean(map, [1, 2]) : map;
     return this.#variables.reduce((x, { kernel, bias }, layer) => {
       const y = tf.add(tf.matMul(x, kernel), bias);
       return layer < this.#variables.length - 1 ? tf.relu(y) : y;
-    }, input);
+    }, features);
   }
 
   dispose(): void {
-    for (const { kernel, bias } of this.#variables) {
+    for (const { kernel, bias } of [...this.#convs, ...this.#variables]) {
       kernel.dispose();
       bias.dispose();
     }
