@@ -1,7 +1,7 @@
 // conv3x3_backward / 03 winograd kernel: the gradient by the kernel with a quarter of the multiplications: back from the points
 //
-// Computes   dk[i,j,c,o] = (G^T (m[0,.,c,o] + m[1,.,c,o] + ...) G)[i,j], the slices in this order; with ACCUMULATE, added to what dk holds
-// Shapes     m (SLICES,36,C,O) f32 · layer (SLICES,ACCUMULATE) u32 · dk (3,3,C,O); O a multiple of 4, read as quads
+// Computes   dk[i,j,c,o] = (G^T (m[0,c,.,o] + m[1,c,.,o] + ...) G)[i,j], the slices in this order; with ACCUMULATE, added to what dk holds
+// Shapes     m (SLICES,C,36,O) f32 · layer (C,O,SLICES,ACCUMULATE) u32 · dk (3,3,C,O); O a multiple of 4, read as quads
 // Threads    a thread owns all taps of one c and a quad of o; neighbouring threads own neighbouring quads; dispatch ceil(C*O/4/64), as
 //            a rectangle
 // Tile       the gradient by 6x6 points becomes that by 3x3 taps: the filter's transform the other way
@@ -23,7 +23,7 @@ const ROOT_TWO: f32 = 1.41421356237309505;
 // Three taps of a column or row; each is a quad of channels.
 alias Taps = array<vec4f, 3>;
 
-struct Layer { SLICES: u32, ACCUMULATE: u32 }
+struct Layer { C: u32, O: u32, SLICES: u32, ACCUMULATE: u32 }
 
 @group(0) @binding(0) var<storage, read> m: array<vec4f>;
 @group(0) @binding(1) var<storage, read> layer: Layer;
@@ -38,11 +38,11 @@ fn from_points(m_0: vec4f, m_1: vec4f, m_2: vec4f, m_3: vec4f, m_4: vec4f, m_5: 
   return Taps(m_0 + near_even + far_even, near_odd + far_odd, 0.5 * near_even + 2.0 * far_even + m_5);
 }
 
-// The sum over slices at a point.
-fn point(p: u32, quads: u32, quad: u32) -> vec4f {
+// The sum over slices at a point of channel c and a quad of channels.
+fn point(p: u32, c: u32, oq: u32) -> vec4f {
   var sum = vec4f();
   for (var slice = 0u; slice < layer.SLICES; slice++) {
-    sum += m[(slice * SIDE * SIDE + p) * quads + quad];
+    sum += m[((slice * layer.C + c) * SIDE * SIDE + p) * (layer.O / 4) + oq];
   }
   return sum;
 }
@@ -50,20 +50,22 @@ fn point(p: u32, quads: u32, quad: u32) -> vec4f {
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let quad = gid.y * groups.x * THREADS + gid.x;
-  // C * O / 4 is all that it needs to know of the sizes.
-  let quads = arrayLength(&dk) / 9;
+  let OQ = layer.O / 4;
+  let quads = layer.C * OQ;
   if (quad >= quads) {
     return;
   }
+  let c = quad / OQ;
+  let oq = quad % OQ;
   var columns: array<Taps, SIDE>;
   for (var j = 0u; j < SIDE; j++) {
     columns[j] = from_points(
-      point(j, quads, quad),
-      point(SIDE + j, quads, quad),
-      point(2 * SIDE + j, quads, quad),
-      point(3 * SIDE + j, quads, quad),
-      point(4 * SIDE + j, quads, quad),
-      point(5 * SIDE + j, quads, quad),
+      point(j, c, oq),
+      point(SIDE + j, c, oq),
+      point(2 * SIDE + j, c, oq),
+      point(3 * SIDE + j, c, oq),
+      point(4 * SIDE + j, c, oq),
+      point(5 * SIDE + j, c, oq),
     );
   }
   for (var i = 0u; i < 3; i++) {

@@ -1,8 +1,8 @@
 // conv3x3_backward / 03 winograd product: the gradient by the kernel with a quarter of the multiplications: all that are left
 //
-// Computes   m[s,p,c,o] = sum of v[p,t,c] * z[p,t,o] over the tiles t of slice s: at each point p, a matrix product of its own; with ADD,
+// Computes   m[s,c,p,o] = sum of v[p,t,c] * z[p,t,o] over the tiles t of slice s: at each point p, a matrix product of its own; with ADD,
 //            added to what m holds
-// Shapes     v (36,T,C) f32 · z (36,T,O) · sums (C,O,TILES,ADD) u32 · m (SLICES,36,C,O); slice s has the tiles TILES*s to
+// Shapes     v (36,T,C) f32 · z (36,T,O) · sums (C,O,TILES,ADD) u32 · m (SLICES,C,36,O); slice s has the tiles TILES*s to
 //            TILES*s+TILES-1; C and O multiples of 4, read as quads
 // As matmul  rows M: C   columns N: O   depth K: T, in slices; 36 times
 // Threads    workgroup 8x8 owns 64 rows x 64 columns of m at one point in a slice; a thread owns 8x8;
@@ -40,13 +40,14 @@ fn add(at: u32, sum: vec4f) {
   }
 }
 
-// Two quads of columns in row c of the product that begins at `first`.
-fn store(first: u32, c: u32, oq: u32, sum_0: vec4f, sum_1: vec4f) {
+// Two quads of columns in row c of a point's product. Its 36 points lie together: the last pass reads them all.
+fn store(slice: u32, p: u32, c: u32, oq: u32, sum_0: vec4f, sum_1: vec4f) {
   let OQ = sums.O / 4;
   if (c < sums.C) {
-    add(first + c * OQ + oq, sum_0);
+    let at = ((slice * sums.C + c) * POINTS + p) * OQ + oq;
+    add(at, sum_0);
     if (oq + THREADS_X < OQ) {
-      add(first + c * OQ + oq + THREADS_X, sum_1);
+      add(at + THREADS_X, sum_1);
     }
   }
 }
@@ -95,15 +96,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) threa
     sum_70 += v_1.w * z_0; sum_71 += v_1.w * z_1;
   }
 
-  let first = group.z * sums.C * OQ;
   let c = 4 * cq;
-  store(first, c, oq, sum_00, sum_01);
-  store(first, c + 1, oq, sum_10, sum_11);
-  store(first, c + 2, oq, sum_20, sum_21);
-  store(first, c + 3, oq, sum_30, sum_31);
+  store(slice, p, c, oq, sum_00, sum_01);
+  store(slice, p, c + 1, oq, sum_10, sum_11);
+  store(slice, p, c + 2, oq, sum_20, sum_21);
+  store(slice, p, c + 3, oq, sum_30, sum_31);
   let c_far = 4 * (cq + THREADS_Y);
-  store(first, c_far, oq, sum_40, sum_41);
-  store(first, c_far + 1, oq, sum_50, sum_51);
-  store(first, c_far + 2, oq, sum_60, sum_61);
-  store(first, c_far + 3, oq, sum_70, sum_71);
+  store(slice, p, c_far, oq, sum_40, sum_41);
+  store(slice, p, c_far + 1, oq, sum_50, sum_51);
+  store(slice, p, c_far + 2, oq, sum_60, sum_61);
+  store(slice, p, c_far + 3, oq, sum_70, sum_71);
 }

@@ -1,8 +1,8 @@
 // conv3x3_backward / 04 subgroup: Winograd's product for the gradient by the kernel, in which the threads of a subgroup read for each other
 //
-// Computes   m[s,p,c,o] = sum of v[p,t,c] * z[p,t,o] over the tiles t of slice s: at each point p, a matrix product of its own; with ADD,
+// Computes   m[s,c,p,o] = sum of v[p,t,c] * z[p,t,o] over the tiles t of slice s: at each point p, a matrix product of its own; with ADD,
 //            added to what m holds
-// Shapes     v (36,T,C) f32 · z (36,T,O) · sums (C,O,TILES,ADD) u32 · m (SLICES,36,C,O); slice s has the tiles TILES*s to
+// Shapes     v (36,T,C) f32 · z (36,T,O) · sums (C,O,TILES,ADD) u32 · m (SLICES,C,36,O); slice s has the tiles TILES*s to
 //            TILES*s+TILES-1; C and O multiples of 4, read as quads
 // As matmul  rows M: C   columns N: O   depth K: T, in slices; 36 times
 // Threads    workgroup 16 owns 16 rows x 64 columns of m at one point in a slice; a thread owns 16x4;
@@ -42,12 +42,12 @@ struct Sums { C: u32, O: u32, TILES: u32, ADD: u32 }
 @group(0) @binding(2) var<storage, read> sums: Sums;
 @group(0) @binding(3) var<storage, read_write> m: array<vec4f>;
 
-fn store(first: u32, c: u32, oq: u32, sum: vec4f) {
+fn store(slice: u32, p: u32, c: u32, oq: u32, sum: vec4f) {
   let OQ = sums.O / 4;
   if (c >= sums.C || oq >= OQ) {
     return;
   }
-  let at = first + c * OQ + oq;
+  let at = ((slice * sums.C + c) * POINTS + p) * OQ + oq;
   if (sums.ADD != 0) {
     m[at] += sum;
   } else {
@@ -125,22 +125,21 @@ fn main(
     }
   }
 
-  let first = group.z * sums.C * OQ;
   let c = 4 * cq;
-  store(first, c + 0, oq, sum_0);
-  store(first, c + 1, oq, sum_1);
-  store(first, c + 2, oq, sum_2);
-  store(first, c + 3, oq, sum_3);
-  store(first, c + 4, oq, sum_4);
-  store(first, c + 5, oq, sum_5);
-  store(first, c + 6, oq, sum_6);
-  store(first, c + 7, oq, sum_7);
-  store(first, c + 8, oq, sum_8);
-  store(first, c + 9, oq, sum_9);
-  store(first, c + 10, oq, sum_10);
-  store(first, c + 11, oq, sum_11);
-  store(first, c + 12, oq, sum_12);
-  store(first, c + 13, oq, sum_13);
-  store(first, c + 14, oq, sum_14);
-  store(first, c + 15, oq, sum_15);
+  store(slice, p, c + 0, oq, sum_0);
+  store(slice, p, c + 1, oq, sum_1);
+  store(slice, p, c + 2, oq, sum_2);
+  store(slice, p, c + 3, oq, sum_3);
+  store(slice, p, c + 4, oq, sum_4);
+  store(slice, p, c + 5, oq, sum_5);
+  store(slice, p, c + 6, oq, sum_6);
+  store(slice, p, c + 7, oq, sum_7);
+  store(slice, p, c + 8, oq, sum_8);
+  store(slice, p, c + 9, oq, sum_9);
+  store(slice, p, c + 10, oq, sum_10);
+  store(slice, p, c + 11, oq, sum_11);
+  store(slice, p, c + 12, oq, sum_12);
+  store(slice, p, c + 13, oq, sum_13);
+  store(slice, p, c + 14, oq, sum_14);
+  store(slice, p, c + 15, oq, sum_15);
 }

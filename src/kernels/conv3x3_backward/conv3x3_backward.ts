@@ -33,7 +33,7 @@ export function rotateKernel(
   expectShape(label, r, [3, 3, O, C]);
   const kernel: Kernel = { name: 'conv3x3_backward/rotate', wgsl: rotate };
   const layer = recorder.constants(`${label} sizes`, [C, O]);
-  recorder.dispatch(label, kernel, [k, r, layer], each(recorder.gpu, kernel, 9 * C * O));
+  recorder.dispatch(label, kernel, [k, r, layer], each(recorder.gpu, kernel, (9 * C * O) / 16));
 }
 
 export interface Conv3x3BackwardInputArguments {
@@ -190,7 +190,7 @@ function launchWinograd(
   const slices = slicesOf(gpu, choice, work);
   const v = recorder.temporary(`${label} transformed input`, [POINTS, chunk, C]);
   const z = recorder.temporary(`${label} transformed gradient`, [POINTS, chunk, O]);
-  const m = recorder.temporary(`${label} products`, [slices, POINTS, C, O]);
+  const m = recorder.temporary(`${label} products`, [slices, C, POINTS, O]);
   for (let start = 0; start < tiles; start += chunk) {
     const T = Math.min(chunk, tiles - start);
     const where = recorder.constants(`${label} chunk of tiles`, [start, H, W, C, O]);
@@ -200,7 +200,7 @@ function launchWinograd(
     recorder.dispatch(label, toZ, [dy, where, z_part], each(gpu, toZ, T * O));
     recorder.dispatch(label, multiply, [v_part, z_part, sums, m], [columns, rows, POINTS * slices]);
   }
-  const layer = recorder.constants(`${label} slices`, [slices, Number(accumulate)]);
+  const layer = recorder.constants(`${label} slices`, [C, O, slices, Number(accumulate)]);
   recorder.dispatch(label, toDk, [m, layer, dk], each(gpu, toDk, (C * O) / 4));
 }
 
