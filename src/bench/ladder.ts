@@ -2,18 +2,22 @@
 
 import type { Gpu } from '../gpu/gpu.js';
 import { CONV3X3_RUNGS } from '../kernels/conv3x3/rungs.js';
+import { CONV3X3_BACKWARD_RUNGS, type Conv3x3BackwardRung } from '../kernels/conv3x3_backward/rungs.js';
 import { GEMV_MAX_BATCH, LINEAR_RUNGS, type LinearRung } from '../kernels/linear/linear.js';
 import type { Measured } from './e2e.js';
+import { kernelGradientTask, ourKernelGradient } from './kernel_gradient.js';
 import { plannedLayers } from './layer_task.js';
-import { type LayersOptions, layerByLayer } from './layers.js';
+import { computedByLayer, type LayersOptions, layerByLayer } from './layers.js';
 import { ourLayer } from './our_layer.js';
 import type { BenchReport } from './report.js';
 
-export type Ladder = 'conv3x3' | 'linear';
+/** `conv3x3-dk` is that of the gradient by a convolution's kernel. */
+export type Ladder = 'conv3x3' | 'conv3x3-dk' | 'linear';
 
 /** Each ladder's rungs, slowest first. */
 export const LADDERS: Readonly<Record<Ladder, readonly string[]>> = {
   conv3x3: CONV3X3_RUNGS,
+  'conv3x3-dk': CONV3X3_BACKWARD_RUNGS,
   linear: Object.keys(LINEAR_RUNGS),
 };
 
@@ -26,9 +30,25 @@ export function benchLadder(
   rungs: readonly string[],
   options: Omit<LayersOptions, 'layers'>,
 ): Promise<Measured> {
+  const kind = ladder === 'linear' ? 'linear' : 'conv3x3';
   const layers = plannedLayers(options.side)
-    .filter(({ operation }) => operation === ladder)
+    .filter(({ operation }) => operation === kind)
     .map(({ name }) => name);
+  if (ladder === 'conv3x3-dk') {
+    return computedByLayer(
+      gpu,
+      { ...options, layers },
+      {
+        task: kernelGradientTask,
+        ours: (task) =>
+          (rungs as readonly Conv3x3BackwardRung[]).map((rung) => [
+            rung,
+            () => ourKernelGradient(gpu, task, { rung }),
+          ]),
+        theirs: (peer, { x, dy, sizes }) => peer.prepareKernelGradient(x, dy, sizes),
+      },
+    );
+  }
   return layerByLayer(gpu, { ...options, layers }, (task) =>
     rungs
       .filter((rung) => suitsBatch(rung, options.batch))

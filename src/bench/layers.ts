@@ -28,7 +28,14 @@ export interface LayersOptions {
 }
 
 /** Engines of ours for a layer. */
-export type OurEngines = (task: ReturnType<typeof layerTask>) => readonly LayerEngine[];
+export type OurEngines = (task: LayerTask) => readonly LayerEngine[];
+
+/** What is computed of a layer: its result by default. */
+export interface Computed<Task extends LayerTask> {
+  task(layer: LayerTask): Task;
+  ours(task: Task): readonly LayerEngine[];
+  theirs(peer: TfjsPeer, task: Task): Promise<ReadyLayer>;
+}
 
 /** Pooling is a layer of its own here, as the peers have it; in the whole network it is a part of the convolution. */
 export function benchLayers(gpu: Gpu, options: LayersOptions): Promise<Measured> {
@@ -38,7 +45,21 @@ export function benchLayers(gpu: Gpu, options: LayersOptions): Promise<Measured>
 }
 
 /** @throws as `layerTurns`; UsageError for a size that VGG16 does not take */
-export async function layerByLayer(gpu: Gpu, options: LayersOptions, ours: OurEngines): Promise<Measured> {
+export function layerByLayer(gpu: Gpu, options: LayersOptions, ours: OurEngines): Promise<Measured> {
+  return computedByLayer(gpu, options, {
+    task: (layer) => layer,
+    ours,
+    theirs: (peer, { name, x, batch, inputShape }) =>
+      peer.prepare(x, [batch, ...inputShape], { from: name, until: name }),
+  });
+}
+
+/** As `layerByLayer`, of something else than the layers' results. */
+export async function computedByLayer<Task extends LayerTask>(
+  gpu: Gpu,
+  options: LayersOptions,
+  computed: Computed<Task>,
+): Promise<Measured> {
   const { batch, side, layers, signal, onStep } = options;
   const measured: Measured = { results: [], leftOut: [] };
   const planned = plannedLayers(side).filter(({ name }) => !layers || layers.includes(name));
@@ -52,13 +73,10 @@ export async function layerByLayer(gpu: Gpu, options: LayersOptions, ours: OurEn
       signal?.throwIfAborted();
       const about = `${layer.name} (${i + 1} of ${planned.length})`;
       onStep?.(about);
-      const task = layerTask(layer, network, batch);
-      const part = { from: layer.name, until: layer.name };
-      const theirs = peers.map((peer): LayerEngine => {
-        return [peer.name, () => peer.prepare(task.x, [batch, ...layer.inputShape], part)];
-      });
+      const task = computed.task(layerTask(layer, network, batch));
+      const theirs = peers.map((peer): LayerEngine => [peer.name, () => computed.theirs(peer, task)]);
       const onTurn = (done: number, most: number) => onStep?.(`${about}: turn ${done} of ${most}`);
-      const { results, leftOut } = await layerTurns(task, [...ours(task), ...theirs], side, {
+      const { results, leftOut } = await layerTurns(task, [...computed.ours(task), ...theirs], side, {
         ...options,
         onTurn,
       });
@@ -92,7 +110,7 @@ async function openPeers(
 // Engines compute one layer each in turn: checked first, then timed over as many repetitions as a clock needs.
 
 /** An engine's name and how it is made ready for the layer. */
-type LayerEngine = readonly [name: string, ready: () => Promise<ReadyLayer>];
+export type LayerEngine = readonly [name: string, ready: () => Promise<ReadyLayer>];
 
 /** A turn repeats what takes less, so that starting it does not count: the wait for a device alone takes a tenth of a millisecond. */
 const MIN_TURN_MS = 20;

@@ -10,7 +10,7 @@ import { type Shape, sizeOf, type TensorDtype } from '../gpu/tensor.js';
 import { conv3x3 } from '../kernels/conv3x3/conv3x3.js';
 import { cacheFolder } from '../node/cache.js';
 import { readChoices } from '../node/choices_file.js';
-import { isWithoutWeights, verifyEmbeddedBase } from '../node/embedded.js';
+import { EMBEDDED, isWithoutWeights, verifyPackaged } from '../node/embedded.js';
 import { Gpu } from '../node/gpu.js';
 import { nmse } from '../reference/compare.js';
 import { conv3x3 as conv3x3InFloat64 } from '../reference/conv3x3.js';
@@ -113,7 +113,7 @@ function versions(): Versions {
 async function checkEmbeddedBase(): Promise<BaseFindings> {
   if (isWithoutWeights()) return { ok: true, message: 'left out of this bundle, which is for benchmarks' };
   try {
-    return { ok: true, message: await verifyEmbeddedBase() };
+    return { ok: true, message: await verifyPackaged(EMBEDDED) };
   } catch (error) {
     if (!(error instanceof VggError)) throw error;
     return { ok: false, message: error.message };

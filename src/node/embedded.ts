@@ -1,4 +1,4 @@
-// Finds the ImageNet base that comes with this package.
+// Finds the weights that come with this package: the ImageNet base, and a small network with classes.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,13 +7,34 @@ import { WeightsError } from '../errors.js';
 import { hashFile } from './fetch/claims.js';
 
 const PACKAGE = 'vgg16-webgpu';
-const FILE = join('weights', 'vgg16-imagenet-base.safetensors');
 
-/** What it is called wherever weights are named. */
+/** What the ImageNet base is called wherever weights are named. */
 export const EMBEDDED = 'embedded';
+/** What the small network is called. */
+export const MINI = 'mini';
 
-/** Of the file as released; weights/README.md tells it, too. */
+/** Of the ImageNet base as released; weights/README.md tells it, too. */
 export const EMBEDDED_BASE_SHA256 = 'da17aa8037a4c53c43f72ccf88dc7c646934e70709d0ce7bed6553e31ce85e1c';
+
+/** Weights in the package, by name: file, hash as released, and what `vgg16 weights list` says of them. */
+export const PACKAGED = {
+  [EMBEDDED]: {
+    file: 'vgg16-imagenet-base.safetensors',
+    sha256: EMBEDDED_BASE_SHA256,
+    row: ['29.4 MB', 'none', 'caffe', 'CC BY 4.0'],
+  },
+  [MINI]: {
+    file: 'vgg16-mini.safetensors',
+    sha256: 'MINI_SHA256',
+    row: ['1.8 MB', '10', 'torchvision', 'MIT'],
+  },
+} as const;
+
+export type PackagedName = keyof typeof PACKAGED;
+
+export function isPackaged(name: string): name is PackagedName {
+  return name in PACKAGED;
+}
 
 /**
  * Path of the embedded base: the thirteen convolutions with ImageNet weights (see weights/README.md).
@@ -22,12 +43,18 @@ export const EMBEDDED_BASE_SHA256 = 'da17aa8037a4c53c43f72ccf88dc7c646934e70709d
  * @throws WeightsError where the package is incomplete, or was bundled into something else without its weights
  */
 export function embeddedBasePath(module: string = import.meta.url): string {
+  return packagedPath(EMBEDDED, module);
+}
+
+/** Path of weights in the package. @throws as `embeddedBasePath` */
+export function packagedPath(name: PackagedName, module: string = import.meta.url): string {
+  const file = join('weights', PACKAGED[name].file);
   const start = dirname(fileURLToPath(module));
   const found = packageAbove(start);
   if (!found) {
-    throw new WeightsError(`no ${FILE}: the package ${PACKAGE} is not above ${start}; name a weights file`);
+    throw new WeightsError(`no ${file}: the package ${PACKAGE} is not above ${start}; name a weights file`);
   }
-  const path = join(found.folder, FILE);
+  const path = join(found.folder, file);
   if (existsSync(path)) return path;
   const again = found.isWithoutWeights ? 'this bundle leaves it out;' : `install ${PACKAGE} again, or`;
   throw new WeightsError(`${path}: no such file; ${again} name a weights file`);
@@ -39,17 +66,18 @@ export function isWithoutWeights(module: string = import.meta.url): boolean {
 }
 
 /**
- * Hashes the embedded base.
+ * Hashes weights in the package.
  *
- * @returns its path
- * @throws WeightsError where it is missing or not the file as released
+ * @returns their path
+ * @throws WeightsError where they are missing or not the file as released
  */
-export async function verifyEmbeddedBase(): Promise<string> {
-  const path = embeddedBasePath();
+export async function verifyPackaged(name: PackagedName): Promise<string> {
+  const path = packagedPath(name);
+  const { sha256: wanted } = PACKAGED[name];
   const { sha256 } = await hashFile(path, { md5: false });
-  if (sha256 === EMBEDDED_BASE_SHA256) return path;
+  if (sha256 === wanted) return path;
   throw new WeightsError(
-    `${path} is damaged: its SHA-256 is ${sha256}, not ${EMBEDDED_BASE_SHA256}; install the package again`,
+    `${path} is damaged: its SHA-256 is ${sha256}, not ${wanted}; install the package again`,
   );
 }
 

@@ -31,6 +31,23 @@ export interface TfjsPeer {
    */
   prepare(x: Float32Array, shape: readonly number[], part: Part): Promise<PeerPass>;
 
+  /**
+   * Puts what a convolution read, (N,H,W,C), and the gradient by what it gave, (N,H,W,O), on the device, for the gradient by its kernel,
+   * (3,3,C,O).
+   * @throws as `forward`
+   */
+  prepareKernelGradient(
+    x: Float32Array,
+    dy: Float32Array,
+    sizes: {
+      readonly N: number;
+      readonly H: number;
+      readonly W: number;
+      readonly C: number;
+      readonly O: number;
+    },
+  ): Promise<PeerPass>;
+
   /** What the backend holds on its device, in bytes; undefined where it computes in this thread. */
   deviceBytes(): number | undefined;
 
@@ -122,6 +139,40 @@ class Peer implements TfjsPeer {
       run: () => inItsTurn(1, (output) => output.data()),
       compute: (times = 1) => inItsTurn(times, () => this.#backend.finish()),
       dispose: () => input.dispose(),
+    };
+  }
+
+  async prepareKernelGradient(
+    x: Float32Array,
+    dy: Float32Array,
+    { N, H, W, C, O }: Parameters<TfjsPeer['prepareKernelGradient']>[2],
+  ): Promise<PeerPass> {
+    const inputs = await turns.take(async () => ({
+      x: await this.#upload(x, [N, H, W, C]),
+      dy: await this.#upload(dy, [N, H, W, O]),
+    }));
+    const attributes = { strides: 1, pad: 'same', dataFormat: 'NHWC', filterShape: [3, 3, C, O] };
+    const inItsTurn = <T>(times: number, take: (output: Tensor) => Promise<T>) =>
+      turns.take(async () => {
+        await this.#backend.activate();
+        return this.#backend.guard('the gradient by a kernel', async () => {
+          const once = () => this.#backend.tf.engine().runKernel('Conv2DBackpropFilter', inputs, attributes);
+          for (let i = 1; i < times; i++) once().dispose();
+          const output = once();
+          try {
+            return await take(output);
+          } finally {
+            output.dispose();
+          }
+        });
+      });
+    return {
+      run: () => inItsTurn(1, (output) => output.data()),
+      compute: (times = 1) => inItsTurn(times, () => this.#backend.finish()),
+      dispose: () => {
+        inputs.x.dispose();
+        inputs.dy.dispose();
+      },
     };
   }
 

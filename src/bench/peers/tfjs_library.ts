@@ -92,6 +92,10 @@ export interface Tfjs {
   registerBackend(name: string, factory: () => object): boolean;
   removeBackend(name: string): void;
   copyRegisteredKernels(from: string, to: string): void;
+  engine(): {
+    /** One of its kernels, as its gradients call them. */
+    runKernel(name: string, inputs: Readonly<Record<string, Tensor>>, attributes: object): Tensor;
+  };
   env(): { getBool(flag: string): boolean; set(flag: string, value: boolean): void };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { EXIT_CODES, type ExitCode, WeightsError } from '../../errors.js';
-import { EMBEDDED, EMBEDDED_BASE_SHA256, verifyEmbeddedBase } from '../../node/embedded.js';
+import { PACKAGED, verifyPackaged } from '../../node/embedded.js';
 import { isHashKnown } from '../../node/fetch/claims.js';
 import { listCached, verifyCached } from '../../node/fetch/weights_cache.js';
 import { namedSource } from '../../node/weights/locate.js';
@@ -53,16 +53,16 @@ async function verify(names: readonly string[], terminal: Terminal): Promise<Exi
 
 async function namesHere(): Promise<string[]> {
   const here = (await listCached()).filter(({ state }) => state === 'verified' || state === 'unverified');
-  return [EMBEDDED, ...here.map(({ source }) => source.name)];
+  return [...Object.keys(PACKAGED), ...here.map(({ source }) => source.name)];
 }
 
 /** What was checked. @throws WeightsError where it is not as it should be */
 async function verified(name: string, terminal: Terminal): Promise<string> {
   const { signal } = terminal;
   const named = namedSource(name);
-  if (named === EMBEDDED) {
-    await verifyEmbeddedBase();
-    return `SHA-256 ${EMBEDDED_BASE_SHA256}`;
+  if (typeof named === 'string') {
+    await verifyPackaged(named);
+    return `SHA-256 ${PACKAGED[named].sha256}`;
   }
   if (named) {
     const { checked, sha256 } = await verifyCached(named.name, { signal });

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
-import { EMBEDDED, embeddedBasePath } from '../../node/embedded.js';
+import { isPackaged, PACKAGED, packagedPath } from '../../node/embedded.js';
 import { fetchWeights } from '../../node/fetch/fetch.js';
 import { SOURCE_NAMES } from '../../node/fetch/manifest.js';
 import {
@@ -118,7 +118,7 @@ async function list(terminal: Terminal): Promise<ExitCode> {
   const { bold, dim } = terminal.colours;
   const rows = [
     ['name', 'size', 'classes', 'preprocess', 'licence', 'state'],
-    [EMBEDDED, '29.4 MB', 'none', 'caffe', 'CC BY 4.0', 'in the package'],
+    ...Object.entries(PACKAGED).map(([name, { row }]) => [name, ...row, 'in the package']),
     ...(await listCached()).map(rowOf),
   ];
   const [heading, ...lines] = alignedRows(rows, [
@@ -156,7 +156,7 @@ export function addPath(weights: Command, terminal: Terminal, finish: (code: Exi
     .command('path')
     .summary('print where weights are, or would be')
     .description("Prints where weights are, or would be; the cache's folder where none are named.")
-    .addArgument(new Argument('[name]', 'which').choices([EMBEDDED, ...SOURCE_NAMES]))
+    .addArgument(new Argument('[name]', 'which').choices([...Object.keys(PACKAGED), ...SOURCE_NAMES]))
     .addHelpText('after', PATH_EXAMPLES)
     .action((name: string | undefined) => finish(path(name, terminal)));
 }
@@ -166,7 +166,7 @@ function path(name: string | undefined, terminal: Terminal): ExitCode {
     terminal.print(dirname(cachedPath(SOURCE_NAMES[0])));
     return EXIT_CODES.ok;
   }
-  const file = name === EMBEDDED ? embeddedBasePath() : cachedPath(name);
+  const file = isPackaged(name) ? packagedPath(name) : cachedPath(name as (typeof SOURCE_NAMES)[number]);
   if (!existsSync(file)) terminal.note(`it is not there; \`vgg16 weights fetch ${name}\` fetches it`);
   terminal.print(file);
   return EXIT_CODES.ok;

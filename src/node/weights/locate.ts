@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { WeightsError } from '../../errors.js';
 import { isUrl } from '../../realm.js';
 import { checkpoint, foreignJson, KERAS_FILE } from '../../weights/foreign.js';
-import { EMBEDDED, embeddedBasePath } from '../embedded.js';
+import { isPackaged, PACKAGED, type PackagedName, packagedPath } from '../embedded.js';
 import { fetchWeights } from '../fetch/fetch.js';
 import { KNOWN_SOURCES, type KnownSource } from '../fetch/manifest.js';
 import { placesOf, usableFile } from '../fetch/weights_cache.js';
@@ -23,13 +23,13 @@ export interface LocatedWeights {
 }
 
 /** What a name stands for; undefined where there is a file of that name, or it is none of those known. */
-export function namedSource(name: string): KnownSource | typeof EMBEDDED | undefined {
+export function namedSource(name: string): KnownSource | PackagedName | undefined {
   if (existsSync(name)) return undefined;
-  return name === EMBEDDED ? EMBEDDED : KNOWN_SOURCES.find((source) => source.name === name);
+  return isPackaged(name) ? name : KNOWN_SOURCES.find((source) => source.name === name);
 }
 
 /**
- * The file that is meant: one of that name, or the embedded base, or one that is known by name, which is fetched on
+ * The file that is meant: one of that name, or one in the package, or one that is known by name, which is fetched on
  * first use. What is none of these is taken for a file, which whoever opens it will miss.
  *
  * @param fetch  brings a file into the cache, where it is not there
@@ -40,10 +40,10 @@ export async function locateWeights(
   fetch: (name: string) => Promise<{ readonly path: string }> = fetchWeights,
 ): Promise<LocatedWeights> {
   const named = namedSource(name);
-  if (named === EMBEDDED) return { path: embeddedBasePath() };
+  if (typeof named === 'string') return { path: packagedPath(named) };
   if (named !== undefined) return { path: (await fetch(named.name)).path, known: named };
   if (extname(name) === '' && basename(name) === name && !existsSync(name)) {
-    const names = [EMBEDDED, ...KNOWN_SOURCES.map((source) => source.name)].join(', ');
+    const names = [...Object.keys(PACKAGED), ...KNOWN_SOURCES.map((source) => source.name)].join(', ');
     throw new WeightsError(`${name}: no such file or run, and none of \`vgg16 weights list\` (${names})`);
   }
   return { path: name };
@@ -92,7 +92,9 @@ async function foreignFolder(path: string): Promise<string | undefined> {
  */
 export async function baseRefOf(path: string): Promise<string> {
   const file = await realPath(path);
-  if (file === (await realPath(embeddedBasePath()))) return EMBEDDED;
+  for (const name of Object.keys(PACKAGED) as PackagedName[]) {
+    if (file === (await realPath(packagedPath(name)))) return name;
+  }
   for (const source of KNOWN_SOURCES) {
     if (file === (await realPath(placesOf(source).file))) return source.name;
   }
@@ -108,7 +110,7 @@ export async function baseRefOf(path: string): Promise<string> {
  * @throws WeightsError for a name that is good and whose file is not in the cache
  */
 export async function pathOfRef(ref: string, what: string, folder: string, advice?: string): Promise<string> {
-  if (ref === EMBEDDED) return embeddedBasePath();
+  if (isPackaged(ref)) return packagedPath(ref);
   const known = KNOWN_SOURCES.find(({ name }) => name === ref);
   if (!known) return resolve(folder, ref);
   const cached = await usableFile(known, placesOf(known));
