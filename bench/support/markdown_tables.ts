@@ -30,9 +30,12 @@ export const TABLES: Readonly<Record<string, (root: string) => Promise<string>>>
   'dense-swiftshader': (root) => of(root, 'dense-swiftshader', layersTable),
   'convs-lavapipe': (root) => of(root, 'convs-lavapipe', enginesTable),
   'train-step-lavapipe': (root) => of(root, 'train-step-lavapipe', trainStepTable),
+  'train-step-all-lavapipe': (root) => of(root, 'train-step-all-lavapipe', trainStepTable),
+  'train-step-block5-lavapipe': (root) => of(root, 'train-step-block5-lavapipe', trainStepTable),
   'memory-lavapipe': (root) => of(root, 'memory-lavapipe', growthTable),
   'memory-64-lavapipe': (root) => of(root, 'memory-64-lavapipe', growthTable),
   'ladder-conv3x3-lavapipe': (root) => of(root, 'ladder-conv3x3-lavapipe', ladderTable),
+  'ladder-conv3x3-dk-lavapipe': (root) => of(root, 'ladder-conv3x3-dk-lavapipe', ladderTable),
   'ladder-linear-lavapipe': (root) => of(root, 'ladder-linear-lavapipe', ladderTable),
 };
 
@@ -124,10 +127,12 @@ function layersTable({ results, leftOut }: BenchReport): string {
   return markdown(heading, rows);
 }
 
-function trainStepTable({ results }: BenchReport): string {
+function trainStepTable({ results, settings }: BenchReport): string {
+  const scope =
+    settings.scope === undefined ? 'a head' : settings.scope === 'all' ? 'all convolutions' : settings.scope;
   const theirs = results.find(({ engine }) => engine !== OURS)!;
   return markdown(
-    ['a training step of a head', 'ms', 'times as fast'],
+    [`a training step of ${scope}`, 'ms', 'times as fast'],
     results.map(({ engine, medianMs }) => [nameOf(engine), ms(medianMs), times(theirs.medianMs / medianMs)]),
   );
 }

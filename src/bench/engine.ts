@@ -9,11 +9,12 @@ export type EngineName =
   | 'tfjs-wasm'
   | 'tfjs-cpu'
   | 'onnxruntime-cpu'
-  | 'onnxruntime-webgpu';
+  | 'onnxruntime-webgpu'
+  | `pytorch-${string}`;
 
 /** Whether it is none of the peers; rungs of a ladder are ours too. */
 export function isOurs(engine: string): boolean {
-  return !/^(tfjs|onnxruntime)-/.test(engine);
+  return !/^(tfjs|onnxruntime|pytorch)-/.test(engine);
 }
 
 /** Which part of the network: pixels to block5_pool, block5_pool to softmax, or all of it. */

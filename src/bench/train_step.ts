@@ -1,4 +1,4 @@
-// A training step of a head, or of convolutions with one, beside TensorFlow.js on the same device: a batch from the host's memory, forward, backward and SGD
+// A training step of a head, or of convolutions with one, beside TensorFlow.js on the same device, and PyTorch: a batch from the host's memory, forward, backward and SGD
 // with momentum. Both begin with the same weights and take the same batches.
 
 import { CONVS } from '../architecture.js';
@@ -35,12 +35,17 @@ import {
   TfjsTraining,
   type TrainedLayers,
 } from './peers/tfjs_training.js';
+import { TorchTraining } from './peers/torch_training.js';
 import { faultOf } from './report.js';
 import { takeTurns, timed } from './turns.js';
 
 /** What is trained: a head of two layers on features; or a linear head and the convolutions below it, of the paper's widths. */
 export const SCOPES = ['head', 'block5', 'all'] as const;
 export type Scope = (typeof SCOPES)[number];
+
+/** `pytorch` is the Python on the path, which has to have it. */
+export const TRAINING_PEERS = ['tfjs-webgpu', 'pytorch'] as const;
+export type TrainingPeer = (typeof TRAINING_PEERS)[number];
 
 export interface TrainStepOptions {
   readonly scope: Scope;
@@ -55,8 +60,7 @@ export interface TrainStepOptions {
   readonly batch: number;
   /** In a turn. */
   readonly steps: number;
-  /** Whether TensorFlow.js takes part. */
-  readonly peer: boolean;
+  readonly peers: readonly TrainingPeer[];
   readonly rounds: number;
   readonly maxSeconds: number;
   readonly signal?: AbortSignal | undefined;
@@ -72,7 +76,7 @@ interface Engine {
   readonly name: string;
   /** Steps on these batches. @returns their mean loss, or the last's */
   train(batches: readonly Batch[]): Promise<number>;
-  dispose(): void;
+  dispose(): void | Promise<void>;
 }
 
 /** Networks of full width are checked at a part of it: float64 on the host would take minutes. */
@@ -91,12 +95,12 @@ export async function benchTrainStep(gpu: Gpu, options: TrainStepOptions): Promi
   const narrow = scope === 'head' ? shape : shapeOf(options, Math.min(width, CHECKED_WIDTH));
   onStep?.('the reference in float64');
   const checked = await createEngines(gpu, narrow, options, measured);
-  const errors = await disposing(checked, ({ engines, layers }) =>
-    errorsOf(engines, new ReferenceNetwork(layers, narrow, SGD), makeBatches(narrow, options)),
+  const errors = await disposing(checked, ({ engines, layers, batches }) =>
+    errorsOf(engines, new ReferenceNetwork(layers, narrow, SGD), batches),
   );
   const timing = await createEngines(gpu, shape, options, measured);
-  await disposing(timing, async ({ engines }) => {
-    const batches = makeBatches(shape, options).slice(0, steps);
+  await disposing(timing, async ({ engines, batches: all }) => {
+    const batches = all.slice(0, steps);
     const turns = new Map(
       engines.map(({ name, train }) => {
         return [name, async () => (await timed(() => train(batches))) / steps];
@@ -142,15 +146,18 @@ function flopsOf(shape: HeadShape, batch: number): number {
 interface Engines {
   readonly engines: readonly Engine[];
   readonly layers: TrainedLayers;
+  readonly batches: readonly Batch[];
 }
 
-/** Ours, and the peer where it takes part: both begin with the same numbers. */
+/** Ours, and the peers that take part: all begin with the same numbers, and take the same batches. */
 async function createEngines(
   gpu: Gpu,
   shape: HeadShape,
-  { batch, peer: hasPeer }: TrainStepOptions,
+  options: TrainStepOptions,
   { leftOut }: Measured,
 ): Promise<Engines> {
+  const { batch, peers } = options;
+  const batches = makeBatches(shape, options);
   const trainer = await Trainer.create(gpu, shape, {
     ...{ batch, dropout: 0, labelSmoothing: 0, seed: 1 },
     optimiser: { name: 'sgd', momentum: SGD.momentum, nesterov: false, weightDecay: 0 },
@@ -158,32 +165,41 @@ async function createEngines(
   const engines: Engine[] = [ours(trainer)];
   try {
     const layers = await layersOf(trainer);
-    if (hasPeer) {
+    for (const name of peers) {
       try {
-        const device = { device: gpu.device, adapterInfo: gpu.info };
-        const peer = await TfjsTraining.create(device, layers, SGD);
+        const peer = await openPeer(name, gpu, layers, batches);
         engines.push({
           name: peer.name,
-          train: (batches) => peer.train(batches),
+          train: (some) => peer.train(some),
           dispose: () => peer.dispose(),
         });
       } catch (error) {
-        if (!leftOut.some(({ engine }) => engine === 'tfjs-webgpu'))
-          leftOut.push({ engine: 'tfjs-webgpu', scope: 'train-step', batch, ...faultOf(error) });
+        if (!leftOut.some(({ engine }) => engine === name))
+          leftOut.push({ engine: name, scope: 'train-step', batch, ...faultOf(error) });
       }
     }
-    return { engines, layers };
+    return { engines, layers, batches };
   } catch (error) {
-    for (const engine of engines) engine.dispose();
+    for (const engine of engines) await engine.dispose();
     throw error;
   }
+}
+
+function openPeer(
+  name: TrainingPeer,
+  gpu: Gpu,
+  layers: TrainedLayers,
+  batches: readonly Batch[],
+): Promise<TfjsTraining | TorchTraining> {
+  if (name === 'pytorch') return TorchTraining.create(layers, batches, SGD);
+  return TfjsTraining.create({ device: gpu.device, adapterInfo: gpu.info }, layers, SGD);
 }
 
 async function disposing<T>(made: Engines, use: (made: Engines) => Promise<T>): Promise<T> {
   try {
     return await use(made);
   } finally {
-    for (const engine of made.engines) engine.dispose();
+    for (const engine of made.engines) await engine.dispose();
   }
 }
 

@@ -104,13 +104,15 @@ export class Recorder {
     this.#entries.push({ step: this.#step || label, routes: this.#routes, dispatch: recorded });
   }
 
-  /** Bytes that the plan will take, its read-backs left out. */
-  get bytes(): number {
+  /** Bytes that the plan will take, its read-backs left out; and what it would take if no tensors shared memory. */
+  get bytes(): { readonly shared: number; readonly unshared: number } {
     const [, lifetimes] = this.#lifetimes();
     const { buffers } = packLifetimes(lifetimes, this.gpu.limits.maxBufferSize);
     const constants = [...this.#constants.values()].map(({ words }) => padded(words.byteLength));
     const persistent = [...this.#persistent.keys()].map(({ byteLength }) => byteLength);
-    return [...buffers, ...constants, ...persistent].reduce((sum, size) => sum + size, 0);
+    const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+    const kept = sum([...constants, ...persistent]);
+    return { shared: kept + sum(buffers), unshared: kept + sum(lifetimes.map(({ size }) => size)) };
   }
 
   /** Has a run read back what `tensor` holds at this point, under the name `key`. */

@@ -103,7 +103,7 @@ export async function planStep(
       continue;
     }
     const { recorder, ...step } = recorded;
-    const bytes = recorder.bytes + parameters.bytes;
+    const bytes = recorder.bytes.shared + parameters.bytes;
     if (bytes <= memory) {
       return { ...step, plan: await recorder.finish({ inFlight: STEPS_IN_FLIGHT }) };
     }
@@ -114,6 +114,35 @@ export async function planStep(
     `a step of one picture at a time takes ${mebibytes(least.bytes)} on the GPU, more than the ${mebibytes(memory)} that it may; ` +
       'allow more memory, train fewer layers, or use smaller pictures',
   );
+}
+
+/** What a step would take, in bytes, with all that may be given up for memory. */
+export interface StepMemory extends Thrift {
+  /** Of the parameters with their gradients and moments, and of everything else. */
+  readonly parameters: number;
+  readonly rest: number;
+  /** Of everything else, if no tensors shared memory. */
+  readonly unshared: number;
+}
+
+/** Allocates nothing but what `ready` of operations needs. Ways that the adapter refuses are left out. */
+export async function stepMemories(
+  gpu: Gpu,
+  shape: HeadShape,
+  parameters: Parameters,
+  options: TrainerOptions,
+): Promise<StepMemory[]> {
+  const found: StepMemory[] = [];
+  for (const thrift of thrifts(shape, options.batch)) {
+    try {
+      const { recorder } = await recordStep(gpu, shape, parameters, options, {}, thrift);
+      const { shared, unshared } = recorder.bytes;
+      found.push({ ...thrift, parameters: parameters.bytes, rest: shared, unshared });
+    } catch (error) {
+      if (!(error instanceof GpuError)) throw error;
+    }
+  }
+  return found;
 }
 
 type RecordedStep = Omit<StepPlan, 'plan'> & { readonly recorder: Recorder };

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { benchE2e } from '../../src/bench/e2e.js';
 import { SCOPES } from '../../src/bench/engine.js';
 import { benchGrowth } from '../../src/bench/growth.js';
+import { benchLadder } from '../../src/bench/ladder.js';
 import { measurePeak } from '../../src/bench/peak.js';
 import { reportFrame, reportJson } from '../../src/bench/report.js';
 import { benchTrainStep } from '../../src/bench/train_step.js';
@@ -148,7 +149,7 @@ describe('train-step', () => {
         classes: 3,
         batch: 4,
         steps: 2,
-        peer: true,
+        peers: ['tfjs-webgpu'],
       },
       ...{ rounds: 2, maxSeconds: 10 },
     });
@@ -176,7 +177,7 @@ describe('train-step of convolutions', () => {
           classes: 3,
           batch: 3,
           steps: 1,
-          peer: true,
+          peers: ['tfjs-webgpu'],
         },
         ...{ rounds: 1, maxSeconds: 10 },
       });
@@ -186,6 +187,21 @@ describe('train-step of convolutions', () => {
       expect(gpu().liveBuffers).toBe(0);
     },
   );
+});
+
+describe('the ladder of gradients by kernels', () => {
+  const gpu = useGpu();
+  it('holds every rung and the peer against float64, layer by layer', async () => {
+    const rungs = ['02_register_blocked', '03_winograd'];
+    const { results, leftOut } = await benchLadder(gpu(), 'conv3x3-dk', rungs, {
+      ...{ batch: 1, side: 32, peers: ['tfjs-webgpu'], rounds: 1, maxSeconds: 20 },
+    });
+    expect(leftOut).toEqual([]);
+    expect(new Set(results.map(({ engine }) => engine))).toEqual(new Set([...rungs, 'tfjs-webgpu']));
+    expect(results).toHaveLength(3 * 13);
+    for (const { nmse } of results) expect(nmse).toBeLessThan(1e-9);
+    expect(gpu().liveBuffers).toBe(0);
+  });
 });
 
 describe('the peak of an adapter', () => {

@@ -22,7 +22,7 @@ export interface BenchFlags<Peer extends PeerEngineName = PeerEngineName> {
 
 export interface BenchDefaults {
   readonly rounds?: number;
-  readonly peers?: readonly PeerEngineName[];
+  readonly peers?: readonly string[];
   /** Whether there is a drawing. */
   readonly drawn?: boolean;
   /** Whether it matters what `vgg16 tune` chose. */
@@ -32,7 +32,7 @@ export interface BenchDefaults {
 /** @param peers  that there are to choose from */
 export function addBenchOptions(
   command: Command,
-  peers: readonly PeerEngineName[],
+  peers: readonly string[],
   { rounds = 5, peers: usual = PEERS_BY_DEFAULT, drawn = true, tuned = true }: BenchDefaults = {},
 ): Command {
   command

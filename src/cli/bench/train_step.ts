@@ -3,7 +3,13 @@
 import { type Command, Option } from 'commander';
 import type { BenchReport } from '../../bench/report.js';
 import { enginesBars } from '../../bench/svg/bars.js';
-import { benchTrainStep, SCOPES, type Scope } from '../../bench/train_step.js';
+import {
+  benchTrainStep,
+  SCOPES,
+  type Scope,
+  TRAINING_PEERS,
+  type TrainingPeer,
+} from '../../bench/train_step.js';
 import type { ExitCode } from '../../errors.js';
 import { count, number, pixels } from '../arguments.js';
 import type { Terminal } from '../terminal.js';
@@ -11,7 +17,8 @@ import { addBenchOptions, type BenchFlags, batch as batchOf } from './options.js
 import { type Benchmark, runBenchmark } from './run.js';
 import { enginesTable, headingOf, leftOutLines } from './text.js';
 
-interface TrainStepFlags extends BenchFlags<'tfjs-webgpu'> {
+interface TrainStepFlags extends Omit<BenchFlags, 'peers'> {
+  readonly peers: readonly TrainingPeer[];
   readonly scope: Scope;
   readonly side: number;
   readonly width: number;
@@ -33,6 +40,8 @@ momentum. A turn is some steps, from the first batch to a loss on the host. NMSE
 is that of the losses of the first steps against float64; with convolutions, of a
 network of the same layers with a sixteenth of the channels.
 
+The peer pytorch is what python3 has: on CUDA where that is there.
+
 --scope head trains two dense layers on features; block5 and all train these
 convolutions with a linear head on their average.`;
 
@@ -49,7 +58,7 @@ export function addTrainStep(bench: Command, terminal: Terminal, finish: (code: 
     .option('--classes <n>', 'classes', count, 10)
     .option('--batch <n>', 'pictures in a step (default: 32, with block5 and all 8)', batchOf)
     .option('--steps <n>', 'steps in a turn', count, 4);
-  addBenchOptions(command, ['tfjs-webgpu'], { peers: ['tfjs-webgpu'], tuned: false })
+  addBenchOptions(command, TRAINING_PEERS, { peers: ['tfjs-webgpu'], tuned: false })
     .addHelpText('after', EXAMPLES)
     .action(async () => finish(await trainStep(command.optsWithGlobals(), terminal)));
 }
@@ -58,14 +67,13 @@ function trainStep(flags: TrainStepFlags, terminal: Terminal): Promise<ExitCode>
   const { scope, side, width, inputs, hidden, classes, steps, peers, svg } = flags;
   const batch = flags.batch ?? (scope === 'head' ? 32 : 8);
   const { colours } = terminal;
-  const peer = peers.includes('tfjs-webgpu');
   const benchmark: Benchmark = {
     name: 'train-step',
     settings:
       scope === 'head'
         ? { inputs, hidden, classes, batch, steps }
         : { scope, side, width, classes, batch, steps },
-    measure: (gpu, { onStep, signal }) => benchTrainStep(gpu, { ...flags, batch, peer, signal, onStep }),
+    measure: (gpu, { onStep, signal }) => benchTrainStep(gpu, { ...flags, batch, peers, signal, onStep }),
     text: (report: BenchReport) =>
       [
         ...headingOf(report),

@@ -115,7 +115,7 @@ async function exported(result: TrainResult): Promise<PretrainResult> {
  *
  * @throws OutputError
  */
-async function writeRandomBase(path: string, width: number, seed: number): Promise<void> {
+export async function writeRandomBase(path: string, width: number, seed: number): Promise<void> {
   let C = 3;
   const tensors = CONVS.flatMap(({ name, channels, torchvision }): TensorToWrite[] => {
     const O = Math.max(1, Math.round(channels * width));
