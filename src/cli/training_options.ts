@@ -76,6 +76,7 @@ function groups(): Readonly<Record<string, readonly Option[]>> {
       option('--unfreeze <block>', 'train the base too, from this block on', usual.unfreeze).choices([
         ...UNFREEZE,
       ]),
+      option('--gradual', 'one block more at a time, each for a quarter of --epochs'),
       option(
         '--lr-base <x>',
         "the highest learning rate of the base; --lr is the head's",

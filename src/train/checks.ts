@@ -192,7 +192,8 @@ function checkFineTuning(
   pictures: number | undefined,
 ): void {
   if (unfreeze === 'none') {
-    const { lrBase, lrDecay, headEpochs, memory, ...others } = said;
+    const { lrBase, lrDecay, headEpochs, memory, gradual, ...others } = said;
+    if (gradual) throw unheard('gradual', 'unfreeze', ['unfreeze', unfreeze]);
     const usual = withDefaults(others, pictures);
     for (const option of ['lrBase', 'lrDecay', 'headEpochs', 'memory'] as const) {
       if (said[option] === undefined || said[option] === usual[option]) continue;

@@ -18,6 +18,7 @@ const COMMON = {
   augment: [],
   cache: true,
   unfreeze: 'none',
+  gradual: false,
   lrDecay: 1,
   head: 'linear',
   optimiser: 'adamw',
@@ -145,6 +146,21 @@ export function withDefaults(
     // VGG's own fc1 has learnt from features as they are.
     standardise: head === 'fc' ? 'none' : 'channel',
     ...said,
+  };
+}
+
+/** A phase of gradual unfreezing lasts this share of the epochs of the last one. */
+const GRADUAL_SHARE = 1 / 4;
+
+/** The options of a phase in which fewer blocks are trained than in the last one. */
+export function withBlock(options: ResolvedOptions, unfreeze: Unfreeze): ResolvedOptions {
+  const epochs = Math.ceil(GRADUAL_SHARE * options.epochs);
+  return {
+    ...options,
+    unfreeze,
+    epochs,
+    patience: usualPatience(epochs),
+    warmup: Math.min(options.warmup, epochs / 2),
   };
 }
 

@@ -40,6 +40,8 @@ export type Unfreeze = (typeof UNFREEZE)[number];
 export interface FineTuningOptions {
   /** The lowest block that is trained, and all above it; `none` trains the head alone. */
   readonly unfreeze?: Unfreeze | undefined;
+  /** Trains one block more at a time, from the top: each step but the last for a quarter of the epochs. */
+  readonly gradual?: boolean | undefined;
   /** The highest rate of the blocks; `lr` is the head's. */
   readonly lrBase?: number | undefined;
   /** What the rate is divided by from a block to the one below it. */
@@ -111,6 +113,7 @@ export const CHOSEN_OPTIONS: OptionRules<ChosenOptions> = {
   cache: flag,
   standardise: CHECKED_IN_USE,
   unfreeze: CHECKED_IN_USE,
+  gradual: flag,
   lrBase: CHECKED_IN_USE,
   lrDecay: CHECKED_IN_USE,
   headEpochs: CHECKED_IN_USE,

@@ -135,11 +135,11 @@ function say(value: unknown): string {
 
 /** The options that decide what a run computes, and not only how long. */
 function decidingOptions(options: ResolvedOptions, rules: RunRules): Partial<ResolvedOptions> {
-  const { epochs, patience, unfreeze, lrBase, lrDecay, headEpochs, memory, ...others } = options;
+  const { epochs, patience, unfreeze, gradual, lrBase, lrDecay, headEpochs, memory, ...others } = options;
   return {
     ...others,
     // How much memory a step takes decides how its sums are cut; and checkpoints of heads alone have never had any of it in their hash.
-    ...(unfreeze !== 'none' && { unfreeze, lrBase, lrDecay, headEpochs, memory }),
+    ...(unfreeze !== 'none' && { unfreeze, gradual, lrBase, lrDecay, headEpochs, memory }),
     ...(options.schedule !== 'constant' && { epochs }),
     // Checkpoints of older versions have it in their hash.
     ...(rules.best === 'accuracy' && { patience }),

@@ -21,7 +21,7 @@ const FIRST = [
 ] as const;
 
 /** They mean nothing where the base stays as it is. */
-const OF_FINE_TUNING = ['unfreeze', 'lrBase', 'lrDecay', 'headEpochs', 'memory'] as const;
+const OF_FINE_TUNING = ['unfreeze', 'gradual', 'lrBase', 'lrDecay', 'headEpochs', 'memory'] as const;
 
 /** Options that mean nothing beside the others, and that nobody would type. */
 function isIdle(

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { TrainingError } from '../../errors.js';
 import { counted, percent, short } from '../../text.js';
-import { headAlone } from '../../train/defaults.js';
+import { headAlone, type ResolvedOptions, withBlock } from '../../train/defaults.js';
 import type { EpochRow } from '../../train/epoch_row.js';
 import {
   evaluateTable,
@@ -14,6 +14,7 @@ import {
   type Run,
   runEpochs,
 } from '../../train/epochs.js';
+import { UNFREEZE, type Unfreeze } from '../../train/options.js';
 import { remarksOn } from '../../train/remarks.js';
 import { createTrainer, type Session, type Tables } from '../../train/session.js';
 import { judgementOf, Standing } from '../../train/standing.js';
@@ -34,6 +35,7 @@ import {
   saveHead,
   takeHead,
 } from './saved_head.js';
+import { tablesFingerprintOf } from './session.js';
 import type { Stop } from './stop.js';
 import { withTables } from './tables.js';
 
@@ -72,65 +74,101 @@ function newRun(session: Session, tables: Tables, trainer: Trainer, args: RunArg
   return { session, tables, trainer, history: [], standing: standingOf(session, args, []) };
 }
 
-/** Trains the head alone, and then the base with it. */
+/** Trains the head alone, then the base with it, at once or block by block. */
 async function startFineTuning(asked: Session, record: RunRecord, stop: Stop): Promise<TrainResult> {
-  const { onEvent, options } = asked;
-  const { headEpochs, unfreeze } = options;
-  const from = unfreeze === 'all' ? 'all convolutions are' : `${unfreeze} is`;
-  onEvent({
-    type: 'phase',
-    unfrozen: undefined,
-    text: `the head alone first, ${counted(headEpochs, 'epoch')} at most`,
-  });
-  const { parameters, standardisation, best, session, args } = await trainHeadAlone(asked, record);
-  const score = `${percent(best.val_accuracy)} right, loss ${short(best.val_loss)}`;
-  onEvent({
-    type: 'phase',
-    unfrozen: unfreeze,
-    text: `the head alone: ${score}; now ${from} trained with it`,
-  });
+  const { onEvent } = asked;
+  let trained: Trained | undefined;
+  let alone: EpochRow | undefined;
+  for (const { unfreeze, text, options } of phasesOf(asked.options)) {
+    const before = trained ? `${scoreText(trained.best)}; now ${text}` : text;
+    onEvent({ type: 'phase', unfrozen: unfreeze === 'none' ? undefined : unfreeze, text: before });
+    if (unfreeze === asked.options.unfreeze) break;
+    trained = await trainPhase({ ...(trained?.session ?? asked), options }, record, trained);
+    alone ??= trained.best;
+  }
+  const { parameters, standardisation, args } = trained!;
+  const session = { ...asked, options: { ...asked.options, lr: trained!.session.options.lr } };
   return withTables(session, async (found) => {
     const tables = { ...found, standardisation };
     const trainer = await createTrainer(session, tables);
     try {
       for (const [name, values] of parameters) await trainer.write(name, values);
-      return await completeRun(newRun(session, tables, trainer, args), { ...record, args }, stop, best);
+      return await completeRun(newRun(session, tables, trainer, args), { ...record, args }, stop, alone);
     } finally {
       trainer.dispose();
     }
   });
 }
 
-interface TrainedAlone {
-  /** Of the head, by their names in a trainer. */
+function scoreText({ val_accuracy, val_loss }: EpochRow): string {
+  return `${percent(val_accuracy)} right, loss ${short(val_loss)}`;
+}
+
+interface Phase {
+  readonly unfreeze: Unfreeze;
+  readonly text: string;
+  readonly options: ResolvedOptions;
+}
+
+/** The head alone; the blocks above the lowest, one more each time, where that is wished for; what the run is for. */
+function phasesOf(options: ResolvedOptions): Phase[] {
+  const { unfreeze, gradual, headEpochs } = options;
+  const most = (count: number) => `${counted(count, 'epoch')} at most`;
+  const blocks = UNFREEZE.slice(1, UNFREEZE.indexOf(unfreeze)).filter(
+    // Those below what the head reads, too.
+    (block) => gradual && block <= options.features.replace('_pool', ''),
+  );
+  return [
+    { unfreeze: 'none', text: `the head alone, ${most(headEpochs)}`, options: headAlone(options) },
+    ...blocks.map((block): Phase => {
+      const some = withBlock(options, block);
+      return { unfreeze: block, text: `${block} is trained with it, ${most(some.epochs)}`, options: some };
+    }),
+    {
+      unfreeze,
+      text: `${unfreeze === 'all' ? 'all convolutions are' : `${unfreeze} is`} trained with it`,
+      options,
+    },
+  ];
+}
+
+/** What a phase leaves to the next. */
+interface Trained {
+  /** Of the best epoch, by their names in a trainer. */
   readonly parameters: ReadonlyMap<string, Float32Array>;
   readonly standardisation: Tables['standardisation'];
   readonly best: EpochRow;
-  /** As asked, with a rate that is a number. */
+  /** With a rate that is a number. */
   readonly session: Session;
   readonly args: RunArguments;
 }
 
-/** As a run of the head alone; only its best numbers are kept, in head.safetensors too. */
-async function trainHeadAlone(asked: Session, record: RunRecord): Promise<TrainedAlone> {
-  const alone: Session = {
+/** A phase before the last: only its best numbers are kept; those of a head alone in head.safetensors, too. */
+async function trainPhase(asked: Session, record: RunRecord, before: Trained | undefined): Promise<Trained> {
+  const phase: Session = {
     ...asked,
     // Looked at once, at the very end.
     dataset: { ...asked.dataset, test: [] },
-    options: headAlone(asked.options),
-    tablesFingerprint: asked.fingerprint,
+    tablesFingerprint: await tablesFingerprintOf(asked),
   };
-  return withTables(alone, async (tables) => {
-    const { session, args } = await withRate(alone, tables, record);
+  return withTables(phase, async (found) => {
+    const tables = before ? { ...found, standardisation: before.standardisation } : found;
+    const rate = phase.options.lr === 'auto' && before ? before.session.options.lr : phase.options.lr;
+    const withLr = { ...phase, options: { ...phase.options, lr: rate } };
+    const { session, args } = await withRate(withLr, tables, {
+      ...record,
+      args: before?.args ?? record.args,
+    });
     const trainer = await createTrainer(session, tables);
     try {
-      await initialise(session, trainer, args.initFrom);
+      if (before) for (const [name, values] of before.parameters) await trainer.write(name, values);
+      else await initialise(session, trainer, args.initFrom);
       const run = newRun(session, tables, trainer, args);
       const keeper = memoryKeeper(trainer);
       await runEpochs(run, keeper);
       await keeper.restoreBest();
       const best = run.standing.best!;
-      if (record.folder !== undefined) {
+      if (!before && record.folder !== undefined) {
         const path = runFile(record.folder, 'head');
         await saveHead(path, session, trainer, await describeHead(session, trainer), best);
         session.onEvent({ type: 'saved', what: 'head', path });
@@ -138,9 +176,8 @@ async function trainHeadAlone(asked: Session, record: RunRecord): Promise<Traine
       const parameters = new Map<string, Float32Array>();
       for (const { name } of trainer.state.filter(isParameter))
         parameters.set(name, await trainer.read(name));
-      const options = { ...asked.options, lr: session.options.lr };
       const { standardisation } = tables;
-      return { parameters, standardisation, best, session: { ...asked, options }, args };
+      return { parameters, standardisation, best, session: { ...session, dataset: asked.dataset }, args };
     } finally {
       trainer.dispose();
     }

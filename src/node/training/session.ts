@@ -55,13 +55,14 @@ async function fingerprintsOf(
   const { model, options } = session;
   const { basePath, preprocess } = model;
   const fingerprint = await fingerprintOfFile(basePath, options.features, { preprocess });
+  return { fingerprint, tablesFingerprint: await tablesFingerprintOf(session) };
+}
+
+/** `fingerprintOf` the base up to what is computed of pictures before training. */
+export async function tablesFingerprintOf(session: Pick<Session, 'model' | 'options'>): Promise<string> {
+  const { basePath, preprocess } = session.model;
   const below = tablesLayerOf(session);
-  if (below === 'pixels') return { fingerprint, tablesFingerprint: '' };
-  const isSame = below === options.features;
-  return {
-    fingerprint,
-    tablesFingerprint: isSame ? fingerprint : await fingerprintOfFile(basePath, below, { preprocess }),
-  };
+  return below === 'pixels' ? '' : fingerprintOfFile(basePath, below, { preprocess });
 }
 
 /**

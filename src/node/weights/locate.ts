@@ -93,7 +93,7 @@ async function foreignFolder(path: string): Promise<string | undefined> {
 export async function baseRefOf(path: string): Promise<string> {
   const file = await realPath(path);
   for (const name of Object.keys(PACKAGED) as PackagedName[]) {
-    if (file === (await realPath(packagedPath(name)))) return name;
+    if (file !== undefined && file === (await realPathOfPackaged(name))) return name;
   }
   for (const source of KNOWN_SOURCES) {
     if (file === (await realPath(placesOf(source).file))) return source.name;
@@ -125,6 +125,16 @@ async function isFile(path: string): Promise<boolean> {
     (found) => found.isFile(),
     () => false,
   );
+}
+
+/** Undefined where the package was bundled without it. */
+async function realPathOfPackaged(name: PackagedName): Promise<string | undefined> {
+  try {
+    return await realPath(packagedPath(name));
+  } catch (error) {
+    if (error instanceof WeightsError) return undefined;
+    throw error;
+  }
 }
 
 /** The path without symbolic links; undefined where nothing is there. */

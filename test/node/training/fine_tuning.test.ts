@@ -138,6 +138,23 @@ describe('fine-tuning', () => {
     expect(await files(left, all)).toEqual(await files(whole, all));
   });
 
+  it('unfreezes block by block, and gives the same bytes twice', async () => {
+    const given = { ...FINE, unfreeze: 'block3', gradual: true, epochs: 4 } as const;
+    const phases: (string | undefined)[] = [];
+    const epochs: number[] = [];
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === 'phase') phases.push(event.unfrozen);
+      if (event.type === 'epoch') epochs.push(event.row.epoch);
+    };
+    const [one, other] = [path('gradual'), path('gradual again')];
+    await trainHead(model(), pictures(), { ...given, onEvent, out: one });
+    expect(phases).toEqual([undefined, 'block5', 'block4', 'block3']);
+    expect(epochs).toEqual([1, 2, 3, 4, 1, 1, 1, 2, 3, 4]);
+    await trainHead(model(), pictures(), { ...given, out: other });
+    const all = ['best.safetensors', 'last.safetensors', 'head.safetensors'];
+    expect(await files(one, all)).toEqual(await files(other, all));
+  });
+
   it('begins anew what was left before its first epoch', async () => {
     const [whole, left] = [path('begun whole'), path('begun')];
     await trainHead(model(), pictures(), { ...FINE, out: whole });
@@ -180,6 +197,7 @@ describe('fine-tuning', () => {
       { unfreeze: 'block6' },
       /^unfreeze is "block6"; it must be none, block5, block4, block3, block2 or all$/,
     ],
+    [{ gradual: true }, "gradual is for unfreeze; it means nothing with unfreeze: 'none'"],
     [{ lrBase: 1e-4 }, 'lrBase is for unfreeze; it means nothing where the base stays as it is'],
     [{ memory: 2e9 }, 'memory is for unfreeze; it means nothing where the base stays as it is'],
     [
