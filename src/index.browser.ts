@@ -20,7 +20,7 @@ export type { TensorDtype } from './gpu/tensor.js';
 export { type Framing, frame, framingForSize, IMAGENET_FRAMING } from './image/framing.js';
 export type { Picture } from './image/picture.js';
 export type { Features } from './model/features.js';
-export type { GradientBy, GradientOf, Gradients, GradientsOptions } from './model/gradients.js';
+export type { Gradients } from './model/gradients.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { LoadOptions } from './model/network.js';
 export type {
@@ -28,6 +28,9 @@ export type {
   EachOptions,
   FeaturesOptions,
   ForwardOptions,
+  GradientBy,
+  GradientOf,
+  GradientsOptions,
   ProfileOptions,
   RunOptions,
 } from './model/options.js';
@@ -35,4 +38,11 @@ export type { Prediction } from './model/predictions.js';
 export type { LayerTiming } from './model/profile.js';
 export type { Rungs } from './network/build.js';
 export { type Layer, layersOf, PAPER_WIDTHS, type PlannedLayer, type Widths } from './network/layers.js';
+export { type Dataset, type DatasetParts, datasetOf, type Sample } from './train/dataset.js';
+export type { TrainEvent } from './train/events.js';
+export {
+  type TrainedNetwork,
+  type TrainNetworkOptions,
+  trainNetwork,
+} from './train/train_network.js';
 export type { Preprocess } from './weights/archive.js';

@@ -25,7 +25,7 @@ export type { Conv3x3Rung } from './kernels/conv3x3/rungs.js';
 export type { LinearChoice } from './kernels/linear/candidates.js';
 export type { LinearRung } from './kernels/linear/linear.js';
 export type { Features } from './model/features.js';
-export type { GradientBy, GradientOf, Gradients, GradientsOptions } from './model/gradients.js';
+export type { Gradients } from './model/gradients.js';
 export { IMAGENET_LABELS, type Label } from './model/labels.js';
 export type { LoadOptions } from './model/network.js';
 export type {
@@ -33,6 +33,9 @@ export type {
   EachOptions,
   FeaturesOptions,
   ForwardOptions,
+  GradientBy,
+  GradientOf,
+  GradientsOptions,
   ProfileOptions,
   RunOptions,
 } from './model/options.js';
@@ -74,6 +77,11 @@ export type { EpochRow } from './train/epoch_row.js';
 export type { OnEvent, TrainEvent } from './train/events.js';
 export type { ClassScores, Confusion, Evaluation, Mistake } from './train/metrics.js';
 export type { CurvePoint, FoundRate } from './train/sweep.js';
+export {
+  type TrainedNetwork,
+  type TrainNetworkOptions,
+  trainNetwork,
+} from './train/train_network.js';
 export type { TunedShape } from './tune/tune.js';
 export type { Preprocess } from './weights/archive.js';
 export type { Conversion, ConvertedTensor } from './weights/conversion.js';

@@ -16,22 +16,8 @@ import { fused, recordBackward, recordForward } from '../network/operation.js';
 import { type LayerShape, Parameters } from '../network/parameters.js';
 import { concatenated } from './batches.js';
 import type { Features } from './features.js';
+import type { GradientOf, GradientsOptions } from './options.js';
 import { checkClassifier, commonSize } from './requests.js';
-
-/** What is differentiated. */
-export type GradientOf =
-  /** The sum, over pictures and pixels, of a channel of a layer's result: of `fc3`, a class's score before the softmax. */
-  | { readonly layer: LayerName; readonly channel: number }
-  /** The mean cross-entropy of the classifier on pictures of these classes, by their numbers. */
-  | { readonly labels: readonly number[] };
-
-/** By what: `input` is what the first layer reads (pixels as the weights' makers prepared them); a layer's name means its result. */
-export type GradientBy = 'input' | 'parameters' | LayerName;
-
-export interface GradientsOptions {
-  readonly of: GradientOf;
-  readonly by: GradientBy | readonly GradientBy[];
-}
 
 /**
  * By `input` and by layers, (N, ...its shape); by parameters, each kernel (3,3,C,O) or (D,O) and bias (O) as `block1_conv1.kernel`. A

@@ -1,6 +1,6 @@
 // What VGG16's calls can be told.
 
-import type { Activation } from '../architecture.js';
+import type { Activation, LayerName } from '../architecture.js';
 import type { PictureError } from '../errors.js';
 import { Gpu } from '../gpu/gpu.js';
 import { BYTES_PER_VALUE, type TensorDtype } from '../gpu/tensor.js';
@@ -23,7 +23,6 @@ import {
 import { ACTIVATION } from '../weights/activation.js';
 import type { Preprocess } from '../weights/archive.js';
 import { PREPROCESS } from '../weights/preprocess.js';
-import type { GradientsOptions } from './gradients.js';
 import type { LoadOptions } from './network.js';
 
 /** How a model is loaded, wherever it runs. */
@@ -84,6 +83,21 @@ export interface ProfileOptions {
   readonly passes?: number | undefined;
   /** False where the same pass has been run before: then the first counts, too. */
   readonly warmUp?: boolean | undefined;
+}
+
+/** What is differentiated. */
+export type GradientOf =
+  /** The sum, over pictures and pixels, of a channel of a layer's result: of `fc3`, a class's score before the softmax. */
+  | { readonly layer: LayerName; readonly channel: number }
+  /** The mean cross-entropy of the classifier on pictures of these classes, by their numbers. */
+  | { readonly labels: readonly number[] };
+
+/** By what: `input` is what the first layer reads (pixels as the weights' makers prepared them); a layer's name means its result. */
+export type GradientBy = 'input' | 'parameters' | LayerName;
+
+export interface GradientsOptions {
+  readonly of: GradientOf;
+  readonly by: GradientBy | readonly GradientBy[];
 }
 
 /** For the calls that answer picture by picture. */

@@ -25,7 +25,7 @@ import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { checkCount, concatenated } from './batches.js';
 import { type Answer, eachResult, many } from './each.js';
 import { averageOverSpace, checkFinite, type Features } from './features.js';
-import { type Gradients, type GradientsOptions, gradientsOf } from './gradients.js';
+import { type Gradients, gradientsOf } from './gradients.js';
 import { type Label, labelsFor } from './labels.js';
 import { loadNetwork } from './network.js';
 import {
@@ -34,6 +34,7 @@ import {
   type EachOptions,
   type FeaturesOptions,
   type ForwardOptions,
+  type GradientsOptions,
   type ModelOptions,
   type ProfileOptions,
   type RowsOptions,

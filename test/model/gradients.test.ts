@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPeerNetwork } from '../../src/bench/peers/read_network.js';
 import type { PeerNetwork } from '../../src/bench/peers/tfjs.js';
-import type { GradientOf } from '../../src/model/gradients.js';
+import type { GradientOf } from '../../src/model/options.js';
 import { VGG16 } from '../../src/node/vgg16.js';
 import { openWeights } from '../../src/node/weights/open.js';
 import { seededRandom } from '../../src/random.js';

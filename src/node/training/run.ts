@@ -3,18 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import { TrainingError } from '../../errors.js';
-import { counted, percent, short } from '../../text.js';
-import { headAlone, type ResolvedOptions, withBlock } from '../../train/defaults.js';
 import type { EpochRow } from '../../train/epoch_row.js';
-import {
-  evaluateTable,
-  isParameter,
-  type Keeper,
-  memoryKeeper,
-  type Run,
-  runEpochs,
-} from '../../train/epochs.js';
-import { UNFREEZE, type Unfreeze } from '../../train/options.js';
+import { evaluateTable, type Keeper, memoryKeeper, type Run, runEpochs } from '../../train/epochs.js';
+import { trainPhases } from '../../train/phases.js';
 import { remarksOn } from '../../train/remarks.js';
 import { createTrainer, type Session, type Tables } from '../../train/session.js';
 import { judgementOf, Standing } from '../../train/standing.js';
@@ -76,108 +67,29 @@ function newRun(session: Session, tables: Tables, trainer: Trainer, args: RunArg
 
 /** Trains the head alone, then the base with it, at once or block by block. */
 async function startFineTuning(asked: Session, record: RunRecord, stop: Stop): Promise<TrainResult> {
-  const { onEvent } = asked;
-  let trained: Trained | undefined;
-  let alone: EpochRow | undefined;
-  for (const { unfreeze, text, options } of phasesOf(asked.options)) {
-    const before = trained ? `${scoreText(trained.best)}; now ${text}` : text;
-    onEvent({ type: 'phase', unfrozen: unfreeze === 'none' ? undefined : unfreeze, text: before });
-    if (unfreeze === asked.options.unfreeze) break;
-    trained = await trainPhase({ ...(trained?.session ?? asked), options }, record, trained);
-    alone ??= trained.best;
-  }
-  const { parameters, standardisation, args } = trained!;
-  const session = { ...asked, options: { ...asked.options, lr: trained!.session.options.lr } };
+  let { args } = record;
+  const { parameters, standardisation, session, alone } = await trainPhases(asked, {
+    withTables: async (phase, use) =>
+      withTables({ ...phase, tablesFingerprint: await tablesFingerprintOf(phase) }, use),
+    async rated(phase, tables) {
+      const found = await withRate(phase, tables, { ...record, args });
+      args = found.args;
+      return found.session;
+    },
+    initialise: (phase, trainer) => initialise(phase, trainer, args.initFrom),
+    async onHead(phase, trainer, best) {
+      if (record.folder === undefined) return;
+      const path = runFile(record.folder, 'head');
+      await saveHead(path, phase, trainer, await describeHead(phase, trainer), best);
+      asked.onEvent({ type: 'saved', what: 'head', path });
+    },
+  });
   return withTables(session, async (found) => {
     const tables = { ...found, standardisation };
     const trainer = await createTrainer(session, tables);
     try {
       for (const [name, values] of parameters) await trainer.write(name, values);
       return await completeRun(newRun(session, tables, trainer, args), { ...record, args }, stop, alone);
-    } finally {
-      trainer.dispose();
-    }
-  });
-}
-
-function scoreText({ val_accuracy, val_loss }: EpochRow): string {
-  return `${percent(val_accuracy)} right, loss ${short(val_loss)}`;
-}
-
-interface Phase {
-  readonly unfreeze: Unfreeze;
-  readonly text: string;
-  readonly options: ResolvedOptions;
-}
-
-/** The head alone; the blocks above the lowest, one more each time, where that is wished for; what the run is for. */
-function phasesOf(options: ResolvedOptions): Phase[] {
-  const { unfreeze, gradual, headEpochs } = options;
-  const most = (count: number) => `${counted(count, 'epoch')} at most`;
-  const blocks = UNFREEZE.slice(1, UNFREEZE.indexOf(unfreeze)).filter(
-    // Those below what the head reads, too.
-    (block) => gradual && block <= options.features.replace('_pool', ''),
-  );
-  return [
-    { unfreeze: 'none', text: `the head alone, ${most(headEpochs)}`, options: headAlone(options) },
-    ...blocks.map((block): Phase => {
-      const some = withBlock(options, block);
-      return { unfreeze: block, text: `${block} is trained with it, ${most(some.epochs)}`, options: some };
-    }),
-    {
-      unfreeze,
-      text: `${unfreeze === 'all' ? 'all convolutions are' : `${unfreeze} is`} trained with it`,
-      options,
-    },
-  ];
-}
-
-/** What a phase leaves to the next. */
-interface Trained {
-  /** Of the best epoch, by their names in a trainer. */
-  readonly parameters: ReadonlyMap<string, Float32Array>;
-  readonly standardisation: Tables['standardisation'];
-  readonly best: EpochRow;
-  /** With a rate that is a number. */
-  readonly session: Session;
-  readonly args: RunArguments;
-}
-
-/** A phase before the last: only its best numbers are kept; those of a head alone in head.safetensors, too. */
-async function trainPhase(asked: Session, record: RunRecord, before: Trained | undefined): Promise<Trained> {
-  const phase: Session = {
-    ...asked,
-    // Looked at once, at the very end.
-    dataset: { ...asked.dataset, test: [] },
-    tablesFingerprint: await tablesFingerprintOf(asked),
-  };
-  return withTables(phase, async (found) => {
-    const tables = before ? { ...found, standardisation: before.standardisation } : found;
-    const rate = phase.options.lr === 'auto' && before ? before.session.options.lr : phase.options.lr;
-    const withLr = { ...phase, options: { ...phase.options, lr: rate } };
-    const { session, args } = await withRate(withLr, tables, {
-      ...record,
-      args: before?.args ?? record.args,
-    });
-    const trainer = await createTrainer(session, tables);
-    try {
-      if (before) for (const [name, values] of before.parameters) await trainer.write(name, values);
-      else await initialise(session, trainer, args.initFrom);
-      const run = newRun(session, tables, trainer, args);
-      const keeper = memoryKeeper(trainer);
-      await runEpochs(run, keeper);
-      await keeper.restoreBest();
-      const best = run.standing.best!;
-      if (!before && record.folder !== undefined) {
-        const path = runFile(record.folder, 'head');
-        await saveHead(path, session, trainer, await describeHead(session, trainer), best);
-        session.onEvent({ type: 'saved', what: 'head', path });
-      }
-      const parameters = new Map<string, Float32Array>();
-      for (const { name } of trainer.state.filter(isParameter))
-        parameters.set(name, await trainer.read(name));
-      const { standardisation } = tables;
-      return { parameters, standardisation, best, session: { ...session, dataset: asked.dataset }, args };
     } finally {
       trainer.dispose();
     }
