@@ -8,7 +8,7 @@ import { shellWord } from '../node/shell_word.js';
 import { trainHead } from '../node/training/new_run.js';
 import type { TrainResult } from '../node/training/result.js';
 import { resumeRun } from '../node/training/resumed_run.js';
-import { counted, whole } from '../text.js';
+import { counted, percent, short, whole } from '../text.js';
 import { resolveOptions } from '../train/checks.js';
 import type { Dataset } from '../train/dataset.js';
 import type { OnEvent } from '../train/events.js';
@@ -32,7 +32,7 @@ const EXAMPLES = `
 Examples:
   $ vgg16 train photos/
   $ vgg16 train photos/ --augment flip,crop --epochs 40
-  $ vgg16 train photos/ --head mlp --hidden 256 --pool flatten --lr auto
+  $ vgg16 train photos/ --unfreeze block5 --augment flip,crop
   $ vgg16 train --resume runs/train-1
   $ vgg16 train photos/ --init-from runs/train-1/best.safetensors
 
@@ -46,27 +46,35 @@ of the highest; with --class-weights balanced, the loss alone decides. Training
 ends early after as many epochs without a better one as --patience says.
 
 The thirteen convolutions stay as they are. What they make of each picture is
-computed once and kept; a head is trained on that. Broken pictures are left out;
-where they are more than one and more than 5 %, nothing is trained, and the exit
-code is 3.
+computed once and kept; a head is trained on that. With --unfreeze, the head is
+trained alone first, and then the blocks from the one that is named on with it,
+at rates of their own; --memory makes a step fit a small GPU.
+
+Broken pictures are left out; where they are more than one and more than 5 %,
+nothing is trained, and the exit code is 3.
 
 Features are kept in the cache folder, which \`vgg16 doctor\` names: 2 kB for
-each picture and view, or 100 kB with --pool flatten at 224 px.
+each picture and view, or 100 kB with --pool flatten at 224 px, and 400 kB with
+--unfreeze block5.
 
 A run is a folder: results.csv, best.safetensors for --weights of classify, eval
 and export, all that --resume needs, and in the end report.html. Each epoch is
 on disk as it ends. Ctrl-C loses the one under way; --resume goes on from the
 one before, to the same bytes as if nothing had happened.
 
---json prints {"folder", "best", "early", "evaluation", "test", "remarks":
-[{"kind", "text"}]}: a remark is a "guess" (no better than the commonest class),
-"short" (the loss was still falling) or "overfit".`;
+--json prints {"folder", "best", "early", "evaluation", "test", "headAlone",
+"remarks": [{"kind", "text"}]}. A remark is a "guess" (no better than the
+commonest class), "short" (the loss was still falling), "overfit" or "no-gain"
+(training the base brought nothing). "headAlone" is how good the head was
+before its base was trained with it, or null.`;
 
 export function addTrain(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = program
     .command('train')
     .summary('train a classifier on pictures of your own')
-    .description('Trains a classifier on pictures of your own: a new head on the frozen base.')
+    .description(
+      'Trains a classifier on pictures of your own: a new head, and with --unfreeze blocks of its base.',
+    )
     .argument('[dir]', 'a folder of pictures, one folder a class, or a CSV')
     .option('--out <run>', "the run's folder (default: a new one, runs/train-1 and so on)")
     .option('--resume <run>', 'go on with a run that was interrupted')
@@ -175,17 +183,23 @@ export function introduce({ name, classes, train, val, test }: Dataset, { stderr
 }
 
 function printResult(
-  { folder, best, early, history, evaluation, test, remarks }: TrainResult,
+  { folder, best, early, history, evaluation, test, remarks, headAlone }: TrainResult,
   { json }: TrainFlags,
   terminal: Terminal,
 ): void {
   if (json) {
-    const result = { folder, best, early, evaluation, test: test ?? null, remarks };
+    const result = {
+      ...{ folder, best, early, evaluation, test: test ?? null, remarks },
+      headAlone: headAlone ?? null,
+    };
     terminal.print(JSON.stringify(result, undefined, 2));
     return;
   }
   const { colours } = terminal;
   const blocks = [
+    ...(headAlone
+      ? [`The head alone: ${percent(headAlone.val_accuracy)}, loss ${short(headAlone.val_loss)}`]
+      : []),
     `Best epoch: ${best.epoch} of ${history.length}`,
     evaluationText(`${counted(evaluation.count, 'picture')} to validate with`, evaluation, colours),
   ];
