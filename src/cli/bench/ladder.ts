@@ -27,12 +27,12 @@ Examples:
   $ vgg16 bench ladder conv3x3
   $ vgg16 bench ladder conv3x3 --side 64 --rungs 03_register_blocked,04_vec4
   $ vgg16 bench ladder linear --batch 32
-  $ vgg16 bench ladder conv3x3-dk --side 64 --batch 8 --rungs 03_winograd,04_subgroup
+  $ vgg16 bench ladder conv3x3-dk --side 64 --batch 8
 
 Times all of VGG16's layers of the kind, each alone: thirteen convolutions, the
-gradients by their kernels (dk), or fc1 to fc3. The share of the peak is of what the adapter was seen to do in
-registers; GFLOP/s are of the formula, so that Winograd, which multiplies less,
-may have more than all of it.`;
+gradients by their kernels (dk), or fc1 to fc3. The share of the peak is of what
+the adapter was seen to do in registers; GFLOP/s are of the formula, so that
+Winograd, which multiplies less, may have more than all of it.`;
 
 export function addLadder(bench: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = bench
