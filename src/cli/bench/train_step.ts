@@ -37,10 +37,9 @@ Examples:
 
 A step is a batch from the host's memory, forward, backward, and SGD with
 momentum. A turn is some steps, from the first batch to a loss on the host. NMSE
-is that of the losses of the first steps against float64; with convolutions, of a
-network of the same layers with a sixteenth of the channels.
-
-The peer pytorch is what python3 has: on CUDA where that is there.
+is that of the losses of the first steps against float64; with convolutions, of
+a network of the same layers with a sixteenth of the channels. The peer pytorch
+is what python3 has: on CUDA where that is there.
 
 --scope head trains two dense layers on features; block5 and all train these
 convolutions with a linear head on their average.`;
