@@ -164,7 +164,7 @@ describe('train-step', () => {
 
 describe('train-step of convolutions', () => {
   const gpu = useGpu();
-  it.each(['block5', 'all'] as const)(
+  it.each(process.env.FULL ? (['block5', 'all'] as const) : (['block5'] as const))(
     'holds the losses of both against float64, with %s trained',
     async (scope) => {
       const { results, leftOut } = await benchTrainStep(gpu(), {
@@ -189,7 +189,8 @@ describe('train-step of convolutions', () => {
   );
 });
 
-describe('the ladder of gradients by kernels', () => {
+// Of full width: 46 s on SwiftShader.
+describe.skipIf(!process.env.FULL)('the ladder of gradients by kernels (FULL=1)', () => {
   const gpu = useGpu();
   it('holds every rung and the peer against float64, layer by layer', async () => {
     const rungs = ['02_register_blocked', '03_winograd'];

@@ -73,7 +73,10 @@ async function lossesOf(
 }
 
 describe.each(Object.entries(CASES.networks))('a network of which "%s" is trained', (name, network) => {
-  it.each(Object.entries(CASES.trainings))('learns by "%s" as in PyTorch', async (trained, training) => {
+  // Directly, every layer is a pipeline of its own: 28 s to compile on SwiftShader.
+  const isSlow = (training: Training) => training.direct && network.blocks.length > 2 && !process.env.FULL;
+  const trainings = Object.entries(CASES.trainings).filter(([, training]) => !isSlow(training));
+  it.each(trainings)('learns by "%s" as in PyTorch', async (trained, training) => {
     const { losses } = await lossesOf(network, training);
     expectClose(losses, TORCH[name]![trained]!, TOLERANCE);
   });
@@ -81,7 +84,8 @@ describe.each(Object.entries(CASES.networks))('a network of which "%s" is traine
 
 describe('a network that is trained in less memory', () => {
   it('learns the same in parts of a batch, and with activations computed twice', async () => {
-    const { all: network } = CASES.networks as { all: NarrowNetwork };
+    const name = 'block4 and block5';
+    const network = CASES.networks[name]!;
     const training = CASES.trainings['slower body, clipped']!;
     const { memory } = await lossesOf(network, training);
     expect(memory).toMatchObject({ rows: 6, recomputes: false });
@@ -94,11 +98,11 @@ describe('a network that is trained in less memory', () => {
       });
       if (!result) break;
       expect(result.memory.bytes).toBeLessThan(budget);
-      expectClose(result.losses, TORCH.all!['slower body, clipped']!, TOLERANCE);
+      expectClose(result.losses, TORCH[name]!['slower body, clipped']!, TOLERANCE);
       budget = result.memory.bytes;
       ways.add(`${result.memory.rows} ${result.memory.recomputes}`);
     }
-    expect([...ways]).toEqual(expect.arrayContaining(['6 true', '3 false']));
+    expect([...ways]).toEqual(expect.arrayContaining(['3 false', '1 true']));
     expect([...ways].at(-1)).toMatch(/^1 /);
     expect(refused).toBeInstanceOf(GpuError);
     expect((refused as Error).message).toMatch(

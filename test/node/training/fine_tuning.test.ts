@@ -237,8 +237,8 @@ describe('pretrain', () => {
 
   it('trains a network from random numbers, whose file is a base', async () => {
     const { gpu } = model();
-    const result = await pretrain(pictures({ train: 60, val: 9 }), {
-      ...{ ...options, epochs: 12, gpu, out: path('scratch') },
+    const result = await pretrain(pictures({ train: 30, val: 9 }), {
+      ...{ ...options, epochs: 5, gpu, out: path('scratch') },
     });
     expect(result.history.at(-1)!.loss).toBeLessThan(result.history[0]!.loss);
     using base = await VGG16.load({ weights: result.weights, gpu });
