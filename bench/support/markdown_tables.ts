@@ -13,6 +13,8 @@ const ENGINES: Readonly<Record<string, string>> = {
   'tfjs-webgpu': 'tfjs, webgpu',
   'tfjs-wasm': 'tfjs, wasm (SIMD, one thread)',
   'onnxruntime-cpu': 'ONNX Runtime, CPU',
+  'pytorch-cpu': 'PyTorch, CPU',
+  'pytorch-cuda': 'PyTorch, CUDA',
 };
 
 const SCOPES: Readonly<Record<string, string>> = {
@@ -31,7 +33,6 @@ export const TABLES: Readonly<Record<string, (root: string) => Promise<string>>>
   'convs-lavapipe': (root) => of(root, 'convs-lavapipe', enginesTable),
   'train-step-lavapipe': (root) => of(root, 'train-step-lavapipe', trainStepTable),
   'train-step-all-lavapipe': (root) => of(root, 'train-step-all-lavapipe', trainStepTable),
-  'train-step-block5-lavapipe': (root) => of(root, 'train-step-block5-lavapipe', trainStepTable),
   'memory-lavapipe': (root) => of(root, 'memory-lavapipe', growthTable),
   'memory-64-lavapipe': (root) => of(root, 'memory-64-lavapipe', growthTable),
   'ladder-conv3x3-lavapipe': (root) => of(root, 'ladder-conv3x3-lavapipe', ladderTable),

@@ -76,7 +76,7 @@ describe('vgg16 bench', () => {
     [['e2e', '--batch', '1,0'], /whole number of at least 1/],
     [['e2e', '--scope', 'top'], /There is no "top"; there are convs, dense, all/],
     [['e2e', '--side', '16'], /too small for VGG16/],
-    [['ladder', 'pool'], /conv3x3, linear/],
+    [['ladder', 'pool'], /conv3x3, conv3x3-dk, linear/],
     [['ladder', 'conv3x3', '--rungs', '99_magic'], /conv3x3 has no rung "99_magic"; it has 01_naive/],
     [['layers', '--layers', 'block9'], /there is no layer "block9"; there are block1_conv1/],
   ])('%j makes no sense, and says why in a line', async (args, message) => {

@@ -234,8 +234,8 @@ describe('verify', () => {
 
   it('without arguments takes all that are here', async () => {
     const { code, stdout } = await weights('verify');
-    expect([code, stdout.trimEnd().split('\n').length]).toEqual([0, 1]);
-    expect(stdout).toMatch(/^OK {2}embedded: /);
+    expect([code, stdout.trimEnd().split('\n').length]).toEqual([0, 2]);
+    expect(stdout).toMatch(/^OK {2}embedded: .*\nOK {2}mini: /);
   });
 });
 

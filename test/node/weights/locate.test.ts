@@ -51,7 +51,7 @@ describe('a name', () => {
 
   it('that is none is no file and no name', async () => {
     await expect(VGG16.load({ weights: 'kerass', gpu: gpu() })).rejects.toThrow(
-      'kerass: no such file or run, and none of `vgg16 weights list` (embedded, torchvision, timm, keras, keras-notop)',
+      'kerass: no such file or run, and none of `vgg16 weights list` (embedded, mini, torchvision, timm, keras, keras-notop)',
     );
   });
 
