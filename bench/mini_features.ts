@@ -1,4 +1,4 @@
-// npm run bench:mini: what the small network's features are worth beside those of random numbers of the same shape. Heads learn from one
+// npm run bench:mini [LAYER [JSON]]: what the small network's features are worth beside those of random numbers of the same shape. Heads learn from one
 // artist's drawings and are examined on another's, of things that they have not seen drawn, as in `npm start`.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -13,8 +13,10 @@ import { Gpu } from '../src/node/gpu.js';
 import { writeRandomBase } from '../src/node/training/pretrain.js';
 
 const SIZE = 32;
+/** The layer that heads read; the last ones know CIFAR-10's classes and little else. */
+const FEATURES = process.argv[2] ?? 'block3_pool';
 const SEEDS = [0, 1, 2, 3, 4];
-const COUNTS = { known: 40, unseen: 15 };
+const COUNTS = { known: 30, unseen: 15 };
 /** Channels of the small network, in those of the paper. */
 const WIDTH = 0.25;
 
@@ -38,7 +40,12 @@ try {
         const names = CLASSES.map((one) => one.name);
         const validate = known.filter((_, i) => i % 5 === 0);
         const parts = { train: known.filter((_, i) => i % 5 !== 0), val: validate, test: unseen };
-        const { test } = await trainHead(model, datasetOf(names, parts), { size: SIZE, seed, cache: false });
+        const { test } = await trainHead(model, datasetOf(names, parts), {
+          size: SIZE,
+          seed,
+          cache: false,
+          features: FEATURES,
+        });
         accuracies[name].push(test!.accuracy);
       } finally {
         model.dispose();
@@ -62,7 +69,7 @@ try {
     adapter: gpu.info.description,
     rows,
   };
-  const out = process.argv[2];
+  const out = process.argv[3];
   if (out) await writeFile(out, `${JSON.stringify(result, undefined, 2)}\n`);
 } finally {
   gpu.dispose();

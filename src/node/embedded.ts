@@ -25,7 +25,7 @@ export const PACKAGED = {
   },
   [MINI]: {
     file: 'vgg16-mini.safetensors',
-    sha256: 'MINI_SHA256',
+    sha256: 'bae6ad1dcb0d2fd1c51584abc6f8e0ac9dbbda3feac9ef7d19a1af63b0594ffe',
     row: ['1.8 MB', '10', 'torchvision', 'MIT'],
   },
 } as const;
