@@ -93,7 +93,7 @@ export const LENGTH = { epochs: 20, steps: 500 } as const;
 export const FINE_TUNING = { epochs: 10, steps: 100 } as const;
 
 /** The highest rate of a base that is trained: it has been trained before, and forgets at a higher one. */
-const LR_BASE: Readonly<Record<OptimiserName, number>> = { sgd: 1e-3, adamw: 2e-5 };
+const LR_BASE: Readonly<Record<OptimiserName, number>> = { sgd: 1e-3, adamw: 5e-6 };
 
 /**
  * Epochs without gain after which training ends: this share of all epochs, and no fewer than `least`. A share, for the
