@@ -43,7 +43,8 @@ export function fmasPerTile(
  *
  * `06_subgroup` is for CPUs alone: there a broadcast between threads is free, while on a card it costs as much as the FMAs that it
  * feeds, and its tiles read u four times as often as those of `05_winograd_4x4`. `04_vec4` likewise: on a card, its
- * threads would not read side by side. Timed on lavapipe; no card has run them yet.
+ * threads would not read side by side. Timed on lavapipe. On the one card that was timed, an
+ * NVIDIA H200, `06_subgroup` was the faster one (docs/benchmarks.md), so this choice is to be looked at again.
  */
 export function bestRung(adapter: Adapter, { C, O }: Pick<Conv3x3Sizes, 'C' | 'O'>): Conv3x3Rung {
   const { isSoftware } = adapter.info;
