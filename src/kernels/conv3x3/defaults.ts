@@ -41,10 +41,10 @@ export function fmasPerTile(
  * The fastest rung for a layer of C input and O output channels on this adapter, of those that compute in f32 throughout:
  * `07_subgroup_matrix`, which rounds what it reads, is for those who ask for it.
  *
- * `06_subgroup` is for CPUs alone: there a broadcast between threads is free, while on a card it costs as much as the FMAs that it
- * feeds, and its tiles read u four times as often as those of `05_winograd_4x4`. `04_vec4` likewise: on a card, its
- * threads would not read side by side. Timed on lavapipe. On the one card that was timed, an
- * NVIDIA H200, `06_subgroup` was the faster one (docs/benchmarks.md), so this choice is to be looked at again.
+ * `06_subgroup` is for CPUs alone: there a broadcast between threads is free. On a card it was predicted to cost as much as the FMAs that
+ * it feeds, and its tiles read u four times as often as those of `05_winograd_4x4`. `04_vec4` is for CPUs as well: on a card, its
+ * threads would not read side by side. Timed on lavapipe, and on one card, an NVIDIA H200: there `06_subgroup` is 1.43 times as fast as
+ * `05_winograd_4x4` for one image (docs/benchmarks.md). One card is too few to change the default of all.
  */
 export function bestRung(adapter: Adapter, { C, O }: Pick<Conv3x3Sizes, 'C' | 'O'>): Conv3x3Rung {
   const { isSoftware } = adapter.info;
