@@ -13,4 +13,11 @@ if (!entry) {
 const outfile = resolve('.build', `${basename(entry, '.ts')}.js`);
 await build({ ...common, entryPoints: [entry], outfile });
 process.argv = [process.argv[0], outfile, ...args];
-await import(pathToFileURL(outfile).href);
+try {
+  await import(pathToFileURL(outfile).href);
+} catch (error) {
+  // What a user can cause has one clear line and an exit code; anything else is a bug and keeps its stack trace.
+  if (!(error instanceof Error) || !('exitCode' in error)) throw error;
+  console.error(`${basename(entry, '.ts')}: ${error.message}`);
+  process.exit(Number(error.exitCode));
+}
