@@ -7,6 +7,7 @@
 // and cutting apart are done by shape and strides alone; numbers move when they are read.
 
 import type { Activation, Pool } from '../architecture.js';
+import type { TorchFacts } from './formats/torch_pickle.js';
 import type { StridedTensor } from './source.js';
 
 /** An open file of any format. Whoever opened it closes it. */
@@ -18,6 +19,8 @@ export interface Archive {
   readonly tensors: ReadonlyMap<string, StridedTensor>;
   /** Texts that the file says of itself, where its format has a place for them. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** What else it tells, where PyTorch's pickle tells more than tensors. */
+  readonly facts?: TorchFacts | undefined;
   close(): Promise<void>;
 }
 

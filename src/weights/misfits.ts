@@ -16,12 +16,6 @@ export const RELATIVES: ReadonlyMap<number, string> = new Map([
 /** What the convolutions show. */
 export function misfitBase(tensors: Shapes): string | undefined {
   const names = [...tensors.keys()];
-  if (names.some((name) => /^features\.\d+\.running_(mean|var)$/.test(name))) {
-    return (
-      'VGG16 with batch normalisation is not supported; exported to ONNX after model.eval(), its convolutions take the ' +
-      'normalisation in, and that file is read'
-    );
-  }
   const numbers = names.flatMap((name) => /^features\.(\d+)\.weight$/.exec(name)?.[1] ?? []).map(Number);
   if (numbers.length === 0) {
     const found = names.length === 0 ? 'no tensor at all' : listNames(names);
@@ -42,20 +36,12 @@ export function misfitBase(tensors: Shapes): string | undefined {
 /** What the dense layers show. */
 export function misfitHead(tensors: Shapes): string | undefined {
   const names = [...tensors.keys()];
-  const normalised = names.find((name) => /^(classifier|pre_logits|head)\..*running_(mean|var)$/.test(name));
-  if (normalised !== undefined) {
-    const layer = normalised.slice(0, normalised.lastIndexOf('.'));
-    return `batch normalisation in the head, ${listNames([layer])}, is not supported: train a head without it`;
-  }
   const kernels = names.filter((name) => /^(classifier|pre_logits|head)\b.*\.weight$/.test(name));
   const bare = kernels.filter((name) => !tensors.has(name.replace(/weight$/, 'bias')));
   const rankOf = (name: string) => tensors.get(name)!.shape.length;
   const slopes = bare.filter((name) => rankOf(name) === 1);
   if (slopes.length > 0)
     return `${listNames(slopes)}, a PReLU as it looks, is not supported: only ReLU is, between dense layers`;
-  const withoutBias = bare.filter((name) => rankOf(name) === 2);
-  if (withoutBias.length > 0)
-    return `${listNames(withoutBias)} has no bias, which is not supported: add one of zeros (bias=True)`;
   const isTimms = tensors.has('pre_logits.fc1.weight') && !tensors.has('head.fc.weight');
   if (isTimms && !tensors.has('head.fc.bias')) {
     return 'timm left its last layer out (num_classes=0), so that there are no classes: save the model with them';

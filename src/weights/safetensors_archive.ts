@@ -4,8 +4,9 @@ import { assumedSoftmaxNote } from './activation.js';
 import type { Archive, Preprocess } from './archive.js';
 import { canonicalSource } from './canonical.js';
 import { assumedReluNote, findTorch, isWrapped, prefixesOf } from './dialects/torch.js';
+import { hasBareDense, hasNorms } from './dialects/torch_layers.js';
 import { evidenceOf, hasNamedDense } from './dialects/torch_names.js';
-import type { RandomAccessFile } from './file.js';
+import { asWeightsError, type RandomAccessFile } from './file.js';
 import { refuseShard } from './foreign.js';
 import { areOurs, heeded } from './foreign_metadata.js';
 import { storedNumbers } from './formats/numbers.js';
@@ -20,8 +21,8 @@ const FORMAT = 'safetensors';
 
 /**
  * A file whose names are torchvision's or timm's is taken as it is, whatever it holds; one whose names have a prefix,
- * as `model.features.0.weight`, or whose dense layers have names instead of numbers, or whose single output has to become
- * two, as PyTorch's files are.
+ * as `model.features.0.weight`, whose dense layers have names instead of numbers, among whose layers there is batch
+ * normalisation, or whose single output has to become two, as PyTorch's files are.
  *
  * @param options  what is known better than by the metadata
  * @throws WeightsError for a file that is damaged; unless it is taken as it is, for one that holds no VGG16
@@ -43,7 +44,13 @@ export async function openAnySafetensors(
     const prefixes = prefixesOf(names);
     if (prefixes.length === 0) return asItIs(source, { metadata, notes: [] });
     const outputs = classifierOutputs(source);
-    const isPlain = !isWrapped(names) && !hasNamedDense(source.tensors) && outputs !== 1;
+    const isPlain =
+      !(
+        isWrapped(names) ||
+        hasNamedDense(source.tensors) ||
+        hasNorms(names) ||
+        hasBareDense(source.tensors)
+      ) && outputs !== 1;
     if (prefixes.includes('') && isPlain) {
       const said = heeded(sourceWith(source, metadata), isOurs);
       // Of our own files nothing is assumed: before they could say otherwise, softmax was meant.
@@ -53,11 +60,11 @@ export async function openAnySafetensors(
     }
     const archive = asArchive(source);
     const fileSize = [...source.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const found = findTorch(archive, { metadata, isOurs, keepsOrder: false });
+    const found = await findTorch(archive, { metadata, isOurs, keepsOrder: false });
     return canonicalSource(archive, await settlePixels(found, preprocess), fileSize);
   } catch (error) {
     await source.close();
-    throw error;
+    throw asWeightsError(source.path, error);
   }
 }
 

@@ -34,8 +34,8 @@ const SIGMOID = /the single sigmoid output is carried over as two classes/;
 const PIXELS = /does not say how pixels are prepared; .* is assumed; if that is wrong: --preprocess/;
 const WEIGHTS_ONLY = /save the whole model as \.keras/;
 const RESCALED = /prepares pixels within the model, .* --preprocess/;
-const PICKLE = /only tensors in plain dictionaries are read.*save torch\.save\(model\.state_dict\(\)/;
-const NAMES = /not a VGG16 in torchvision's or timm's names .* is read from ONNX/;
+const NAMES = /its names, .* are its own: layers are taken in the order of the file/;
+const FOLDED = /batch normalisation is folded into the layers beside it, with PyTorch's usual epsilon/;
 
 /** The outcome of each file, but for those that nothing but `told` opens: they stand twice. */
 const OUTCOMES: readonly (readonly [file: string, outcome: Outcome])[] = [
@@ -68,12 +68,21 @@ const OUTCOMES: readonly (readonly [file: string, outcome: Outcome])[] = [
   // Borders of zeros in layers of their own.
   ['k11_zeropad.keras', { notes: [PIXELS] }],
 
+  // Batch normalisation.
+  ['k03_bn.keras', { notes: [PIXELS] }],
+  ['k03_bn_gap.keras', { notes: [PIXELS] }],
+  ['t02_vgg16_bn.pth', { notes: [FOLDED, SOFTMAX, PIXELS] }],
+  ['t02_bn_train.onnx', { notes: [PIXELS] }],
+  ['t03_bn1d_head.pth', { notes: [FOLDED, SOFTMAX, PIXELS] }],
+  ['t03_bn1d.onnx', { notes: [PIXELS] }],
+  ['l07_tf2onnx_bn.onnx', { notes: [PIXELS] }],
+
   // Names and metadata.
   ['t01_model_best.pth.tar', { notes: [SOFTMAX, PIXELS] }],
   ['t08_meta.safetensors', { notes: [/metadata size, "224x224", says nothing/, SOFTMAX, PIXELS] }],
-  ['t05_nn_sequential.pth', NAMES],
-  ['t11_fastai_save.pth', NAMES],
-  ['y_vggface_pth.pth', NAMES],
+  ['t05_nn_sequential.pth', { notes: [NAMES, SOFTMAX, PIXELS] }],
+  ['t11_fastai_save.pth', /a head behind the average and the maximum of the map \(fastai's/],
+  ['y_vggface_pth.pth', { notes: [NAMES, SOFTMAX, PIXELS] }],
   ['t05_head_after_1000.pth', /"fc\.weight" reads the 6 outputs .* a head behind a head is not supported/],
   ['y_timm0.pth', /timm left its last layer out \(num_classes=0\)/],
 
@@ -89,25 +98,18 @@ const OUTCOMES: readonly (readonly [file: string, outcome: Outcome])[] = [
 
   // Layers that are not read.
   ['k02_gmp.keras', /"global_max_pooling2d" \(GlobalMaxPooling2D\) is not supported/],
-  ['k03_bn.keras', /"batch_normalization" \(BatchNormalization\) is not supported/],
-  ['k03_bn_gap.keras', /"batch_normalization_1" \(BatchNormalization\) is not supported/],
   ['k30_int8.keras', /"dense_48" is quantised, which is not supported: save the model as it was before/],
-  ['t02_vgg16_bn.pth', /batch normalisation is not supported; exported to ONNX after model\.eval\(\)/],
-  ['t02_bn_train.onnx', /batch normalisation is not supported .* export after model\.eval\(\)/],
-  ['t03_bn1d_head.pth', /batch normalisation in the head, "classifier\.2", is not supported/],
-  ['t03_bn1d.onnx', /batch normalisation in the head is not supported/],
-  ['l07_tf2onnx_bn.onnx', /batch normalisation in the head, .* is not supported/],
   ['t05_amax.onnx', /a sixth max pooling, in the head .* is not supported/],
   ['z01_avgpool.onnx', /an average pooling other than of all pixels is not supported/],
   ['l07_ortopt.onnx', /made by onnxruntime's optimiser, .* give the model as it was before/],
 
   // Pickles and programs.
-  ['t03_udacity.pth', PICKLE],
-  ['t07_junk.pth', PICKLE],
-  ['t07_lightning.ckpt', PICKLE],
-  ['y_npscalar.pth', PICKLE],
-  ['y_posix.pth', PICKLE],
-  ['t04_traced.pt', /a TorchScript archive .* torch\.jit\.load\(file\)/],
+  ['t03_udacity.pth', { notes: [/named by the file's "class_to_idx"/, SOFTMAX, PIXELS] }],
+  ['t07_junk.pth', { notes: [SOFTMAX, PIXELS] }],
+  ['t07_lightning.ckpt', { notes: [/left out, beside the network/, SOFTMAX, PIXELS] }],
+  ['y_npscalar.pth', { notes: [SOFTMAX, PIXELS] }],
+  ['y_posix.pth', { notes: [SOFTMAX, PIXELS] }],
+  ['t04_traced.pt', { notes: [SOFTMAX, PIXELS] }],
 
   // Formats that are not read.
   ['t08_hf/model.safetensors.index.json', /the index of weights in several files/],

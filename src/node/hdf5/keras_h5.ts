@@ -139,8 +139,8 @@ function numberedWeights(file: Hdf5File, group: string): KerasLayer['weights'] {
     if (!tensor) break;
     tensors.push(tensor);
   }
-  const [first, second] = tensors.map(({ shape }) => shape.length);
-  const isPlain = tensors.length === 2 && first! > 1 && second === 1;
+  const [first = 0, second = 1] = tensors.map(({ shape }) => shape.length);
+  const isPlain = tensors.length > 0 && tensors.length <= 2 && first > 1 && second === 1;
   return new Map(tensors.map((tensor, i) => [isPlain ? ['kernel', 'bias'][i]! : `variable ${i}`, tensor]));
 }
 

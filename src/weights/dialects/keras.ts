@@ -13,13 +13,21 @@ import { IMAGENET_CLASSES } from '../../architecture.js';
 import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
+import {
+  type BatchNorm,
+  channelsFirst,
+  composed,
+  foldedBehind,
+  foldedInFront,
+  zeros,
+} from '../normalised.js';
 import { PREPROCESSES } from '../preprocess.js';
 import type { StridedTensor } from '../source.js';
 import { permuted } from '../strided.js';
 import { formatShape, listNames, quote } from '../text.js';
 import { type ConfiguredLayer, layerChain } from './keras_config.js';
 import { readNetwork } from './keras_network.js';
-import { isOwnHead, type Layers, nameOf, readWeights } from './keras_weights.js';
+import { isOwnHead, type Layers, nameOf, readWeights, type StoredNorm } from './keras_weights.js';
 import { overSquareMap } from './over_map.js';
 import { isUnchanged, mapText, preprocessOf } from './pixel_map.js';
 import { statedInput } from './stated_size.js';
@@ -30,7 +38,10 @@ interface AskedPixels {
 }
 
 /** @throws FileFault for what is not a VGG16 with dense layers, with what it is and where it differs */
-export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPixels = {}): FoundVgg16 {
+export async function findKeras(
+  archive: KerasArchive,
+  { preprocess: asked }: AskedPixels = {},
+): Promise<FoundVgg16> {
   if (archive.backend === 'theano') {
     throw new FileFault(
       "its kernels are Theano's, turned by 180 degrees: load it with Keras 2 on TensorFlow, which turns them, and save it again",
@@ -38,26 +49,28 @@ export function findKeras(archive: KerasArchive, { preprocess: asked }: AskedPix
   }
   const found =
     archive.config === undefined ? readWeights(archive) : fromModel(archive.layers, archive.config);
-  const { convs, dense, pool, activation, notes } = found;
+  const { convs, dense, norms, pool, activation, notes } = found;
   const pixels = pixelsOf(found, asked);
   let channels = 3;
-  const foundConvs = convs.map((layer) => {
-    const found = convolution(layer, channels);
-    channels = found.kernel.shape[0]!;
-    return found;
-  });
+  const foundConvs: FoundLayer[] = [];
+  for (const layer of convs) {
+    const plain = convolution(layer, channels);
+    channels = plain.kernel.shape[0]!;
+    foundConvs.push(await folded(plain, layer, norms));
+  }
   const inputs = dense[0]?.weights.get('kernel')?.shape[0];
   const isStated = dense.length > 0 && found.input !== undefined;
   const stated = isStated
     ? statedInput(found.input, { pool, channels, inputs, roundsUp: found.roundsUp }, 'the model')
     : undefined;
   let width = channels;
-  const foundDense = dense.map((layer, i) => {
-    const found =
+  const foundDense: FoundLayer[] = [];
+  for (const [i, layer] of dense.entries()) {
+    const plain =
       i === 0 && pool === 'flatten' ? denseOverMap(layer, channels) : denseOverUnits(layer, width);
-    width = found.kernel.shape[0]!;
-    return found;
-  });
+    width = plain.kernel.shape[0]!;
+    foundDense.push(await folded(plain, layer, norms));
+  }
   const isPublished = dense.length === 0 || (width === IMAGENET_CLASSES && isOwnHead(dense));
   return {
     convs: foundConvs,
@@ -107,12 +120,72 @@ function fromModel(layers: readonly KerasLayer[], config: unknown): Layers {
     );
   }
   const network = readNetwork(chain);
-  const weights = weightsOf([...network.convs, ...network.dense], layers);
+  const weights = weightsOf(
+    [...network.convs, ...network.dense, ...network.norms.map(({ layer }) => layer)],
+    layers,
+  );
   return {
     ...network,
     convs: network.convs.map((layer) => weights.get(layer)!),
     dense: network.dense.map((layer) => weights.get(layer)!),
+    norms: network.norms.map(({ layer, target, isBehind }) => ({
+      norm: batchNorm(layer, weights.get(layer)!),
+      target: weights.get(target)!,
+      isBehind,
+    })),
   };
+}
+
+/** @throws FileFault for a normalisation of another axis than the channels', or without its numbers */
+function batchNorm({ name, config }: ConfiguredLayer, { weights }: KerasLayer): BatchNorm {
+  const axis = [config.axis ?? -1].flat().join();
+  // Of a map (batch, row, column, channel), and of a row (batch, number).
+  if (!['-1', '3', '1'].includes(axis))
+    throw new FileFault(`layer ${quote(name)} (BatchNormalization) has axis ${axis}, the channels' is -1`);
+  const [hasGamma, hasBeta] = [config.scale !== false, config.center !== false];
+  // Keras 3 numbers them.
+  const order = [
+    ...(hasGamma ? ['gamma'] : []),
+    ...(hasBeta ? ['beta'] : []),
+    'moving_mean',
+    'moving_variance',
+  ];
+  const find = (what: string) => weights.get(what) ?? weights.get(`variable ${order.indexOf(what)}`);
+  const [mean, variance] = [find('moving_mean'), find('moving_variance')];
+  if (!mean || !variance || (hasGamma && !find('gamma')) || (hasBeta && !find('beta'))) {
+    throw new FileFault(
+      `layer ${quote(name)} (BatchNormalization) holds ${listNames([...weights.keys()])}, expected ${order.join(', ')}`,
+    );
+  }
+  return {
+    mean,
+    variance,
+    gamma: hasGamma ? find('gamma') : undefined,
+    beta: hasBeta ? find('beta') : undefined,
+    epsilon: Number(config.epsilon ?? 1e-3),
+  };
+}
+
+/** A layer with the normalisation beside it folded in: kernel (O,I,3,3), (O,I) or, over a map, (O,C,S,S). */
+async function folded(
+  plain: FoundLayer,
+  layer: KerasLayer,
+  norms: readonly StoredNorm[],
+): Promise<FoundLayer> {
+  const changes = (isBehind: boolean) =>
+    norms
+      .filter((one) => one.target === layer && one.isBehind === isBehind)
+      .map(({ norm }) => ({ kind: 'normalise', norm }) as const);
+  let own = plain;
+  const [outputs = 0, channels = 0, ...window] = plain.kernel.shape;
+  const inFront = changes(false);
+  if (inFront.length > 0) {
+    const affine = await composed(inFront);
+    const isOfNumbers = window.length > 0 && affine.scale.length !== channels;
+    own = foldedInFront(own, isOfNumbers ? channelsFirst(affine, channels) : affine);
+  }
+  const behind = changes(true);
+  return behind.length > 0 ? foldedBehind(own, await composed(behind, outputs)) : own;
 }
 
 /** Each configured layer's weights: by name, by place, or by order where neither helps. */
@@ -166,7 +239,7 @@ function denseOverUnits(layer: KerasLayer, inputs: number): FoundLayer {
 function pairOf(layer: KerasLayer): FoundLayer {
   const { weights } = layer;
   const kernel = weights.get('kernel');
-  const bias = weights.get('bias');
+  const bias = weights.get('bias') ?? (kernel && weights.size === 1 ? noBias(kernel) : undefined);
   if (!kernel || !bias || weights.size > 2) {
     throw new FileFault(
       `layer ${nameOf(layer)} holds ${listNames([...weights.keys()])}, expected "kernel" and "bias"`,
@@ -176,6 +249,10 @@ function pairOf(layer: KerasLayer): FoundLayer {
   if (bias.shape.length !== 1 || bias.shape[0] !== outputs || outputs === 0)
     throw wrongShape(bias, `(${outputs},)`);
   return { kernel, bias };
+}
+
+function noBias({ name, shape }: StridedTensor): StridedTensor {
+  return zeros(name, shape.at(-1) ?? 0);
 }
 
 function wrongShape({ name, shape }: StridedTensor, expected: string): FileFault {

@@ -12,6 +12,7 @@ import type { PictureSize } from './stated_size.js';
 export interface KerasNetwork {
   readonly convs: readonly ConfiguredLayer[];
   readonly dense: readonly ConfiguredLayer[];
+  readonly norms: readonly KerasNorm[];
   readonly pool: Pool;
   /** Of the last dense layer; undefined where it gives its outputs as they are. */
   readonly activation: Activation | undefined;
@@ -21,6 +22,14 @@ export interface KerasNetwork {
   readonly input: PictureSize | undefined;
   /** Whether a pooling layer rounds an odd side up, where VGG16's round down. */
   readonly roundsUp: boolean;
+}
+
+/** Batch normalisation, and the layer that it is folded into. */
+export interface KerasNorm {
+  readonly layer: ConfiguredLayer;
+  readonly target: ConfiguredLayer;
+  /** Whether it comes behind that layer, or in front of it. */
+  readonly isBehind: boolean;
 }
 
 /** What the model itself does to pixels, in front of its first convolution. */
@@ -52,8 +61,8 @@ const IDLE: ReadonlySet<string> = new Set([
 const AUGMENTATION = /^Random(Flip|Rotation|Translation|Zoom|Contrast|Brightness|Height|Width)$/;
 
 export const SUPPORTED =
-  'convolutions and max poolings of VGG16, then Flatten or GlobalAveragePooling2D, Dense with ReLU between, softmax or ' +
-  'sigmoid';
+  'convolutions and max poolings of VGG16, then Flatten or GlobalAveragePooling2D, Dense with ReLU between, ' +
+  'BatchNormalization beside any of these, softmax or sigmoid';
 
 /** A layer with weights, and what is applied to its output. */
 interface Unit {
@@ -66,6 +75,9 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
   const convs: Unit[] = [];
   const dense: Unit[] = [];
   const notes: string[] = [];
+  const norms: KerasNorm[] = [];
+  /** Those in front of the dense layer that comes next. */
+  let waiting: ConfiguredLayer[] = [];
   const blocks = [0];
   let pool: KerasNetwork['pool'] | undefined;
   let pixels: ModelPixels = { map: UNCHANGED, layer: undefined };
@@ -85,6 +97,9 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
         continue;
       }
     }
+    // Only a dense layer takes in what stands in front of it.
+    const [first] = waiting;
+    if (first && !/^(Dense|Flatten|GlobalAveragePooling2D)$/.test(className)) throw unsupported(first);
     if (AUGMENTATION.test(className))
       notes.push(`left out: ${layer.name} (${className}), which acts in training only`);
     else if (/^Conv(olution)?2D$/.test(className) && !pool) {
@@ -101,8 +116,17 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
     } else if (className === 'GlobalAveragePooling2D' && !pool) {
       expect(layer, CHANNELS_LAST);
       pool = 'avg';
-    } else if (className === 'Dense' && pool) dense.push(unit);
-    else if (/^(Activation|ReLU|Softmax)$/.test(className)) {
+    } else if (className === 'BatchNormalization' && convs.length > 0) {
+      const last = dense.at(-1) ?? convs.at(-1)!;
+      const isDirect = dense.length > 0 || (!pool && blocks.at(-1)! > 0);
+      if (isDirect && last.activation === 'linear') norms.push({ layer, target: last.layer, isBehind: true });
+      else if (dense.length > 0 || blocks.at(-1) === 0) waiting.push(layer);
+      else throw unsupported(layer);
+    } else if (className === 'Dense' && pool) {
+      dense.push(unit);
+      norms.push(...waiting.map((norm) => ({ layer: norm, target: layer, isBehind: false })));
+      waiting = [];
+    } else if (/^(Activation|ReLU|Softmax)$/.test(className)) {
       if (className === 'ReLU') expect(layer, RELU_SETTINGS);
       // Behind an average, ReLU is no longer the convolution's.
       if (dense.length === 0 && pool === 'avg' && convs.at(-1)?.activation !== 'relu')
@@ -110,11 +134,13 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
       applyActivation(dense.at(-1) ?? convs.at(-1), unit);
     } else throw unsupported(layer);
   }
+  if (waiting[0]) throw unsupported(waiting[0]);
   checkBlocks(blocks);
   const activation = checkActivations(convs, dense);
   return {
     convs: convs.map(({ layer }) => layer),
     dense: dense.map(({ layer }) => layer),
+    norms,
     pool: pool ?? 'flatten',
     activation,
     notes,
@@ -154,7 +180,6 @@ const CONV_SETTINGS: Settings = {
   dilation_rate: [1],
   groups: [1],
   padding: ['same'],
-  use_bias: [true],
 };
 
 /** On sides that halve evenly, as VGG16's do, `same` is `valid`. */

@@ -12,14 +12,23 @@ import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
 import { squareSide } from '../head.js';
 import { RELATIVES } from '../misfits.js';
+import type { BatchNorm } from '../normalised.js';
 import { listNames, quote } from '../text.js';
 import { type KerasNetwork, type ModelPixels, SUPPORTED } from './keras_network.js';
 import { UNCHANGED } from './pixel_map.js';
 
+/** Batch normalisation with its weights, and the layer that it is folded into. */
+export interface StoredNorm {
+  readonly norm: BatchNorm;
+  readonly target: KerasLayer;
+  readonly isBehind: boolean;
+}
+
 /** A network's layers with their weights, and what is known of the rest. */
-export interface Layers extends Omit<KerasNetwork, 'convs' | 'dense'> {
+export interface Layers extends Omit<KerasNetwork, 'convs' | 'dense' | 'norms'> {
   readonly convs: readonly KerasLayer[];
   readonly dense: readonly KerasLayer[];
+  readonly norms: readonly StoredNorm[];
 }
 
 const RELU_NOTE =
@@ -73,6 +82,7 @@ export function readWeights({ layers, backend }: KerasArchive): Layers {
   return {
     convs: convs.layers,
     dense,
+    norms: [],
     pool: input.pool,
     activation,
     notes,

@@ -5,6 +5,9 @@
 //
 //   C convolution   R ReLU   P pooling   F flattening   A averaging   D dense layer   S softmax   G sigmoid
 //   M the place of the maximum
+//
+// Batch normalisation is no letter: it is folded into the layer beside it.
+//
 //   CRCRP CRCRP CRCRCRP CRCRCRP CRCRCRP F D RD RD S
 //
 // What changes nothing when a picture is classified (Dropout, Identity, Cast) is passed over; anything else is refused
@@ -14,6 +17,7 @@ import { type Activation, CONVS_PER_BLOCK } from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
 import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import type { OnnxModel } from '../formats/onnx.js';
+import { channelsFirst, composed, foldedBehind, foldedInFront, zeros } from '../normalised.js';
 import { sizeOf } from '../strided.js';
 import { pictureSize, preparedBy } from './onnx_pixels.js';
 import type { Step, StepLetter, Walk } from './onnx_step.js';
@@ -45,18 +49,19 @@ export async function findOnnx(
 ): Promise<FoundVgg16> {
   const walk = followPicture(model);
   checkTopology(walk);
-  const layersOf = (letter: StepLetter) =>
-    walk.steps.filter((step) => step.letter === letter).map(layerOf(model));
-  const convs = layersOf('C');
-  const [first, ...others] = layersOf('D');
+  const stepsOf = (letter: StepLetter) => walk.steps.filter((step) => step.letter === letter);
+  const convs = await Promise.all(stepsOf('C').map(layerOf));
+  const denseSteps = stepsOf('D');
+  const [first, ...others] = denseSteps.map(plainLayer);
   const pool = walk.steps.some(({ letter }) => letter === 'A') ? 'avg' : 'flatten';
   const size = pictureSize(walk);
   const channels = convs.at(-1)!.kernel.shape[0]!;
   const inputs = first && sizeOf(first.kernel.shape.slice(1));
   const stated = first && size && statedInput(size, { pool, channels, inputs }, 'the graph');
-  const dense = first
+  const unfolded = first
     ? [pool === 'flatten' ? withMapInput(walk, first, convs.at(-1)!) : first, ...others]
     : [];
+  const dense = await Promise.all(unfolded.map((layer, i) => folded(walk, layer, denseSteps[i]!)));
   const isTensorFlow = /tf2onnx|keras|tensorflow/i.test(model.producer) || walk.inputLayout === 'NHWC';
   const guess = isTensorFlow ? 'caffe' : 'torchvision';
   const prepared = asked === undefined ? await preparedBy(walk) : undefined;
@@ -86,11 +91,30 @@ function activationOf({ steps }: Walk): Activation | undefined {
   return last === 'S' || last === 'M' ? 'softmax' : undefined;
 }
 
-function layerOf({ path }: OnnxModel): (step: Step) => FoundLayer {
-  return ({ kernel, bias, place }) => {
-    if (kernel && bias) return { kernel, bias };
-    throw new WeightsError(`${path}: ${place}: a layer without a bias, VGG16's have one`);
-  };
+/** Without what is done to its inputs and outputs. */
+function plainLayer({ kernel, bias }: Step): FoundLayer {
+  return { kernel: kernel!, bias: bias ?? zeros(kernel!.name, kernel!.shape[0]!) };
+}
+
+async function layerOf(step: Step): Promise<FoundLayer> {
+  const layer = plainLayer(step);
+  if (!step.behind) return layer;
+  return foldedBehind(layer, await composed(step.behind, layer.kernel.shape[0]!));
+}
+
+async function folded(
+  { flattenOrder }: Walk,
+  layer: FoundLayer,
+  { inFront, behind }: Step,
+): Promise<FoundLayer> {
+  let own = layer;
+  if (inFront) {
+    const affine = await composed(inFront);
+    const [, channels = 0, ...window] = layer.kernel.shape;
+    const isOfNumbers = window.length > 0 && affine.scale.length !== channels && flattenOrder === 'HWC';
+    own = foldedInFront(own, isOfNumbers ? channelsFirst(affine, channels) : affine);
+  }
+  return behind ? foldedBehind(own, await composed(behind, own.kernel.shape[0]!)) : own;
 }
 
 /** @throws WeightsError that says which network it is instead, as far as can be told */

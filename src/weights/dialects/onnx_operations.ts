@@ -1,6 +1,8 @@
 // What the operations of an ONNX graph mean to VGG16: each moves a walk by a step, or refuses what VGG16 does not do.
 
+import { WeightsError } from '../../errors.js';
 import type { OnnxNode } from '../formats/onnx.js';
+import type { Change } from '../normalised.js';
 import type { StridedTensor } from '../source.js';
 import { permuted } from '../strided.js';
 import { formatShape, quote } from '../text.js';
@@ -25,7 +27,11 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ['Transpose', transpose],
   ['Gemm', gemm],
   ['MatMul', matMul],
-  ['Add', addBias],
+  ['Add', add],
+  ['Sub', changing('subtract')],
+  ['Mul', changing('multiply')],
+  ['Div', changing('divide')],
+  ['BatchNormalization', normalise],
   ['Softmax', ofClasses('S')],
   // The logarithm keeps their order, and is undone by the probabilities that are worked out here.
   ['LogSoftmax', ofClasses('S')],
@@ -45,7 +51,10 @@ function push(
   letter: StepLetter,
   layer: Pick<Step, 'kernel' | 'bias'> = {},
 ): void {
-  walk.steps.push({ letter, place: placeOf(node), ...layer });
+  // Flattening and averaging leave a scale and a shift for each channel to the dense layer behind.
+  if (letter !== 'D' && letter !== 'F' && letter !== 'A') checkNothingPending(walk, placeOf(node));
+  const inFront = letter === 'D' ? walk.pending.splice(0) : [];
+  walk.steps.push({ letter, place: placeOf(node), ...layer, ...(inFront.length > 0 && { inFront }) });
 }
 
 function plainStep(letter: StepLetter): Operation {
@@ -119,6 +128,57 @@ function biasView(
     node,
     `tensor ${quote(name)}: expected a bias of ${outputs} numbers, found shape ${formatShape(shape)}`,
   );
+}
+
+function weightsAt(walk: Walk, node: OnnxNode, index: number): StridedTensor {
+  const name = node.inputs[index] ?? '';
+  const tensor = walk.weights.get(name);
+  if (tensor) return tensor;
+  throw nodeFault(walk, node, `${quote(name)} is not stored as floating point numbers`);
+}
+
+/** tf2onnx takes normalisation in the head apart: it multiplies and adds. */
+function changing(kind: 'subtract' | 'multiply' | 'divide'): Operation {
+  return (walk, node) => {
+    if (!walk.isFlat) throw nodeFault(walk, node, 'no VGG16 has this operation between its convolutions');
+    const operand = weightsAt(walk, node, node.inputs[0] === walk.value ? 1 : 0);
+    change(walk, node, { kind, operand });
+  };
+}
+
+function normalise(walk: Walk, node: OnnxNode): void {
+  if (!walk.isFlat) expectChannelsFirst(walk, node);
+  expectSettings(walk, node, { training_mode: [0] });
+  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((index) => weightsAt(walk, node, index));
+  const epsilon = Number(node.attributes.get('epsilon') ?? 1e-5);
+  const norm = { gamma: gamma!, beta: beta!, mean: mean!, variance: variance!, epsilon };
+  change(walk, node, { kind: 'normalise', norm });
+}
+
+/** A change of a layer's outputs goes to that layer, a later one to the dense layer that comes next. */
+function change(walk: Walk, node: OnnxNode, what: Change): void {
+  const last = walk.steps.at(-1);
+  if (!last) throw nodeFault(walk, node, 'no VGG16 has this operation in front of its convolutions');
+  if (last.kernel && walk.pending.length === 0) {
+    walk.steps[walk.steps.length - 1] = { ...last, behind: [...(last.behind ?? []), what] };
+    return;
+  }
+  const isOfPooling = last.letter === 'P' || last.letter === 'F' || last.letter === 'A';
+  if (!(walk.isFlat || isOfPooling)) {
+    throw nodeFault(
+      walk,
+      node,
+      'a normalisation between a ReLU and the next convolution, whose border of zeros it does not reach, is not supported',
+    );
+  }
+  walk.pending.push(what);
+}
+
+/** @param place  what comes instead of a dense layer */
+export function checkNothingPending(walk: Walk, place: string): void {
+  if (walk.pending.length === 0) return;
+  const what = 'a normalisation, or a product or sum, that no dense layer follows, which no VGG16 has';
+  throw new WeightsError(`${walk.model.path}: ${place}: ${what}`);
 }
 
 function convolve(walk: Walk, node: OnnxNode): void {
@@ -265,12 +325,16 @@ function pushDense(walk: Walk, node: OnnxNode, layer: Pick<Step, 'kernel' | 'bia
   push(walk, node, 'D', layer);
 }
 
-/** Completes a layer without a bias. */
-function addBias(walk: Walk, node: OnnxNode): void {
+/** Completes a layer without a bias, or shifts the outputs of a normalisation that the export has taken apart. */
+function add(walk: Walk, node: OnnxNode): void {
   const last = walk.steps.at(-1);
-  if (!last?.kernel || last.bias)
-    throw nodeFault(walk, node, "adds what is no layer's bias, which no VGG16 does");
   const index = node.inputs[0] === walk.value ? 1 : 0;
+  if (walk.isFlat && (!last?.kernel || last.bias || last.behind)) {
+    change(walk, node, { kind: 'add', operand: weightsAt(walk, node, index) });
+    return;
+  }
+  if (!last?.kernel || last.bias || last.behind)
+    throw nodeFault(walk, node, "adds what is no layer's bias, which no VGG16 does");
   const isMap = last.letter === 'C' && walk.layout === 'NCHW';
   const bias = biasView(walk, node, index, last.kernel.shape[0]!, isMap ? 3 : 1);
   walk.steps[walk.steps.length - 1] = { ...last, bias };

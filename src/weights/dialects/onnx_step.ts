@@ -2,6 +2,7 @@
 
 import { WeightsError } from '../../errors.js';
 import type { OnnxModel, OnnxNode } from '../formats/onnx.js';
+import type { Change } from '../normalised.js';
 import type { StridedTensor } from '../source.js';
 import { quote } from '../text.js';
 
@@ -16,6 +17,9 @@ export interface Step {
   readonly kernel?: StridedTensor | undefined;
   /** (O); missing until it is added by a node of its own. */
   readonly bias?: StridedTensor | undefined;
+  /** What is done to a dense layer's inputs, and to a layer's outputs before its ReLU, in that order. */
+  readonly inFront?: readonly Change[];
+  readonly behind?: readonly Change[];
 }
 
 /** An operation on pixels in front of the first convolution. */
@@ -44,6 +48,8 @@ export interface Walk {
   isFlat: boolean;
   inputLayout: 'NCHW' | 'NHWC';
   flattenOrder: 'CHW' | 'HWC';
+  /** What is done to the inputs of the dense layer that comes next. */
+  pending: Change[];
 }
 
 export function nodeFault({ model }: Pick<Walk, 'model'>, node: OnnxNode, what: string): WeightsError {

@@ -5,7 +5,7 @@ import { WeightsError } from '../../errors.js';
 import type { OnnxModel, OnnxNode } from '../formats/onnx.js';
 import { permuted } from '../strided.js';
 import { listNames, quote } from '../text.js';
-import { OPERATIONS } from './onnx_operations.js';
+import { checkNothingPending, OPERATIONS } from './onnx_operations.js';
 import { preparePixels } from './onnx_pixels.js';
 import { nodeFault, type Walk } from './onnx_step.js';
 
@@ -28,6 +28,7 @@ export function followPicture(model: OnnxModel): Walk {
     isFlat: false,
     inputLayout: 'NCHW',
     flattenOrder: 'CHW',
+    pending: [],
   };
   const left = new Set<string>();
   for (const node of model.nodes) {
@@ -42,6 +43,7 @@ export function followPicture(model: OnnxModel): Walk {
     left.add(walk.value);
     walk.value = node.outputs[0] ?? '';
   }
+  checkNothingPending(walk, 'the end of the graph');
   if (model.outputs.includes(walk.value)) return walk;
   throw new WeightsError(
     `${model.path}: the picture's way ends at ${quote(walk.value)}, which is no output of the graph ` +
@@ -51,10 +53,12 @@ export function followPicture(model: OnnxModel): Walk {
 
 function visit(walk: Walk, node: OnnxNode): void {
   if (walk.steps.length === 0 && preparePixels(walk, node)) return;
-  const operation = OPERATIONS.get(node.op);
+  // Arithmetic in front of all layers was pixels' and has not been understood.
+  const isPixels = walk.steps.length === 0 && /^(Add|Sub|Mul|Div|BatchNormalization)$/.test(node.op);
+  const operation = isPixels ? undefined : OPERATIONS.get(node.op);
   if (operation) {
-    // A sum may be said either way round.
-    if (node.op !== 'Add' && node.inputs[0] !== walk.value) {
+    // A sum and a product may be said either way round.
+    if (node.op !== 'Add' && node.op !== 'Mul' && node.inputs[0] !== walk.value) {
       throw nodeFault(walk, node, 'the picture is not its first input');
     }
     operation(walk, node);
@@ -62,13 +66,6 @@ function visit(walk: Walk, node: OnnxNode): void {
   }
   if (/^QLinear|Integer$|quantizelinear$/i.test(node.op)) {
     throw nodeFault(walk, node, 'quantised networks are not supported; convert the model as it was before');
-  }
-  if (node.op === 'BatchNormalization') {
-    const isOfConvolution = walk.steps.at(-1)?.letter === 'C';
-    const hint = isOfConvolution
-      ? 'VGG16 with batch normalisation is not supported where the export keeps it apart: export after model.eval()'
-      : 'batch normalisation in the head is not supported: train a head without it';
-    throw nodeFault(walk, node, hint);
   }
   if (node.op === 'GlobalMaxPool' || node.op === 'ReduceMax')
     throw nodeFault(
@@ -82,11 +79,6 @@ function visit(walk: Walk, node: OnnxNode): void {
       node,
       "made by onnxruntime's optimiser, which is not supported: give the model as it was before",
     );
-  }
-  if ((node.op === 'Mul' || node.op === 'Sub') && walk.isFlat) {
-    const what =
-      'no VGG16 has this operation; batch normalisation in the head, which may be written so, is not supported';
-    throw nodeFault(walk, node, what);
   }
   const isFirst = walk.steps.length === 0;
   const hint = isFirst

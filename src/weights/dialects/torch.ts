@@ -7,8 +7,10 @@
 //   features.0.module.weight               of a wrapper around each layer, as FSDP's
 //
 // Behind that prefix the names are torchvision's or timm's, which vgg16.ts knows, or name the dense layers, which
-// torch_names.ts numbers; what lies elsewhere, as an optimiser's state does, is left out, and said to be.
+// torch_names.ts numbers; normalisation among them, and names of other kinds, are torch_layers.ts'. What lies elsewhere, as an
+// optimiser's state does, is left out, and said to be.
 
+import type { Activation } from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
 import type { Archive, FoundLayer, FoundVgg16 } from '../archive.js';
 import { heeded } from '../foreign_metadata.js';
@@ -17,6 +19,7 @@ import { BYTES_PER_ELEMENT, type WeightsSource } from '../source.js';
 import { reshaped, sizeOf } from '../strided.js';
 import { listNames, quote } from '../text.js';
 import { describeVgg16, type Vgg16Weights } from '../vgg16.js';
+import { inOrderOfFile, withBiases, withConvsNumbered, withNormsFolded } from './torch_layers.js';
 import { evidenceOf, withNumberedDense } from './torch_names.js';
 
 /** What wrappers put into a name: DataParallel, torch.compile, FSDP, activation checkpointing. */
@@ -53,51 +56,63 @@ export interface TorchFile {
   readonly keepsOrder?: boolean;
 }
 
+/** A network's tensors, as torchvision or timm calls them. */
+interface Network {
+  readonly tensors: ReadonlyMap<string, StridedTensor>;
+  /** What precedes its names in the file. */
+  readonly prefix: string;
+  /** The prefixes of further networks. */
+  readonly others: readonly string[];
+  readonly notes: readonly string[];
+  /** Whether it was told by names; else by the order of its layers. */
+  readonly isNamed: boolean;
+}
+
 /**
  * @throws WeightsError where there is no VGG16, or where it is not complete
+ * @throws FileFault for normalisation that cannot be folded into the layers beside it
  */
-export function findTorch(
+export async function findTorch(
   archive: Archive,
   { metadata: all = {}, isOurs = false, keepsOrder = true }: TorchFile = {},
-): FoundVgg16 {
-  const names = [...archive.tensors.keys()];
-  const [prefix = '', ...others] = prefixesOf(names);
-  const within = names.filter((name) => name.startsWith(prefix));
-  const tensors = new Map(
-    within.map((name) => [unwrapped(name.slice(prefix.length)), archive.tensors.get(name)!]),
-  );
-  const numbered = withNumberedDense(archive.path, tensors, keepsOrder);
-  const source = asSource(archive.path, numbered, all);
+): Promise<FoundVgg16> {
+  const { tensors, prefix, others, notes: arranged, isNamed } = await networkIn(archive, keepsOrder);
+  const source = asSource(archive.path, tensors, all);
   const { metadata, notes: leftAside } = heeded(source, isOurs);
   const described = describeVgg16({ ...source, metadata });
 
-  const byName = (name: string) => archive.tensors.get(name)!;
+  const byName = new Map([...tensors.values()].map((tensor) => [tensor.name, tensor]));
   const layer = ({
     kernel,
     bias,
   }: Vgg16Weights['convs'][number] | Vgg16Weights['dense'][number]): FoundLayer => ({
-    kernel: byName(kernel.name),
-    bias: byName(bias.name),
+    kernel: byName.get(kernel.name)!,
+    bias: byName.get(bias.name)!,
   });
   const { convs, dense, featureSide, preprocess, activation, classes } = described;
+  const told = toldByModules(archive, prefix);
   const isSaid = metadata.activation !== undefined;
   const channels = convs.at(-1)!.outputChannels;
   // Over a feature map of one pixel, flattening and averaging are the same; averaging suits larger ones as well.
   const pool = featureSide === 1 && metadata.pool === undefined ? 'avg' : described.pool;
-  const left = names.filter((name) => !name.startsWith(prefix));
+  const left = leftBeside(archive, prefix, byName.keys());
   checkNoHeadBehind(
     archive,
     left.filter((name) => !isWithinNetwork(name, others)),
     dense,
   );
+  const named = classes ? undefined : classesIn(archive, dense.at(-1)?.outputs);
   const notes = [
     ...leftAside,
     prefix !== '' && `the network's names begin with ${quote(prefix)}`,
     others.length > 0 && `the first of several networks is taken; others: ${listNames(others)}`,
     left.length > 0 && `left out, beside the network: ${listNames(left)}`,
+    ...arranged,
     pool !== described.pool && `${quote(dense[0]!.kernel.name)} reads one number a channel: averaged`,
-    assumedReluNote(dense.map(({ kernel }) => kernel.name.replace(/\.weight$/, ''))),
+    isNamed && assumedReluNote(dense.map(({ kernel }) => kernel.name.replace(/\.weight$/, ''))),
+    named && `the classes are named by the file's ${quote(named.key)}`,
   ].filter((note) => typeof note === 'string');
+  const evidence = evidenceOf(tensors, metadata);
   return {
     convs: convs.map(layer),
     dense: dense.map((weights, i) => {
@@ -108,12 +123,95 @@ export function findTorch(
     pool,
     input: inputSaid(metadata),
     preprocess,
-    ...evidenceOf(tensors, metadata),
+    ...evidence,
+    isPublished: evidence.isPublished && isNamed,
     // What our files meant before there was a choice was softmax, but of a single output, which was a fault.
-    activation: isSaid || (isOurs && dense.at(-1)?.outputs !== 1) ? activation : undefined,
-    classes,
+    activation: isSaid || (isOurs && dense.at(-1)?.outputs !== 1) ? activation : told,
+    classes: classes ?? named?.classes,
     notes,
   };
+}
+
+async function networkIn({ path, tensors: all }: Archive, keepsOrder: boolean): Promise<Network> {
+  const names = [...all.keys()];
+  const [prefix, ...others] = prefixesOf(names);
+  const unwrappedAll = new Map(names.map((name) => [unwrapped(name), all.get(name)!]));
+  if (prefix === undefined) {
+    const found = keepsOrder ? await inOrderOfFile(unwrappedAll) : undefined;
+    return found ? { ...found, others, isNamed: false } : { ...NAMELESS, tensors: all };
+  }
+  const within = new Map(
+    names
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => [unwrapped(name.slice(prefix.length)), all.get(name)!]),
+  );
+  const hasHead = [...within.keys()].some((name) => /^(classifier|pre_logits|head\.fc)\b/.test(name));
+  const sibling = hasHead || !keepsOrder ? undefined : await inOrderOfFile(unwrappedAll);
+  if (sibling?.tensors.has('classifier.0.weight')) return { ...sibling, others: [], isNamed: false };
+  const { tensors: folded, notes } = await withNormsFolded(within, keepsOrder);
+  const isFolded = folded !== within;
+  const numbered = withNumberedDense(
+    path,
+    withBiases(isFolded ? withConvsNumbered(folded) : folded),
+    keepsOrder,
+  );
+  return { tensors: numbered, prefix, others, notes, isNamed: true };
+}
+
+const NAMELESS = { prefix: '', others: [], notes: [], isNamed: true };
+
+/** Names of tensors that are no part of the network, nor the same numbers under another name. */
+function leftBeside({ tensors }: Archive, prefix: string, used: Iterable<string>): string[] {
+  const places = new Map<StridedTensor['storage'], Set<number>>();
+  for (const name of used) {
+    const tensor = tensors.get(name);
+    if (!tensor) continue;
+    places.set(tensor.storage, (places.get(tensor.storage) ?? new Set()).add(tensor.offset));
+  }
+  return [...tensors]
+    .filter(([name, { storage, offset }]) => !name.startsWith(prefix) && !places.get(storage)?.has(offset))
+    .map(([name]) => name);
+}
+
+/** PyTorch's modules that are read, or do nothing when a picture is classified. */
+const MODULES =
+  /^(Module|Sequential|ModuleList|ModuleDict|DataParallel|DistributedDataParallel|Conv2d|ReLU|MaxPool2d|AdaptiveAvgPool2d|Linear|BatchNorm[12]d|(Feature)?(Alpha)?Dropout[12]?d?|Flatten|Identity|\w*Loss)$/;
+const ENDS: ReadonlyMap<string, Activation> = new Map([
+  ['Softmax', 'softmax'],
+  ['LogSoftmax', 'softmax'],
+  ['Sigmoid', 'sigmoid'],
+]);
+
+/**
+ * What modules that were saved whole tell of the outputs; undefined where there are none, or where they do not tell it.
+ *
+ * @throws WeightsError for a module that computes what VGG16 does not
+ */
+function toldByModules({ path, facts }: Archive, prefix: string): Activation | undefined {
+  const modules = [...(facts?.modules ?? [])].filter(([name]) => name.startsWith(prefix));
+  const lastDense = modules.findLastIndex(([, className]) => className === 'Linear');
+  let told: Activation | undefined;
+  for (const [i, [name, className]] of modules.entries()) {
+    const end = i > lastDense ? ENDS.get(className) : undefined;
+    told ??= end;
+    if (end !== undefined || MODULES.test(className)) continue;
+    throw new WeightsError(
+      `${path}: ${quote(name)} is a ${className}, which is not supported in this place: VGG16's convolutions, then dense ` +
+        'layers with ReLU between, batch normalisation among them, softmax or sigmoid at the end',
+    );
+  }
+  return told;
+}
+
+/** Names of as many classes as the network has outputs; a single output tells two classes apart. */
+function classesIn(
+  { facts }: Archive,
+  outputs: number | undefined,
+): { readonly key: string; readonly classes: readonly string[] } | undefined {
+  const count = outputs === 1 ? 2 : outputs;
+  const fitting = [...(facts?.classLists ?? [])].filter(([, { length }]) => length === count);
+  const [nearest] = fitting.sort(([a], [b]) => a.split('.').length - b.split('.').length);
+  return nearest && { key: nearest[0], classes: nearest[1] };
 }
 
 /** Whether a tensor belongs to one of the networks with these prefixes, as a moving average of the first does. */

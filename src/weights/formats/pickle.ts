@@ -10,6 +10,7 @@
 //   bytes, bytearray           Uint8Array
 //   list, tuple, set           array
 //   dict                       Map
+//   objects of other classes   OpaqueObject
 //
 // Source   https://github.com/python/cpython, Lib/pickletools.py, which describes each opcode
 
@@ -26,8 +27,21 @@ export interface PickleGlobal {
   readonly call?: ((args: readonly unknown[]) => unknown) | undefined;
 }
 
+/** An object of a class that is not known: what the pickle says of it, and nothing that its class would make of it. */
+export class OpaqueObject {
+  /** Its attributes: a Map, or whatever else its class is given to restore itself from. */
+  state: unknown;
+  /** What is appended to it, as to a list. */
+  readonly items: unknown[] = [];
+  /** What is set in it, as in a dictionary. */
+  readonly entries = new Map<unknown, unknown>();
+
+  /** @param className  `argparse.Namespace` */
+  constructor(readonly className: string) {}
+}
+
 export interface PickleOptions {
-  /** What a name stands for; undefined where it is not allowed. */
+  /** What a name stands for; undefined where it is not known. */
   readonly globalNamed: (name: string) => PickleGlobal | undefined;
   /** What an object stands for that is kept outside the pickle. */
   readonly persistent: (id: unknown) => unknown;
@@ -134,7 +148,7 @@ const INSTRUCTIONS: ReadonlyMap<number, Instruction> = new Map(
       ['R', (machine) => machine.pushContainer(called(machine.popMany(2)))],
       [0x81, (machine) => machine.pushContainer(called(machine.popMany(2)))], // a new object of a class
       [0x92, (machine) => machine.pushContainer(called(machine.popMany(3)))], // the same, with arguments by name
-      ['b', (machine) => machine.pop()], // attributes, of which a state dict has none that matter
+      ['b', setState],
     ] as const satisfies readonly (readonly [string | number, Instruction])[]
   ).map(([opcode, execute]) => [typeof opcode === 'string' ? opcodeOf(opcode) : opcode, execute]),
 );
@@ -149,33 +163,41 @@ function checkProtocol(_: PickleMachine, bytes: PickleBytes): void {
 }
 
 function append(machine: PickleMachine, values: readonly unknown[]): void {
-  const list = machine.list();
+  const top = machine.top();
+  const list = top instanceof OpaqueObject ? top.items : machine.list();
   for (const value of values) list.push(value);
 }
 
 function setItems(machine: PickleMachine, values: readonly unknown[]): void {
   if (values.length % 2 !== 0) throw new PickleFault('a key without a value');
-  const dict = machine.dict();
+  const top = machine.top();
+  const dict = top instanceof OpaqueObject ? top.entries : machine.dict();
   for (let i = 0; i < values.length; i += 2) dict.set(checkedKey(values[i]), values[i + 1]);
+}
+
+/** Attributes matter where an object may hold tensors; a state dict's say nothing of it. */
+function setState(machine: PickleMachine): void {
+  const state = machine.pop();
+  const target = machine.top();
+  if (target instanceof OpaqueObject) target.state = state;
 }
 
 function globalNamed([module, name]: readonly unknown[], options: PickleOptions): PickleGlobal {
   if (typeof module !== 'string' || typeof name !== 'string') throw new PickleFault('a name is no string');
   const found = options.globalNamed(`${module}.${name}`);
   if (found) return found;
-  if (/\bq(u?int\d|tensor)|\.quantized\b/i.test(name + module)) {
+  if (/(\b|_)q(u?int\d|tensor)|\.quantized\b/i.test(name + module)) {
     throw new PickleFault(
       `names ${quote(`${module}.${name}`)}: a quantised network is not supported; save the model as it was before`,
     );
   }
-  throw new PickleFault(
-    `names ${quote(`${module}.${name}`)}; only tensors in plain dictionaries are read, because loading anything ` +
-      'else may run code: open the file where it was made, and save torch.save(model.state_dict(), "weights.pth")',
-  );
+  const className = `${module}.${name}`;
+  return { name: className, call: () => new OpaqueObject(className) };
 }
 
 /** None of ours takes arguments by name, which would be a third. */
 function called([callee, args]: readonly unknown[]): unknown {
+  if (callee instanceof OpaqueObject) return new OpaqueObject(callee.className); // a function that a call made
   const { name, call } = (callee ?? {}) as Partial<PickleGlobal>;
   if (typeof call !== 'function' || !Array.isArray(args)) {
     throw new PickleFault(`calls ${name === undefined ? 'what is no function' : quote(name)}`);

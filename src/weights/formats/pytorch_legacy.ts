@@ -13,7 +13,7 @@ import { quote } from '../text.js';
 import { storedNumbers } from './numbers.js';
 import { readPickle } from './pickle.js';
 import { PickleEnd } from './pickle_bytes.js';
-import { namedTensors, TORCH_PICKLE, type TorchStorage } from './torch_pickle.js';
+import { namedTensors, TORCH_PICKLE, type TorchStorage, torchFacts } from './torch_pickle.js';
 
 const PROTOCOL = 1001;
 const LENGTH_BYTES = 8;
@@ -30,8 +30,9 @@ const LARGEST_PICKLES = 2 ** 24;
 export async function openPytorchLegacy(file: RandomAccessFile): Promise<Archive> {
   const { path } = file;
   try {
-    const tensors = await readTensors(file);
-    return { path, format: 'PyTorch (legacy)', tensors, close: () => file.close() };
+    const { saved, ...pickles } = await readPickles(file);
+    const tensors = await readTensors(file, saved, pickles);
+    return { path, format: 'PyTorch (legacy)', tensors, facts: torchFacts(saved), close: () => file.close() };
   } catch (error) {
     await file.close();
     throw asWeightsError(path, error);
@@ -48,8 +49,11 @@ interface Pickles {
   readonly storages: ReadonlyMap<string, TorchStorage>;
 }
 
-async function readTensors(file: RandomAccessFile): Promise<Archive['tensors']> {
-  const { saved, keys, end, storages } = await readPickles(file);
+async function readTensors(
+  file: RandomAccessFile,
+  saved: unknown,
+  { keys, end, storages }: Omit<Pickles, 'saved'>,
+): Promise<Archive['tensors']> {
   const starts = await locate(file, keys, end, storages);
   return namedTensors(saved, ({ key, length }, encoding, place) => {
     const start = starts.get(key);

@@ -2,6 +2,7 @@
 //
 //   NAME/data.pkl     what was saved, with a persistent id in the place of each storage
 //   NAME/data/KEY     a storage's numbers
+//   NAME/code/         a TorchScript archive's programs, which are not read; its data.pkl holds the modules
 //   NAME/byteorder    "little" or "big"; missing in older files, which are little-endian
 //
 // NAME is the file's own at the time, or "archive".
@@ -12,7 +13,7 @@ import { quote } from '../text.js';
 import type { InflateRaw } from './inflate.js';
 import { ENCODED_BYTES, storedNumbers } from './numbers.js';
 import { readPickle } from './pickle.js';
-import { namedTensors, TORCH_PICKLE } from './torch_pickle.js';
+import { namedTensors, TORCH_PICKLE, torchFacts } from './torch_pickle.js';
 import { openZip, type Zip } from './zip.js';
 
 const PICKLE = 'data.pkl';
@@ -32,7 +33,7 @@ export function torchFolder(names: Iterable<string>): string | undefined {
 /**
  * Takes the file over: it is closed with the archive, or at once where this fails.
  *
- * @throws WeightsError for a file that is damaged, or holds more than tensors in dictionaries
+ * @throws WeightsError for a file that is damaged, or whose pickle is none that PyTorch writes
  */
 export async function openPytorchZip(file: RandomAccessFile, inflate?: InflateRaw): Promise<Archive> {
   const { path } = file;
@@ -40,12 +41,6 @@ export async function openPytorchZip(file: RandomAccessFile, inflate?: InflateRa
   try {
     const folder = torchFolder(zip.entries.keys());
     if (folder === undefined) throw new FileFault(`not a PyTorch file: it has no ${PICKLE}`);
-    if (zip.entries.has(`${folder}constants.pkl`)) {
-      throw new FileFault(
-        'a TorchScript archive (torch.jit.save), which holds code and is not read: load it in Python with ' +
-          'torch.jit.load(file), and save torch.save(model.state_dict(), "weights.pth")',
-      );
-    }
     const bigEndian = await isBigEndian(zip, folder);
     const pickle = await zip.bytes(`${folder}${PICKLE}`, LARGEST_PICKLE);
     const { value } = readPickle(pickle, 0, TORCH_PICKLE);
@@ -60,7 +55,9 @@ export async function openPytorchZip(file: RandomAccessFile, inflate?: InflateRa
       const entry = { read: (start: number, target: Uint8Array) => zip.read(name, start, target) };
       return storedNumbers(entry, encoding, length, 0, bigEndian);
     });
-    return { path, format: 'PyTorch (zip)', tensors, close: () => zip.close() };
+    const isScript = zip.entries.has(`${folder}constants.pkl`);
+    const format = isScript ? 'TorchScript' : 'PyTorch (zip)';
+    return { path, format, tensors, facts: torchFacts(value), close: () => zip.close() };
   } catch (error) {
     await zip.close();
     throw asWeightsError(path, error);

@@ -44,13 +44,13 @@ describe('Frossard’s names', () => {
 
   it('with other arrays beside them: these are left out, and said to be', async () => {
     const archive = await archiveWith((tensors) => tensors.set('step', ofShape('step', [1])));
-    expect(findNpz(archive).notes).toContain('left out, beside the network: "step"');
+    expect((await findNpz(archive)).notes).toContain('left out, beside the network: "step"');
     await archive.close();
   });
 
   it('the order of colours is turned in pieces of any size', async () => {
     const archive = await archiveWith(() => {});
-    const found = await settlePixels(findNpz(archive));
+    const found = await settlePixels(await findNpz(archive));
     const stored = archive.tensors.get('conv1_1_W')!;
     const { kernel } = found.convs[0]!;
     const original = new Float32Array(108);

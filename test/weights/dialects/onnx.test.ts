@@ -36,6 +36,10 @@ const gemm = (attributes: Attributes = {}): Layer => ({
   ],
   attributes: { transB: 1, ...attributes },
 });
+const norm = (channels = 2): Layer => ({
+  op: 'BatchNormalization',
+  weights: ['gamma', 'beta', 'mean', 'variance'].map((name) => [name, [channels]] as const),
+});
 const flatten: Layer = { op: 'Flatten' };
 
 const blocks = (counts: readonly number[]) =>
@@ -84,6 +88,19 @@ describe('a graph is a VGG16', () => {
       { dense: 0 },
     ],
     [
+      'whose dense layer has no bias',
+      [...BASE, flatten, { op: 'MatMul', weights: [['k', [2, 2]]] }],
+      { dense: 1 },
+    ],
+    [
+      'with batch normalisation, whole and taken apart',
+      [
+        ...[conv({}, 3), norm(), relu, ...BASE.slice(2), norm(), flatten],
+        ...[gemm(), norm(), relu, norm(), gemm(), { op: 'Add', weights: [['b', [2]]] as const }],
+      ],
+      { dense: 2 },
+    ],
+    [
       'with what changes nothing',
       [{ op: 'Identity' }, { op: 'Cast' }, ...BASE, flatten, { op: 'Dropout' }, gemm(), { op: 'Softmax' }],
       { dense: 1 },
@@ -106,9 +123,29 @@ describe('refused, with the node:', () => {
     ['VGG19', blocks([2, 2, 4, 4, 4]), /2, 2, 4, 4, 4/],
     ['no network', [{ op: 'Identity' }], /before each pooling: none/],
     [
-      'batch normalisation',
+      'batch normalisation behind a ReLU, in front of a convolution',
+      replaced(1, relu, norm()),
+      /node "BatchNormalization2_node", BatchNormalization: a normalisation between a ReLU and the next convolution/,
+    ],
+    [
+      'batch normalisation without its numbers',
       replaced(1, { op: 'BatchNormalization' }, relu),
-      /node "BatchNormalization1_node", BatchNormalization: VGG16 with batch norm/,
+      /"" is not stored/,
+    ],
+    [
+      'batch normalisation of other channels',
+      replaced(1, norm(5), relu),
+      /tensor "mean1": a normalisation of 5 channels beside it, expected 2/,
+    ],
+    [
+      'batch normalisation that no dense layer follows',
+      [...BASE, flatten, gemm(), relu, norm(), { op: 'Softmax' }],
+      /"Softmax35_node", Softmax: a normalisation, .* that no dense layer follows/,
+    ],
+    [
+      'a product of a map',
+      replaced(1, { op: 'Mul', weights: [['a', [1]]] }, relu),
+      /Mul: no VGG16 has this operation/,
     ],
     ['quantised layers', [{ op: 'QLinearConv' }, ...BASE], /quantised networks are not supported/],
     ['quantised input', [{ op: 'QuantizeLinear' }, ...BASE], /quantised networks are not supported/],
@@ -143,16 +180,10 @@ describe('refused, with the node:', () => {
     ['a dense layer on a map', [...BASE, gemm()], /neither flattened nor averaged/],
     ['a scaled dense layer', [...BASE, flatten, gemm({ transA: 1 })], /transA is 1/],
     [
-      'a bias twice',
-      [...BASE, flatten, gemm(), { op: 'Add', weights: [['b', [2]]] }],
-      /adds what is no layer's bias/,
-    ],
-    [
       'a bias of another size',
       [...BASE, flatten, { op: 'MatMul', weights: [['k', [2, 2]]] }, { op: 'Add', weights: [['b', [3]]] }],
       /expected a bias of 2 numbers, found shape \(3,\)/,
     ],
-    ['no bias', [...BASE, flatten, { op: 'MatMul', weights: [['k', [2, 2]]] }], /a layer without a bias/],
     [
       'two dense layers without ReLU',
       [...BASE, flatten, gemm(), gemm()],
