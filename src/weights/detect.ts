@@ -5,6 +5,7 @@ import { refuseForeign, refuseUnread } from './foreign.js';
 import { torchFolder } from './formats/pytorch_zip.js';
 import { readDirectory } from './formats/zip.js';
 import { LONGEST_HEADER } from './safetensors_header.js';
+import { isShardIndex, jsonIn } from './safetensors_shards.js';
 import { listNames } from './text.js';
 
 export type Format =
@@ -63,7 +64,7 @@ async function formatOf(file: RandomAccessFile): Promise<Format | 'zip'> {
   if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) return 'zip';
   if (text.startsWith('\x80') && text.slice(0, 32).includes(TORCH_MAGIC)) return 'pytorch-legacy';
   refuseForeign(text);
-  if (/^(\xef\xbb\xbf)?\s*\{/.test(text)) return 'tfjs';
+  if (/^(\xef\xbb\xbf)?\s*\{/.test(text)) return isShardIndex(await jsonIn(file)) ? 'safetensors' : 'tfjs';
   if (await isHdf5(file)) return 'keras-h5';
   if (await isOnnx(file)) return 'onnx';
   refuseUnread(text, await endOf(file));

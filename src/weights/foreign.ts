@@ -85,24 +85,8 @@ function isCaffe(start: string): boolean {
 /** What is said of a JSON file that is no model.json of TensorFlow.js. */
 export function foreignJson(json: unknown): string {
   const has = (key: string) => typeof json === 'object' && json !== null && key in json;
-  if (has('weight_map')) {
-    return (
-      'the index of weights in several files, which are not read together: save them as one ' +
-      '(save_pretrained(folder, max_shard_size="5GB"))'
-    );
-  }
   if (has('class_name')) return `the description of a Keras model, without its weights: ${KERAS_FILE}`;
   if (has('architectures') || has('architecture'))
-    return 'the configuration of a model, without its weights: give the file beside it, model.safetensors';
+    return 'the configuration of a model, without its weights: give its folder, or the file beside it, model.safetensors';
   return 'a JSON file, but not a model of TensorFlow.js: it has no weightsManifest';
-}
-
-/** @throws FileFault for one of several files of weights, by its name: nothing in it says so */
-export function refuseShard(path: string): void {
-  const [, number, of] = /-(\d{5})-of-(\d{5})\.safetensors$/.exec(path) ?? [];
-  if (number === undefined || Number(of) < 2) return;
-  throw new FileFault(
-    `part ${Number(number)} of ${Number(of)} of a model's weights, which are not read together: save them as one file ` +
-      '(save_pretrained(folder, max_shard_size="5GB"))',
-  );
 }

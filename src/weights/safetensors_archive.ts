@@ -7,13 +7,13 @@ import { assumedReluNote, findTorch, isWrapped, prefixesOf } from './dialects/to
 import { hasBareDense, hasNorms } from './dialects/torch_layers.js';
 import { evidenceOf, hasNamedDense } from './dialects/torch_names.js';
 import { asWeightsError, type RandomAccessFile } from './file.js';
-import { refuseShard } from './foreign.js';
 import { areOurs, heeded } from './foreign_metadata.js';
 import { storedNumbers } from './formats/numbers.js';
 import { classifierOutputs, headNamingOf } from './head.js';
+import { hubMetadata } from './hub_config.js';
 import type { OpenedWeights, ReadOptions } from './opened.js';
 import { settlePixels } from './pixels.js';
-import { readSafetensors } from './safetensors.js';
+import { readAllSafetensors } from './safetensors_shards.js';
 import type { StridedTensor, WeightsSource } from './source.js';
 import { sizeOf, wholeTensor } from './strided.js';
 
@@ -31,15 +31,16 @@ export async function openAnySafetensors(
   file: RandomAccessFile,
   { preprocess, activation }: ReadOptions = {},
 ): Promise<OpenedWeights> {
-  const source = await readSafetensors(file);
+  const source = await readAllSafetensors(file);
   const isOurs = areOurs(source.metadata);
+  const hub = isOurs ? {} : await besideIt(file, source);
   const metadata = {
     ...source.metadata,
+    ...hub,
     ...(preprocess && { preprocess }),
     ...(activation && { activation }),
   };
   try {
-    refuseShard(source.path);
     const names = [...source.tensors.keys()];
     const prefixes = prefixesOf(names);
     if (prefixes.length === 0) return asItIs(source, { metadata, notes: [] });
@@ -62,6 +63,16 @@ export async function openAnySafetensors(
     const fileSize = [...source.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
     const found = await findTorch(archive, { metadata, isOurs, keepsOrder: false });
     return canonicalSource(archive, await settlePixels(found, preprocess), fileSize);
+  } catch (error) {
+    await source.close();
+    throw asWeightsError(source.path, error);
+  }
+}
+
+/** What a file beside it says; nothing where it holds no network. */
+async function besideIt(file: RandomAccessFile, source: WeightsSource): Promise<WeightsSource['metadata']> {
+  try {
+    return await hubMetadata(file, classifierOutputs(source));
   } catch (error) {
     await source.close();
     throw asWeightsError(source.path, error);

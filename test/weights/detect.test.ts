@@ -3,11 +3,13 @@
 import { copyFileSync, cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { WeightsError } from '../../src/errors.js';
 import { openFile } from '../../src/node/files.js';
 import { openWeights } from '../../src/node/weights/open.js';
+import { writeSafetensors } from '../../src/node/weights/safetensors.js';
 import { detectFormat } from '../../src/weights/detect.js';
+import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { temporaryFolder, thrownBy, write } from './files.js';
 import { zipBytes } from './zip_writer.js';
 
@@ -129,7 +131,7 @@ test.each<[string, string | Buffer, string]>([
   [
     'a configuration of the Hugging Face hub',
     '{"architecture": "vgg16", "num_classes": 4}',
-    'the configuration of a model, without its weights: give the file beside it, model.safetensors',
+    'the configuration of a model, without its weights: give its folder, or the file beside it, model.safetensors',
   ],
   [
     'other JSON',
@@ -151,28 +153,156 @@ test('folders and names of other tools are told what they are', async () => {
   const faultOf = async (path: string) => (await thrownBy(() => openWeights(path))).message;
   for (const [name, within] of [
     ['saved', 'saved_model.pb'],
-    ['shards', 'model.safetensors.index.json'],
     ['checkpoints', 'checkpoint'],
   ] as const) {
     mkdirSync(join(folder, name));
     write(join(folder, name), within, '{}');
   }
   expect(await faultOf(join(folder, 'saved'))).toMatch(/saved: a TensorFlow SavedModel, which is not read/);
-  expect(await faultOf(join(folder, 'shards'))).toMatch(/shards: weights in several files/);
   expect(await faultOf(join(folder, 'checkpoints'))).toMatch(/checkpoints: a TensorFlow checkpoint/);
   write(folder, 'cp.ckpt.index', 'x');
   expect(await faultOf(join(folder, 'cp.ckpt'))).toMatch(/the prefix of a TensorFlow checkpoint's files/);
-  const shard = write(folder, 'model-00001-of-00002.safetensors', '');
-  copyFileSync(join(GOLDEN, 'pytorch/timm.safetensors'), shard);
-  expect(await faultOf(shard)).toMatch(/part 1 of 2 of a model's weights/);
 });
 
-test('a folder of the Hugging Face hub stands for its model', async () => {
-  mkdirSync(join(folder, 'hub'));
-  copyFileSync(join(GOLDEN, 'pytorch/timm.safetensors'), join(folder, 'hub', 'model.safetensors'));
-  const source = await openWeights(join(folder, 'hub'));
-  expect(source.path).toBe(join(folder, 'hub', 'model.safetensors'));
-  await source.close();
+describe('a folder of the Hugging Face hub', () => {
+  const LABELS = Array.from({ length: 10 }, (_, i) => `thing ${i}`);
+
+  /** A folder with a network of ten classes and a config.json. */
+  function hub(name: string, config: unknown): string {
+    const path = join(folder, name);
+    mkdirSync(path);
+    copyFileSync(join(GOLDEN, 'pytorch/timm.safetensors'), join(path, 'model.safetensors'));
+    if (config !== undefined)
+      write(path, 'config.json', typeof config === 'string' ? config : JSON.stringify(config));
+    return path;
+  }
+
+  async function opened(path: string) {
+    const source = await openWeights(path);
+    await source.close();
+    const { preprocess, classes } = describeVgg16(source);
+    return { path: source.path, preprocess, classes, isGuessed: source.preprocessNote !== undefined };
+  }
+
+  it('stands for its model', async () => {
+    const path = hub('hub', undefined);
+    const { classes, isGuessed } = await opened(path);
+    expect([classes, isGuessed]).toEqual([undefined, true]);
+    expect((await opened(path)).path).toBe(join(path, 'model.safetensors'));
+  });
+
+  it.each<[string, unknown, readonly string[] | undefined, string, boolean]>([
+    [
+      'transformers',
+      { id2label: Object.fromEntries(LABELS.map((label, i) => [i, label])) },
+      LABELS,
+      'torchvision',
+      true,
+    ],
+    [
+      'timm',
+      { label_names: LABELS, pretrained_cfg: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } },
+      LABELS,
+      'signed',
+      false,
+    ],
+    ['plain', { pretrained_cfg: { mean: [0, 0, 0], std: [1, 1, 1] } }, undefined, 'unit', false],
+    [
+      'imagenet',
+      { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+      undefined,
+      'torchvision',
+      false,
+    ],
+    [
+      'others',
+      { label_names: ['one'], mean: [0.1, 0.2, 0.3], std: [1, 1, 1] },
+      undefined,
+      'torchvision',
+      true,
+    ],
+    [
+      'unnamed',
+      { id2label: Object.fromEntries(LABELS.map((_, i) => [i, `LABEL_${i}`])) },
+      undefined,
+      'torchvision',
+      true,
+    ],
+    ['broken', '{"id2label": {', undefined, 'torchvision', true],
+  ])('%s says what its config.json says', async (name, config, classes, preprocess, isGuessed) => {
+    const found = await opened(hub(name, config));
+    expect(found).toMatchObject({ classes, preprocess, isGuessed });
+  });
+
+  it('may have its weights in several files, by the folder, the index or any of them', async () => {
+    const whole = await openWeights(join(GOLDEN, 'pytorch/timm.safetensors'));
+    const names = [...whole.tensors.keys()];
+    const path = join(folder, 'shards');
+    mkdirSync(path);
+    const shardOf = (name: string) => `model-0000${1 + (names.indexOf(name) % 2)}-of-00002.safetensors`;
+    for (const shard of new Set(names.map(shardOf))) {
+      const tensors = names
+        .filter((name) => shardOf(name) === shard)
+        .map((name) => {
+          const { dtype, shape, byteLength } = whole.tensors.get(name)!;
+          async function* data() {
+            const bytes = new Uint8Array(byteLength);
+            await whole.read(name, 0, bytes);
+            yield bytes;
+          }
+          return { name, dtype, shape, data: data() };
+        });
+      await writeSafetensors(join(path, shard), tensors, { format: 'pt' });
+    }
+    const index = 'model.safetensors.index.json';
+    write(
+      path,
+      index,
+      JSON.stringify({ weight_map: Object.fromEntries(names.map((name) => [name, shardOf(name)])) }),
+    );
+    for (const one of ['', index, shardOf(names[0]!), shardOf(names[1]!)]) {
+      const source = await openWeights(join(path, one));
+      expect([...source.tensors.keys()]).toEqual(names);
+      for (const name of names) {
+        const [own, wanted] = [source, whole].map(() => new Uint8Array(whole.tensors.get(name)!.byteLength));
+        await source.read(name, 0, own!);
+        await whole.read(name, 0, wanted!);
+        expect(Buffer.compare(own!, wanted!)).toBe(0);
+      }
+      await source.close();
+    }
+    await whole.close();
+  });
+
+  it.each<[string, Record<string, string>, string, RegExp]>([
+    [
+      'no-index',
+      {},
+      'model-00001-of-00002.safetensors',
+      /part 1 of 2 of .*their index, model\.safetensors\.index\.json, is not/,
+    ],
+    [
+      'no-part',
+      { 'model.safetensors.index.json': '{"weight_map": {"a": "gone.safetensors"}}' },
+      '',
+      /"gone\.safetensors", which holds a part of its weights, is not beside it/,
+    ],
+    [
+      'outside',
+      { 'model.safetensors.index.json': '{"weight_map": {"a": "../hub/model.safetensors"}}' },
+      '',
+      /hub\/model\.safetensors/,
+    ],
+    ['no-map', { 'model.safetensors.index.json': '{"weight_map": [1]}' }, '', /that names no files/],
+  ])('%s: refused', async (name, files, one, message) => {
+    const path = join(folder, name);
+    mkdirSync(path);
+    copyFileSync(join(GOLDEN, 'pytorch/timm.safetensors'), join(path, 'model-00001-of-00002.safetensors'));
+    for (const [file, text] of Object.entries(files)) write(path, file, text);
+    const error = await thrownBy(() => openWeights(join(path, one)));
+    expect(error).toBeInstanceOf(WeightsError);
+    expect(error.message).toMatch(message);
+  });
 });
 
 test('a missing file, and a folder', async () => {
@@ -181,7 +311,7 @@ test('a missing file, and a folder', async () => {
   );
   mkdirSync(join(folder, 'empty'));
   expect((await thrownBy(() => openWeights(join(folder, 'empty')))).message).toMatch(
-    /empty: a folder without model\.json .*, best\.safetensors \(a run\) or model\.safetensors .*$/,
+    /empty: a folder without model\.json .*, best\.safetensors \(a run\), model\.safetensors .* or pytorch_model\.bin .*$/,
   );
 });
 

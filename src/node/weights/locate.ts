@@ -6,7 +6,7 @@ import { basename, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WeightsError } from '../../errors.js';
 import { isUrl } from '../../realm.js';
-import { checkpoint, foreignJson, KERAS_FILE } from '../../weights/foreign.js';
+import { checkpoint, KERAS_FILE } from '../../weights/foreign.js';
 import { isPackaged, PACKAGED, type PackagedName, packagedPath } from '../embedded.js';
 import { fetchWeights } from '../fetch/fetch.js';
 import { KNOWN_SOURCES, type KnownSource } from '../fetch/manifest.js';
@@ -54,6 +54,8 @@ const FILES_OF_FOLDERS = {
   'model.json': 'a TensorFlow.js model',
   'best.safetensors': 'a run',
   'model.safetensors': 'a model of the Hugging Face hub',
+  'model.safetensors.index.json': 'one in several files',
+  'pytorch_model.bin': 'an older one',
 } as const;
 
 /** The file that a folder stands for; any other path as it is. @throws WeightsError for a folder that has none */
@@ -80,8 +82,6 @@ async function foreignFolder(path: string): Promise<string | undefined> {
   const holds = async (name: string) => (await stat(join(path, name)).catch(() => undefined)) !== undefined;
   if (await holds('saved_model.pb'))
     return `a TensorFlow SavedModel, which is not read: load it in Keras and ${KERAS_FILE}`;
-  if (await holds('model.safetensors.index.json'))
-    return foreignJson({ weight_map: {} }).replace('the index of weights', 'weights');
   if (await holds('checkpoint')) return `a TensorFlow checkpoint: ${checkpoint()}`;
   return undefined;
 }
