@@ -18,6 +18,8 @@ import { describeVgg16, type Vgg16Weights } from './vgg16.js';
 
 /** What may be said of a conversion's result. */
 export interface ResultOptions {
+  /** What to write; by default ONNX where the output's name ends with `.onnx`, else safetensors. */
+  readonly format?: 'safetensors' | 'onnx' | undefined;
   /** Default: f16 where all of the input's tensors are, else f32. */
   readonly dtype?: 'f32' | 'f16' | undefined;
   /** Names of the classifier's outputs, in their order. Default: those that the file says. */

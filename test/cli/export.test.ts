@@ -42,8 +42,11 @@ describe('a trained head', () => {
     const { code, stdout, stderr } = await run('export', 'runs/train-3');
     expect([code, stderr]).toEqual([0, []]);
     expect(stdout).toMatch(
-      /^runs\/train-3\/best-whole\.safetensors: VGG16 from safetensors, a head, 9 layers, [\d,]+ parameters, F32, [\d.]+ kB, caffe preprocessing, 2 classes\n$/,
+      /^runs\/train-3\/best-whole\.safetensors: VGG16 from safetensors, a head, 9 layers, [\d,]+ parameters, F32, [\d.]+ kB, caffe preprocessing, 2 classes\n/,
     );
+    expect(stdout).toMatch(/\nIn PyTorch:\n\n {2}import torch, torchvision\n/);
+    expect(stdout).toContain('load_file("runs/train-3/best-whole.safetensors")');
+    expect(stdout).toContain('T.Resize(55), T.CenterCrop(48)');
     const whole = await openSafetensors(at(...RUN, 'best-whole.safetensors'));
     await whole.close();
     expect(whole.metadata).toEqual({
@@ -67,6 +70,10 @@ describe('a trained head', () => {
       ['classifier.3.weight', [2, 3]],
       ['classifier.3.bias', [2]],
     ]);
+    const asOnnx = await run('export', 'runs/train-3', '--format', 'onnx');
+    expect([asOnnx.code, asOnnx.stderr]).toEqual([0, []]);
+    expect(asOnnx.stdout).toMatch(/^runs\/train-3\/best-whole\.onnx: [^\n]*2 classes\n$/);
+    expect((await classify('runs/train-3/best-whole.onnx')).stdout).toBe(answers);
     await mkdir(at('elsewhere'));
     await copyFile(at(...RUN, 'best-whole.safetensors'), at('elsewhere', 'one.safetensors'));
     expect((await classify('elsewhere/one.safetensors')).stdout).toBe(answers);

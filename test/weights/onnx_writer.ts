@@ -1,6 +1,6 @@
 // Writes ONNX models by hand, so that anything in them can be wrong.
 
-import { field, type NodeToWrite, nodeBytes } from '../../src/bench/peers/onnx_writer.js';
+import { field, type NodeToWrite, nodeBytes } from '../../src/node/weights/onnx_messages.js';
 
 /** A TensorProto of singles, all 0; `more` are further fields, or others in the place of its data. */
 export function tensorBytes(name: string, dims: readonly number[], more?: readonly Buffer[]): Buffer {

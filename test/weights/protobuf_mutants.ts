@@ -1,6 +1,6 @@
 // Changes protocol buffers where it matters: a field's number, length or value, with all lengths around it mended.
 
-import { field, varint } from '../../src/bench/peers/onnx_writer.js';
+import { field, varint } from '../../src/node/weights/onnx_messages.js';
 import type { Random } from '../../src/random.js';
 
 /** What sizes, types and counts must not be believed to be. */

@@ -5,8 +5,8 @@
 
 import { BLOCKS } from '../../architecture.js';
 import { UsageError } from '../../errors.js';
+import { modelBytes, type NodeToWrite, tensorInPieces } from '../../node/weights/onnx_messages.js';
 import type { Scope } from '../engine.js';
-import { modelBytes, type NodeToWrite, tensorInPieces } from './onnx_writer.js';
 import { checkNetwork, featureSideOf, type PeerNetwork } from './tfjs_weights.js';
 
 /** What the model's input and output are called. */

@@ -1,4 +1,4 @@
-// vgg16 weights convert: another tool's file as safetensors.
+// vgg16 weights convert: another tool's file as safetensors or ONNX.
 
 import { basename, dirname, extname, join } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -25,6 +25,7 @@ import {
 
 interface ConvertFlags extends WeightsFlags {
   readonly out?: string;
+  readonly format?: 'safetensors' | 'onnx';
   readonly dtype?: 'f32' | 'f16';
   readonly classes?: string;
   readonly source?: string;
@@ -38,6 +39,7 @@ Examples:
   $ vgg16 weights convert vgg16-397923af.pth
   $ vgg16 weights convert model.keras --classes flowers.txt --licence CC0-1.0
   $ vgg16 weights convert keras --dtype f16 --out vgg16-f16.safetensors
+  $ vgg16 weights convert vgg16.pth --format onnx
 
 IN may be PyTorch's (.pth, .pt), timm's (.safetensors), Keras' (.h5,
 .weights.h5, .keras), NumPy's (.npz), an ONNX model, or the model.json of a
@@ -50,10 +52,11 @@ writes it. Half the size and hardly a difference: --dtype f16. The JSON of
 export function addConvert(weights: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   weights
     .command('convert')
-    .summary("convert another tool's file to safetensors")
-    .description("Converts another tool's VGG16 to safetensors in torchvision's names.")
+    .summary("convert another tool's file to safetensors or ONNX")
+    .description("Converts another tool's VGG16 to safetensors in torchvision's names, or to ONNX.")
     .argument('<in>', 'a file of weights, or a NAME')
-    .option('-o, --out <file>', "what to write (default: IN's name with .safetensors)")
+    .option('-o, --out <file>', "what to write (default: IN's name with the ending of the format)")
+    .addOption(formatOption())
     .addOption(
       new Option(
         '--dtype <dtype>',
@@ -73,17 +76,25 @@ export function addConvert(weights: Command, terminal: Terminal, finish: (code: 
     .action(async (file: string, flags: ConvertFlags) => finish(await convert(file, flags, terminal)));
 }
 
+export function formatOption(): Option {
+  return new Option(
+    '--format <format>',
+    'what to write (default: onnx where --out ends with .onnx, else safetensors)',
+  ).choices(['safetensors', 'onnx']);
+}
+
 async function convert(name: string, flags: ConvertFlags, terminal: Terminal): Promise<ExitCode> {
-  const { dtype, preprocess, activation, force: overwrite } = flags;
+  const { format, dtype, preprocess, activation, force: overwrite } = flags;
+  const ending = format ?? 'safetensors';
   const { path, known } = await weightsFile(name, flags, terminal);
-  const output = flags.out ?? (known ? `${name}.safetensors` : besideInput(path));
+  const output = flags.out ?? (known ? `${name}.${ending}` : besideInput(path, ending));
   const classes = flags.classes === undefined ? undefined : await readClassNames(flags.classes);
   const source = flags.source ?? (known && `${known.attribution}, ${known.url}`);
   const licence = flags.licence ?? known?.licence;
   const base = await baseFile(flags, terminal);
   const done = await withBar('convert', terminal, (onProgress) =>
     convertWeights(path, output, {
-      ...{ base, dtype, preprocess, activation, classes, source, licence, overwrite },
+      ...{ base, format, dtype, preprocess, activation, classes, source, licence, overwrite },
       ...{ onProgress, signal: terminal.signal },
     }),
   );
@@ -94,8 +105,8 @@ async function convert(name: string, flags: ConvertFlags, terminal: Terminal): P
 }
 
 /** The default output; what has a name instead of a file is written where the user is. */
-function besideInput(path: string): string {
-  return join(dirname(path), `${basename(path, extname(path))}.safetensors`);
+function besideInput(path: string, ending: string): string {
+  return join(dirname(path), `${basename(path, extname(path))}.${ending}`);
 }
 
 function mappingText({ tensors, dtype }: Conversion): string {

@@ -1,5 +1,6 @@
-// Another tool's VGG16 becomes a safetensors file that says where it is from and what input it expects.
+// Another tool's VGG16 becomes a safetensors file, or an ONNX model, that says where it is from and what input it expects.
 
+import { rm } from 'node:fs/promises';
 import { OutputError, UsageError } from '../../errors.js';
 import {
   CHECKED_IN_USE,
@@ -22,8 +23,9 @@ import {
   type ResultOptions,
   tensorsToWrite,
 } from '../../weights/conversion.js';
+import { diffWeights, isSameNetwork } from '../../weights/diff.js';
 import { PREPROCESS } from '../../weights/preprocess.js';
-import { describeVgg16 } from '../../weights/vgg16.js';
+import { describeVgg16, type Vgg16Weights } from '../../weights/vgg16.js';
 import { pathOf, realPath } from './locate.js';
 import { type OpenOptions, openWeights } from './open.js';
 import { writeSafetensors } from './safetensors.js';
@@ -35,6 +37,7 @@ export interface ConvertOptions extends OpenOptions, ResultOptions, WorkOptions 
 
 const CONVERT_OPTIONS: OptionRules<ConvertOptions> = {
   base: path,
+  format: oneOf('safetensors', 'onnx'),
   dtype: oneOf(...(Object.keys(DTYPES) as (keyof typeof DTYPES)[])),
   preprocess: PREPROCESS,
   activation: ACTIVATION,
@@ -47,14 +50,15 @@ const CONVERT_OPTIONS: OptionRules<ConvertOptions> = {
 };
 
 /**
- * Converts a VGG16 of any format that `VGG16.load` reads to safetensors in torchvision's names; a trained head together
- * with its base, which the output does not need any more. Streams: memory does not grow with the file. The output
- * appears only when it is complete and on the disk.
+ * Converts a VGG16 of any format that `VGG16.load` reads to safetensors in torchvision's names, or to an ONNX model that takes
+ * a picture's bytes and gives probabilities; a trained head together with its base, which the output does not need any more.
+ * Streams: memory does not grow with the file. The output appears only when it is complete and on the disk. An ONNX model is
+ * read back and compared, number by number.
  *
  * @param input  a path or a `file:` URL
  * @throws WeightsError for an input that is missing, damaged or no VGG16, and for numbers that are not finite in the
  *                      dtype, with tensor and place
- * @throws OutputError  where the output is there already or cannot be written
+ * @throws OutputError  where the output is there already, cannot be written, or is not read back as it was meant
  * @throws UsageError   for an unknown dtype, preprocess or activation, classes that are no names or do not fit the classifier, and
  *                      where the output is a file that is read
  * @throws the signal's reason
@@ -72,12 +76,50 @@ export async function convertWeights(
   try {
     await checkOutput([source.path, ...(source.base ? [source.base.path] : [])], output, options);
     const conversion = conversionOf(source, options);
-    const tensors = tensorsToWrite(describeVgg16(source), conversion.dtype, { onProgress, signal });
-    await writeSafetensors(output, tensors, conversion.metadata);
+    const weights = describeVgg16(source);
+    const tensors = tensorsToWrite(weights, conversion.dtype, { onProgress, signal });
+    if (formatOf(output, options) === 'safetensors') {
+      await writeSafetensors(output, tensors, conversion.metadata);
+      return conversion;
+    }
+    const { writeOnnx } = await import('./onnx_file.js');
+    const named = { ...weights, classes: options.classes ?? weights.classes };
+    await writeOnnx(output, named, tensors, conversion.metadata);
+    await checkWritten(output, named, signal);
     return conversion;
   } finally {
     await source.close();
   }
+}
+
+/** What is written under a name. */
+export function formatOf(output: string, { format }: ResultOptions): 'safetensors' | 'onnx' {
+  return format ?? (/\.onnx$/i.test(output) ? 'onnx' : 'safetensors');
+}
+
+/** @throws OutputError where the file, read back, is not the network that was written */
+async function checkWritten(
+  output: string,
+  weights: Vgg16Weights,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const written = await openWeights(output);
+  try {
+    const again = describeVgg16(written);
+    const isSame = isSameNetwork(await diffWeights(weights, again, { signal }));
+    const saysTheSame =
+      again.features === weights.features &&
+      again.pool === weights.pool &&
+      (weights.dense.length === 0 || again.activation === weights.activation) &&
+      JSON.stringify(again.classes) === JSON.stringify(weights.classes);
+    if (isSame && saysTheSame) return;
+  } finally {
+    await written.close();
+  }
+  await rm(output, { force: true });
+  throw new OutputError(
+    `${output}: read back, it was another network than was written: removed; please report it`,
+  );
 }
 
 async function checkOutput(

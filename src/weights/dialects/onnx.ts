@@ -13,10 +13,12 @@
 // What changes nothing when a picture is classified (Dropout, Identity, Cast) is passed over; anything else is refused
 // by name.
 
-import { type Activation, CONVS_PER_BLOCK } from '../../architecture.js';
+import { type Activation, CONVS_PER_BLOCK, FEATURE_LAYERS } from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
 import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
+import { FileFault } from '../file.js';
 import type { OnnxModel } from '../formats/onnx.js';
+import { parseClasses } from '../head_metadata.js';
 import { channelsFirst, composed, foldedBehind, foldedInFront, zeros } from '../normalised.js';
 import { sizeOf } from '../strided.js';
 import { pictureSize, preparedBy } from './onnx_pixels.js';
@@ -26,9 +28,15 @@ import { overSquareMap } from './over_map.js';
 import { statedInput } from './stated_size.js';
 
 const BLOCKS = CONVS_PER_BLOCK.join(', ');
-const BASE = CONVS_PER_BLOCK.map((convs) => `${'CR'.repeat(convs)}P`).join('');
-const TOP = '([FA](D(RD)*(S?M?|G))?)?';
-const VGG16 = new RegExp(`^${BASE}${TOP}$`);
+/** By the number of blocks, from 1. A head may stand on any of them; without a head all are there. */
+const BASES = CONVS_PER_BLOCK.map((_, i) =>
+  CONVS_PER_BLOCK.slice(0, i + 1)
+    .map((convs) => `${'CR'.repeat(convs)}P`)
+    .join(''),
+);
+const BASE = BASES.at(-1)!;
+const HEAD = '[FA]D(RD)*(S?M?|G)';
+const VGG16 = new RegExp(`^(${BASE}([FA]?|${HEAD})|(${BASES.join('|')})${HEAD})$`);
 const BEGINNING_OF_TOP = /^[FA](D(RD)*(R|S?M?|G))?$/;
 
 const ARGMAX_NOTE =
@@ -55,9 +63,10 @@ export async function findOnnx(
   const [first, ...others] = denseSteps.map(plainLayer);
   const pool = walk.steps.some(({ letter }) => letter === 'A') ? 'avg' : 'flatten';
   const size = pictureSize(walk);
+  const features = FEATURE_LAYERS[walk.steps.filter(({ letter }) => letter === 'P').length - 1]!;
   const channels = convs.at(-1)!.kernel.shape[0]!;
   const inputs = first && sizeOf(first.kernel.shape.slice(1));
-  const stated = first && size && statedInput(size, { pool, channels, inputs }, 'the graph');
+  const stated = first && size && statedInput(size, { pool, channels, inputs, features }, 'the graph');
   const unfolded = first
     ? [pool === 'flatten' ? withMapInput(walk, first, convs.at(-1)!) : first, ...others]
     : [];
@@ -74,14 +83,29 @@ export async function findOnnx(
     pool,
     ...(prepared ? { preprocess: prepared.preprocess } : { preprocess: guess, guessedBy }),
     isPublished: dense.length === 0,
-    input: stated?.input,
+    input: { ...stated?.input, ...(features !== FEATURE_LAYERS.at(-1) && { features }) },
     activation: activationOf(walk),
+    classes: classesIn(model, dense.at(-1)?.kernel.shape[0]),
     notes: [
       ...(walk.steps.some(({ letter }) => letter === 'M') ? [ARGMAX_NOTE] : []),
       ...(prepared?.notes ?? []),
       ...(stated?.notes ?? []),
     ],
   };
+}
+
+/** The classes that its metadata name, as our own export does; undefined where they are not as many as the outputs. */
+function classesIn({ metadata }: OnnxModel, outputs: number | undefined): readonly string[] | undefined {
+  const said = metadata?.classes;
+  if (said === undefined || outputs === undefined) return undefined;
+  try {
+    const classes = parseClasses(said, (what) => new FileFault(what));
+    return classes.length === outputs ? classes : undefined;
+  } catch (error) {
+    // Of another program's the same word may mean anything.
+    if (error instanceof FileFault) return undefined;
+    throw error;
+  }
 }
 
 /** What the graph ends with says how classes relate; nothing does where it ends with the outputs themselves. */
@@ -123,13 +147,14 @@ function checkTopology({ model, steps }: Walk): void {
   if (VGG16.test(word)) return;
   const blocks = word.split('P').map((block) => block.replaceAll(/[^C]/g, '').length);
   const counts = blocks.slice(0, -1).join(', ');
+  const isBelow = /[FA]/.test(word) && BLOCKS.startsWith(counts) && counts !== '';
   if (counts.startsWith(`${BLOCKS}, 0`)) {
     throw new WeightsError(
       `${model.path}: a sixth max pooling, in the head (GlobalMaxPooling2D, AdaptiveMaxPool2d), is not supported: only ` +
         'averages are',
     );
   }
-  if (counts !== BLOCKS) {
+  if (counts !== BLOCKS && !isBelow) {
     throw new WeightsError(
       `${model.path}: not a VGG16: convolutions before each pooling: ${counts || 'none'}, VGG16's are ${BLOCKS}`,
     );
@@ -143,7 +168,10 @@ function checkTopology({ model, steps }: Walk): void {
 
 /** Whether a VGG16 may begin with these letters. */
 function isBeginning(word: string): boolean {
-  return BASE.startsWith(word) || (word.startsWith(BASE) && BEGINNING_OF_TOP.test(word.slice(BASE.length)));
+  return (
+    BASE.startsWith(word) ||
+    BASES.some((base) => word.startsWith(base) && BEGINNING_OF_TOP.test(word.slice(base.length)))
+  );
 }
 
 /** The first dense layer with its kernel (O,I) as (O,C,S,S). */

@@ -1,7 +1,7 @@
 // The size of the pictures that a network reads, where its file states it, as Keras' models and ONNX graphs do. It tells what
 // the weights alone cannot: whether a flattened feature map is square.
 
-import { featureSideOf, type Pool, poolingsUntil } from '../../architecture.js';
+import { type FeatureLayer, featureSideOf, type Pool, poolingsUntil } from '../../architecture.js';
 import type { FoundVgg16 } from '../archive.js';
 import { FileFault } from '../file.js';
 
@@ -18,6 +18,8 @@ interface Reader {
   readonly channels: number;
   /** How many numbers the first dense layer reads. */
   readonly inputs: number | undefined;
+  /** The pooling that gives it; the last by default. */
+  readonly features?: FeatureLayer;
   /** Whether a pooling rounds an odd side up, where VGG16's round down. */
   readonly roundsUp?: boolean;
 }
@@ -30,13 +32,13 @@ interface Reader {
  */
 export function statedInput(
   { height, width }: PictureSize,
-  { pool, channels, inputs, roundsUp = false }: Reader,
+  { pool, channels, inputs, features = 'block5_pool', roundsUp = false }: Reader,
   by: string,
 ): Required<Pick<FoundVgg16, 'input' | 'notes'>> {
   const said = `pictures of ${height} x ${width} px, as ${by} says,`;
-  const [rows, columns] = [featureSideOf(height, 'block5_pool'), featureSideOf(width, 'block5_pool')];
-  if (rows < 1 || columns < 1) throw new FileFault(`${said} are too small for five poolings`);
-  if (roundsUp && [height, width].some((side) => side % 2 ** poolingsUntil('block5_pool') !== 0)) {
+  const [rows, columns] = [featureSideOf(height, features), featureSideOf(width, features)];
+  if (rows < 1 || columns < 1) throw new FileFault(`${said} are too small for the poolings`);
+  if (roundsUp && [height, width].some((side) => side % 2 ** poolingsUntil(features) !== 0)) {
     throw new FileFault(
       `${said} do not halve evenly, and its poolings have padding "same", which rounds up: VGG16's round down`,
     );

@@ -1,6 +1,6 @@
 // An ONNX model: a graph of operations with its weights (initializers), as a protocol buffer.
 //
-//   ModelProto   producer_name 2   graph 7
+//   ModelProto   producer_name 2   graph 7   metadata_props 14, in it key 1, value 2
 //   GraphProto   node 1   initializer 5   input 11   output 12
 //   NodeProto    input 1   output 2   name 3   op_type 4   attribute 5   domain 7
 //   Attribute    name 1   f 2   i 3   s 4   t 5   ints 8
@@ -68,6 +68,9 @@ export async function openOnnx(file: RandomAccessFile): Promise<OnnxModel> {
   }
 }
 
+/** A model says some ten things of itself. */
+const MOST_TEXTS = 100;
+
 /** A batch of pictures has four. */
 const MOST_SIDES = 8;
 
@@ -102,8 +105,13 @@ async function readModel(
   const readTensorAt = (field: Field) => readTensor(file, reader, field, beside);
   let producer = '';
   let found: Field | undefined;
+  const metadata: Record<string, string> = {};
   for await (const field of reader.fields(0, file.size)) {
     if (field.number === 2) producer = await reader.text(field);
+    if (field.number === 14 && Object.keys(metadata).length < MOST_TEXTS) {
+      const [key, value] = await readEntry(reader, field);
+      metadata[key] = value;
+    }
     if (field.number !== 7) continue;
     if (found) throw new FileFault('two graphs in one ONNX model');
     found = field;
@@ -126,7 +134,7 @@ async function readModel(
   }
   const { nodes, inputShapes, outputs, tensors, integers } = graph;
   const inputs = graph.inputs.filter((name) => !graph.isTensor(name));
-  return { producer, inputs, inputShapes, outputs, nodes, tensors, integers };
+  return { producer, metadata, inputs, inputShapes, outputs, nodes, tensors, integers };
 }
 
 async function readNode(
@@ -179,6 +187,16 @@ async function readAttribute(
     else if (field.number === 8) list.push(...(await reader.integers(field)));
   }
   return { name, value: list.length > 0 ? list : value, tensor };
+}
+
+/** Key and value of a StringStringEntryProto. */
+async function readEntry(reader: ProtobufReader, message: Field): Promise<[key: string, value: string]> {
+  expectWire(message, 'bytes');
+  const texts: [string, string] = ['', ''];
+  for await (const field of reader.fields(message.start, message.end)) {
+    if (field.number === 1 || field.number === 2) texts[field.number - 1] = await reader.text(field);
+  }
+  return texts;
 }
 
 /** The name of a ValueInfoProto. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeToWrite } from '../../../src/bench/peers/onnx_writer.js';
 import { WeightsError } from '../../../src/errors.js';
+import type { NodeToWrite } from '../../../src/node/weights/onnx_messages.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';
 import { modelBytes, tensorBytes } from '../onnx_writer.js';

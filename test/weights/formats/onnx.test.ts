@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { field, varint } from '../../../src/bench/peers/onnx_writer.js';
 import { WeightsError } from '../../../src/errors.js';
 import { openFile } from '../../../src/node/files.js';
+import { field, varint } from '../../../src/node/weights/onnx_messages.js';
 import { openWeights } from '../../../src/node/weights/open.js';
 import { openOnnx } from '../../../src/weights/formats/onnx.js';
 import { temporaryFolder, thrownBy, write } from '../files.js';

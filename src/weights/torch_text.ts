@@ -1,0 +1,59 @@
+// The lines of Python that load an exported network in PyTorch, prepare a picture for it, and ask it.
+
+import { BLOCKS, FEATURE_LAYERS, IMAGENET_SIDE, poolingsUntil } from '../architecture.js';
+import { framingForSize } from '../image/framing.js';
+import { NORMALISATIONS } from './preprocess.js';
+import type { Vgg16Weights } from './vgg16.js';
+
+/**
+ * For a safetensors file in torchvision's names; it needs torchvision, safetensors and Pillow.
+ *
+ * @param file  as it is called there
+ */
+export function torchText(weights: Vgg16Weights, file: string): string {
+  const { convs, dense, pool, features, featureSide, preprocess, activation } = weights;
+  const side =
+    weights.size ??
+    (featureSide ?? IMAGENET_SIDE / 2 ** poolingsUntil(features)) * 2 ** poolingsUntil(features);
+  const { resize, crop } = framingForSize(side);
+  const layers = BLOCKS.slice(0, 1 + FEATURE_LAYERS.indexOf(features)).flatMap((block) => [
+    ...block.map(({ name }) => String(convs.find(({ layer }) => layer === name)!.outputChannels)),
+    "'M'",
+  ]);
+  const head = dense.flatMap(({ inputs, outputs }, i) => [
+    ...(i > 0 ? ['nn.ReLU()', 'nn.Dropout()'] : []),
+    `nn.Linear(${inputs}, ${outputs})`,
+  ]);
+  const { reverse, mean, scale } = NORMALISATIONS[preprocess];
+  const order = reverse ? 'pixels.flip(0)' : 'pixels';
+  const numbers = (values: readonly number[]) =>
+    `torch.tensor([${values.map(short).join(', ')}]).view(3, 1, 1)`;
+  const isScaled = scale.some((value) => value !== 1);
+  const deviation = isScaled ? ` / ${numbers(scale.map((value) => 1 / value))}` : '';
+  const shifted = mean.some((value) => value !== 0) ? `(${order} - ${numbers(mean)})` : order;
+  const averaged = pool === 'avg' ? '.mean((2, 3))' : '.flatten(1)';
+  const end = activation === 'sigmoid' ? '.sigmoid()' : '.softmax(1)';
+  return [
+    'import torch, torchvision',
+    'from PIL import Image',
+    'from safetensors.torch import load_file',
+    'from torch import nn',
+    'from torchvision import transforms as T',
+    '',
+    'net = nn.Module()',
+    `net.features = torchvision.models.vgg.make_layers([${layers.join(', ')}])`,
+    ...(dense.length > 0 ? [`net.classifier = nn.Sequential(${head.join(', ')}).eval()`] : []),
+    `net.load_state_dict(load_file(${JSON.stringify(file)}))`,
+    `frame = T.Compose([T.Resize(${resize}), T.CenterCrop(${crop}), T.PILToTensor()])`,
+    'pixels = frame(Image.open("photo.jpg").convert("RGB")).float()',
+    `x = ${shifted}${deviation}`,
+    dense.length > 0
+      ? `print(net.classifier(net.features(x[None])${averaged})${end})`
+      : 'print(net.features(x[None]).shape)',
+  ].join('\n');
+}
+
+/** Nine digits tell singles apart. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(9)));
+}
