@@ -29,7 +29,7 @@ import { openWeights } from '../src/node/weights/open.js';
 import { seededRandom } from '../src/random.js';
 import { maxAbsError, nmse } from '../src/reference/compare.js';
 import { normalise } from '../src/reference/normalise.js';
-import { NORMALISATIONS } from '../src/weights/preprocess.js';
+import { arithmeticOf } from '../src/weights/preprocess.js';
 import { describeVgg16 } from '../src/weights/vgg16.js';
 import { FULL_VGG16, writeRandomVgg16 } from '../test/support/random_vgg16.js';
 import { photos, testData } from './support/data.js';
@@ -53,7 +53,7 @@ function peerInput(pictures: readonly Picture[], preprocess: VGG16['preprocess']
   const { height: H, width: W } = pictures[0]!;
   const x = new Float32Array(pictures.length * H * W * 3);
   pictures.forEach(({ data }, n) => {
-    const padded = normalise(data, { N: 1, H, W }, NORMALISATIONS[preprocess]);
+    const padded = normalise(data, { N: 1, H, W }, arithmeticOf(preprocess));
     for (let p = 0; p < H * W; p++) x.set(padded.subarray(4 * p, 4 * p + 3), (n * H * W + p) * 3);
   });
   return x;

@@ -8,7 +8,7 @@ import { loadNetwork } from '../model/network.js';
 import type { KernelWishes } from '../network/build.js';
 import { ForwardPlan, type Network, type PassInput as Rows } from '../network/forward.js';
 import { planLayers } from '../network/layers.js';
-import { NORMALISATIONS } from '../weights/preprocess.js';
+import { arithmeticOf, type PixelArithmetic } from '../weights/preprocess.js';
 import type { WeightsSource } from '../weights/source.js';
 import { describeVgg16 } from '../weights/vgg16.js';
 import type { Engine, EngineName, PassInput, ReadyPass, Scope } from './engine.js';
@@ -27,7 +27,7 @@ export async function createOurs(
   const { name = 'vgg16-webgpu', dtype = 'f32', ...wishes } = options;
   const weights = describeVgg16(source);
   const network = await loadNetwork(gpu, weights, { dtype });
-  const normalisation = NORMALISATIONS[weights.preprocess];
+  const normalisation = arithmeticOf(weights.preprocess);
   return {
     name,
     prepare: (scope, input) => preparePasses(gpu, network, normalisation, scope, input, wishes),
@@ -45,7 +45,7 @@ export async function createOurs(
 async function preparePasses(
   gpu: Gpu,
   network: Network,
-  normalisation: (typeof NORMALISATIONS)[keyof typeof NORMALISATIONS],
+  normalisation: PixelArithmetic,
   scope: Scope,
   { batch: pictures, side, pixels, x }: PassInput,
   wishes: KernelWishes,

@@ -1,6 +1,6 @@
 // Which file is meant where a command takes weights: a file, or a name for one that this package knows where to find.
 
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Activation } from '../architecture.js';
 import { EMBEDDED } from '../node/embedded.js';
 import { fetchWeights } from '../node/fetch/fetch.js';
@@ -9,7 +9,7 @@ import { type OpenOptions, openWeights } from '../node/weights/open.js';
 import { ACTIVATIONS } from '../weights/activation.js';
 import type { Preprocess } from '../weights/archive.js';
 import type { OpenedWeights } from '../weights/opened.js';
-import { PREPROCESSES } from '../weights/preprocess.js';
+import { PREPROCESSES, parsePreprocess, RECIPE_HINT } from '../weights/preprocess.js';
 import { type FetchFlags, fetchWithBar } from './fetching.js';
 import type { Terminal } from './terminal.js';
 
@@ -19,9 +19,13 @@ export const BASE_OPTION = ['--base <file>', 'what a trained head stands on, whe
 /** For `command.addOption`, wherever weights are named. */
 export function preprocessOption(): Option {
   const text =
-    'how the network expects its pixels: mean and deviation, BGR minus the mean, 0 to 1, or -1 to 1 (default: what ' +
-    'the file says, or a guess, which a note tells)';
-  return new Option('--preprocess <how>', text).choices(PREPROCESSES);
+    `how the network expects its pixels: ${PREPROCESSES.join(', ')}, ${RECIPE_HINT} (default: what the file says, or a ` +
+    'guess, which a note tells)';
+  return new Option('--preprocess <how>', text).argParser((said) => {
+    const known = parsePreprocess(said);
+    if (known) return known;
+    throw new InvalidArgumentError(`It is ${PREPROCESSES.join(', ')}, ${RECIPE_HINT}.`);
+  });
 }
 
 /** For `command.addOption`, wherever the probabilities of a classifier matter. */

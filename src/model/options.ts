@@ -33,8 +33,8 @@ export interface ModelOptions extends LoadOptions {
    */
   readonly activation?: Activation | undefined;
   /**
-   * How pixels are prepared, where the file does not say it or says it wrongly: `torchvision`, `caffe`, `unit` (RGB / 255) or
-   * `signed` (RGB / 127.5 - 1). By default as the file says, else as its numbers or its format suggest, with a note.
+   * How pixels are prepared, where the file does not say it or says it wrongly: `torchvision`, `caffe`, `unit` (RGB / 255),
+   * `signed` (RGB / 127.5 - 1), `raw` (RGB), or a recipe: `rgb / 255 - 0.5 / 0.25`. By default as the file says, else as its numbers or its format suggest, with a note.
    */
   readonly preprocess?: Preprocess | undefined;
   /** A device to share; it stays its owner's. Without it, one is opened and disposed of with the model. */

@@ -20,7 +20,7 @@ import type { Parameters } from '../network/parameters.js';
 import { checkOptions } from '../options.js';
 import type { Preprocess } from '../weights/archive.js';
 import type { OpenedWeights } from '../weights/opened.js';
-import { NORMALISATIONS } from '../weights/preprocess.js';
+import { arithmeticOf } from '../weights/preprocess.js';
 import { describeVgg16, type Vgg16Weights } from '../weights/vgg16.js';
 import { checkCount, concatenated } from './batches.js';
 import { type Answer, eachResult, many } from './each.js';
@@ -125,7 +125,7 @@ export class VGG16<Input = PictureInput> {
     this.isFineTuned = base?.isChanged ?? false;
     this.rungs = options.rungs ?? {};
     this.choices = choices;
-    this.#runner = new Runner(gpu, network, NORMALISATIONS[preprocess], { rungs: this.rungs, choices });
+    this.#runner = new Runner(gpu, network, arithmeticOf(preprocess), { rungs: this.rungs, choices });
     this.#ownsGpu = options.gpu === undefined;
     this.#decode = decode;
   }
@@ -298,7 +298,7 @@ export class VGG16<Input = PictureInput> {
     checkOptions('gradients()', options, CALLS.gradients, ['of', 'by']);
     if (pictures.length === 0) throw new UsageError('gradients() needs a picture');
     const { gpu, widths, rungs, choices, parameters, preprocess } = this;
-    const normalisation = NORMALISATIONS[preprocess];
+    const normalisation = arithmeticOf(preprocess);
     const model = { gpu, network: { widths, parameters }, normalisation, wishes: { rungs, choices } };
     return gradientsOf(model, pictures, options);
   }

@@ -24,11 +24,15 @@ export interface Archive {
   close(): Promise<void>;
 }
 
+/** The usual ways to prepare pixels, by name. */
+export type NamedPreprocess = 'torchvision' | 'caffe' | 'unit' | 'signed' | 'raw';
+
 /**
  * How pixels become the network's input; part of what the weights were trained with. `torchvision`: RGB, scaled by mean and
- * deviation; `caffe`: BGR minus the mean; `unit`: RGB / 255; `signed`: RGB / 127.5 - 1.
+ * deviation; `caffe`: BGR minus the mean; `unit`: RGB / 255; `signed`: RGB / 127.5 - 1; `raw`: RGB, 0 to 255. Any other way is
+ * a recipe, arithmetic from left to right with one number or one for each channel: `rgb / 255 - 0.5,0.4,0.4 / 0.25`.
  */
-export type Preprocess = 'torchvision' | 'caffe' | 'unit' | 'signed';
+export type Preprocess = NamedPreprocess | `rgb${string}` | `bgr${string}`;
 
 export interface FoundLayer {
   readonly kernel: StridedTensor;

@@ -8,7 +8,7 @@ import { chunkOptions, type WorkOptions } from './chunks.js';
 import { readFinite } from './finite.js';
 import { SAID_OF_NETWORKS, withoutKeys } from './foreign_metadata.js';
 import type { OpenedWeights, Origin } from './opened.js';
-import { PREPROCESS_TEXTS } from './preprocess.js';
+import { preprocessText } from './preprocess.js';
 import type { TensorToWrite } from './safetensors.js';
 import { BYTES_PER_ELEMENT, type Dtype } from './source.js';
 import { sizeOf } from './strided.js';
@@ -136,7 +136,7 @@ function metadataOf(
     ...own,
     format: 'pt', // for libraries that ask whether a file is PyTorch's
     source: options.source ?? own.source ?? `${fileName(path)} (${format})`,
-    preprocess: PREPROCESS_TEXTS[preprocess],
+    preprocess: preprocessText(preprocess),
     ...(dense.length > 0 && { pool, activation }),
     ...(names && { classes: JSON.stringify(names) }),
     ...(options.licence !== undefined && { license: options.licence }),

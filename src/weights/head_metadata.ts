@@ -3,7 +3,7 @@
 import { FEATURE_LAYERS, type FeatureLayer, MIN_INPUT_SIDE, type Pool } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import type { Preprocess } from './archive.js';
-import { PREPROCESS_TEXTS, saidPreprocess } from './preprocess.js';
+import { preprocessText, saidPreprocess } from './preprocess.js';
 import type { WeightsSource } from './source.js';
 import { listNames, quote } from './text.js';
 
@@ -62,7 +62,7 @@ export function formatHeadFacts(facts: Omit<HeadFacts, 'features'> & { readonly 
     pool,
     size: String(size),
     classes: JSON.stringify(classes),
-    preprocess: PREPROCESS_TEXTS[preprocess],
+    preprocess: preprocessText(preprocess),
     base: base.ref,
     'base-fingerprint': base.fingerprint,
   };

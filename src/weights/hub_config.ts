@@ -5,7 +5,7 @@
 //    "pretrained_cfg": {"mean": [0.485, ...], "std": [0.229, ...]}}
 
 import { openBeside, type RandomAccessFile } from './file.js';
-import { NORMALISATIONS, PREPROCESS_TEXTS, PREPROCESSES } from './preprocess.js';
+import { preprocessFor, preprocessText } from './preprocess.js';
 import { baseName, jsonIn } from './safetensors_shards.js';
 import type { WeightsSource } from './source.js';
 
@@ -51,21 +51,13 @@ function classesIn({ id2label, label_names: listed }: Json): readonly string[] |
   return areNames && names.length > 0 ? (names as readonly string[]) : undefined;
 }
 
-/** The way whose mean and deviation timm's configuration has; undefined for any other. */
+/** Mean and deviation of pixels that go from 0 to 1, as timm's configuration has them. */
 function preprocessIn(json: Json): string | undefined {
   const { mean, std } = asJson(json.pretrained_cfg ?? json);
-  if (!isTriple(mean) || !isTriple(std)) return undefined;
-  const way = PREPROCESSES.find((name) => {
-    const { reverse, mean: offset, scale } = NORMALISATIONS[name];
-    const isSame = (value: number, wanted: number) =>
-      Math.abs(value - wanted) <= 1e-3 * Math.abs(wanted) + 1e-6;
-    return (
-      !reverse &&
-      offset.every((value, c) => isSame(255 * mean[c]!, value)) &&
-      scale.every((value, c) => isSame(1 / (255 * std[c]!), value))
-    );
-  });
-  return way && PREPROCESS_TEXTS[way];
+  if (!isTriple(mean) || !isTriple(std) || !std.every((one) => one > 0)) return undefined;
+  const [a, b, c] = mean.map((one) => 255 * one) as [number, number, number];
+  const [d, e, f] = std.map((one) => 1 / (255 * one)) as [number, number, number];
+  return preprocessText(preprocessFor({ reverse: false, mean: [a, b, c], scale: [d, e, f] }));
 }
 
 function isTriple(value: unknown): value is readonly number[] {

@@ -1,17 +1,19 @@
 // How a network's pixels are prepared, where its file does not say it: told by its numbers if they are known, else by the
 // format and its names, which is a guess. What is not certain is said in a note.
 
-import type { FoundLayer, FoundVgg16, Preprocess } from './archive.js';
+import type { FoundLayer, FoundVgg16, NamedPreprocess, Preprocess } from './archive.js';
 import { type Ancestor, ancestorOf, FILTER, placesIn } from './first_layer.js';
 import { gather } from './gather.js';
+import { arithmeticOf, PREPROCESSES, parsePreprocess } from './preprocess.js';
 import type { Storage, StridedTensor } from './source.js';
 import { sizeOf, wholeTensor } from './strided.js';
 
-const WAYS: Readonly<Record<Preprocess, string>> = {
+const WAYS: Readonly<Record<NamedPreprocess, string>> = {
   torchvision: 'torchvision (RGB, scaled by mean and deviation)',
   caffe: 'caffe (BGR, minus the mean)',
   unit: 'unit (RGB / 255)',
   signed: 'signed (RGB / 127.5 - 1)',
+  raw: 'raw (RGB, 0 to 255)',
 };
 
 const ANCESTORS: Readonly<Record<Ancestor['preprocess'], string>> = {
@@ -23,11 +25,12 @@ const ANCESTORS: Readonly<Record<Ancestor['preprocess'], string>> = {
  * A network whose `preprocess` is settled: as is asked for, as its file says, as networks with its first convolution are
  * trained, or as dialects take for granted. Its kernels are put in the order that goes with it.
  *
- * @param asked  how pixels are to be prepared, whatever the file says
+ * @param said  how pixels are to be prepared, whatever the file says
  * @throws WeightsError where numbers cannot be read
  */
-export async function settlePixels(found: FoundVgg16, asked?: Preprocess): Promise<FoundVgg16> {
+export async function settlePixels(found: FoundVgg16, said?: Preprocess): Promise<FoundVgg16> {
   const { convs, guessedBy, notes } = found;
+  const asked = said === undefined ? undefined : parsePreprocess(said);
   if (asked === undefined && guessedBy === undefined) return found;
   const ancestor = await ancestorOf(convs[0]!);
   const own = ancestor?.preprocess ?? found.preprocess;
@@ -49,7 +52,7 @@ export async function settlePixels(found: FoundVgg16, asked?: Preprocess): Promi
 }
 
 function turnedNote(preprocess: Preprocess): string {
-  const [from, to] = preprocess === 'caffe' ? ['RGB', 'BGR'] : ['BGR', 'RGB'];
+  const [from, to] = arithmeticOf(preprocess).reverse ? ['RGB', 'BGR'] : ['BGR', 'RGB'];
   return `the first convolution's input channels, ${from}, are put in ${preprocess}'s order, ${to}`;
 }
 
@@ -65,10 +68,11 @@ function noteOf(found: FoundVgg16, ancestor: Ancestor | undefined): string | und
 
 /** @param evidence  what it was told by: `going by its names,` */
 function preprocessNote(preprocess: Preprocess, evidence: string): string {
-  const others = (Object.keys(WAYS) as Preprocess[]).filter((way) => way !== preprocess);
+  const others = PREPROCESSES.filter((way) => way !== preprocess);
+  const way = WAYS[preprocess as NamedPreprocess] ?? preprocess;
   return (
-    `the file does not say how pixels are prepared; ${evidence} ${WAYS[preprocess]} is assumed; ` +
-    `if that is wrong: --preprocess ${others.slice(0, -1).join(', ')} or ${others.at(-1)}`
+    `the file does not say how pixels are prepared; ${evidence} ${way} is assumed; ` +
+    `if that is wrong: --preprocess ${others.join(', ')} or a recipe in numbers`
   );
 }
 

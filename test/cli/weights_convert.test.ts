@@ -31,7 +31,7 @@ describe('a .pth', () => {
           'note: the file does not say what makes probabilities of its outputs: softmax',
         ),
         'note: the file does not say how pixels are prepared; going by its names, torchvision (RGB, scaled by mean and ' +
-          'deviation) is assumed; if that is wrong: --preprocess caffe, unit or signed',
+          'deviation) is assumed; if that is wrong: --preprocess caffe, unit, signed, raw or a recipe in numbers',
       ],
     ]);
     expect(stdout).toMatch(

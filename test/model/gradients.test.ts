@@ -11,7 +11,7 @@ import { VGG16 } from '../../src/node/vgg16.js';
 import { openWeights } from '../../src/node/weights/open.js';
 import { seededRandom } from '../../src/random.js';
 import { normalise } from '../../src/reference/normalise.js';
-import { NORMALISATIONS } from '../../src/weights/preprocess.js';
+import { arithmeticOf } from '../../src/weights/preprocess.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { noise } from '../support/expected.js';
 import { reference } from '../support/float64_vgg16.js';
@@ -47,7 +47,7 @@ beforeAll(async () => {
   await source.close();
   x = Float64Array.from(
     PICTURES.flatMap(({ data }) => {
-      const padded = normalise(data, { N: 1, H: SIDE, W: SIDE }, NORMALISATIONS[weights.preprocess]);
+      const padded = normalise(data, { N: 1, H: SIDE, W: SIDE }, arithmeticOf(weights.preprocess));
       return Array.from(padded).filter((_, i) => i % 4 !== 3);
     }),
   );

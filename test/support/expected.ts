@@ -9,7 +9,7 @@ import { type OpenOptions, openWeights } from '../../src/node/weights/open.js';
 import { seededRandom } from '../../src/random.js';
 import { nmse } from '../../src/reference/compare.js';
 import { normalise } from '../../src/reference/normalise.js';
-import { NORMALISATIONS } from '../../src/weights/preprocess.js';
+import { arithmeticOf } from '../../src/weights/preprocess.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { reference } from './float64_vgg16.js';
 
@@ -34,7 +34,7 @@ export async function expected(
   await source.close();
   const { width: W, height: H } = pictures[0]!;
   const x = pictures.flatMap(({ data }) => {
-    const padded = normalise(data, { N: 1, H, W }, NORMALISATIONS[weights.preprocess]);
+    const padded = normalise(data, { N: 1, H, W }, arithmeticOf(weights.preprocess));
     return Array.from(padded).filter((_, i) => i % 4 !== 3);
   });
   return reference(network, Float32Array.from(x), [pictures.length, H, W], weights.pool, weights.features);

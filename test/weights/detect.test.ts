@@ -218,8 +218,8 @@ describe('a folder of the Hugging Face hub', () => {
       'others',
       { label_names: ['one'], mean: [0.1, 0.2, 0.3], std: [1, 1, 1] },
       undefined,
-      'torchvision',
-      true,
+      'rgb - 25.5,51,76.5 / 255',
+      false,
     ],
     [
       'unnamed',

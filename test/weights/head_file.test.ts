@@ -168,7 +168,7 @@ describe('metadata that make no sense', () => {
     [
       'preprocess',
       { preprocess: 'none' },
-      'metadata preprocess is "none", expected one of torchvision, caffe, unit, signed at its start; --preprocess (preprocess) says it instead',
+      'metadata preprocess is "none", expected one of torchvision, caffe, unit, signed, raw at its start, or a recipe in numbers',
     ],
   ])('are one clear line: %s', async (_, change, message) => {
     const error = await opened(change);

@@ -11,7 +11,7 @@ import { seededRandom } from '../../src/random.js';
 import { normalise } from '../../src/reference/normalise.js';
 import type { Preprocess } from '../../src/weights/archive.js';
 import { readFloats } from '../../src/weights/floats.js';
-import { NORMALISATIONS } from '../../src/weights/preprocess.js';
+import { arithmeticOf } from '../../src/weights/preprocess.js';
 import type { Dtype } from '../../src/weights/source.js';
 import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { writeRandomVgg16 } from '../support/random_vgg16.js';
@@ -87,7 +87,7 @@ function rotate(values: Float32Array): void {
 
 describe('a first convolution that is the original network’s', () => {
   const CAFFE =
-    /how pixels are prepared; its first convolution is the original network's.* caffe .* is assumed; .*--preprocess torchvision, unit or signed$/;
+    /how pixels are prepared; its first convolution is the original network's.* caffe .* is assumed; .*--preprocess torchvision, unit, signed, raw or a recipe in numbers$/;
 
   it.each<[string, Network]>([
     ['as it is', {}],
@@ -213,7 +213,7 @@ it.each<[Preprocess, (rgb: readonly number[]) => number[]]>([
   ['signed', (rgb) => rgb.map((value) => value / 127.5 - 1)],
 ])('%s is what its makers write', (preprocess, formula) => {
   const pixels = new Uint8Array([0, 128, 255, 7, 1, 99]);
-  const y = normalise(pixels, { N: 1, H: 1, W: 2 }, NORMALISATIONS[preprocess]);
+  const y = normalise(pixels, { N: 1, H: 1, W: 2 }, arithmeticOf(preprocess));
   const wanted = [pixels.subarray(0, 3), pixels.subarray(3)].flatMap((rgb) => [...formula([...rgb]), 0]);
   wanted.forEach((value, i) => {
     expect(y[i]).toBeCloseTo(value, 12);
@@ -224,5 +224,7 @@ it('a preprocess that there is not is refused', async () => {
   const path = await networkOf({});
   const opening = openWeights(path, { preprocess: 'imagenet' as Preprocess });
   await expect(opening).rejects.toThrow(UsageError);
-  await expect(opening).rejects.toThrow('it must be torchvision or caffe or unit or signed');
+  await expect(opening).rejects.toThrow(
+    'it must be torchvision or caffe or unit or signed or raw, or a recipe',
+  );
 });

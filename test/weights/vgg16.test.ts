@@ -423,7 +423,7 @@ describe('metadata', () => {
 
   test.each(['', 'Caffe', 'caffeine', 'tf', 'torch'])('preprocess %j is refused', async (said) => {
     expect(faultOf(changed(await narrow(), {}, { preprocess: said }))).toBe(
-      `metadata preprocess is "${said}", expected one of torchvision, caffe, unit, signed at its start; --preprocess (preprocess) says it instead`,
+      `metadata preprocess is "${said}", expected one of torchvision, caffe, unit, signed, raw at its start, or a recipe in numbers, as 'rgb / 255 - 0.5 / 0.25'; --preprocess (preprocess) says it instead`,
     );
   });
 

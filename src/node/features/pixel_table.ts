@@ -12,7 +12,7 @@ import type { Sample } from '../../train/dataset.js';
 import type { FeatureRow, FeatureSpec, FeatureStats, FeatureTable } from '../../train/features/spec.js';
 import { randomStream } from '../../train/random.js';
 import type { Preprocess } from '../../weights/archive.js';
-import { NORMALISATIONS } from '../../weights/preprocess.js';
+import { arithmeticOf } from '../../weights/preprocess.js';
 import { BrokenCount } from '../datasets/refusals.js';
 import { HASH_BYTES, withContents } from './contents.js';
 import type { ExtractOptions } from './table.js';
@@ -143,7 +143,7 @@ class PixelTable implements FeatureTable {
   ): void {
     const { size } = this.spec;
     const side = heldSide(size);
-    const { reverse, mean, scale } = NORMALISATIONS[this.options.preprocess];
+    const { reverse, mean, scale } = arithmeticOf(this.options.preprocess);
     let at = 0;
     for (let h = 0; h < size; h++) {
       for (let w = 0; w < size; w++) {

@@ -14,7 +14,7 @@ import type { ResolvedOptions } from '../../train/defaults.js';
 import type { ChosenOptions } from '../../train/options.js';
 import { areRules, OLDER_RULES, type RunRules } from '../../train/standing.js';
 import type { Preprocess } from '../../weights/archive.js';
-import { PREPROCESSES } from '../../weights/preprocess.js';
+import { parsePreprocess } from '../../weights/preprocess.js';
 import { refusing } from '../disk.js';
 import { shellWord } from '../shell_word.js';
 import { ENDED_EARLY, runFile } from './folder.js';
@@ -80,7 +80,7 @@ export async function readArguments(path: string): Promise<RunArguments> {
   const isWhole =
     typeof weights === 'string' &&
     (base === null || typeof base === 'string') &&
-    (preprocess === undefined || PREPROCESSES.includes(preprocess)) &&
+    (preprocess === undefined || parsePreprocess(preprocess) !== undefined) &&
     (dtype === 'f32' || dtype === 'f16') &&
     (initFrom === null || typeof initFrom === 'string') &&
     (kernels === undefined || isChoicesRecord(kernels)) &&

@@ -11,7 +11,7 @@ import type { Dataset } from '../../train/dataset.js';
 import { PRETRAINING } from '../../train/defaults.js';
 import { initialKernel } from '../../train/head/initialise.js';
 import { CHOSEN_OPTIONS, type ChosenOptions } from '../../train/options.js';
-import { PREPROCESS_TEXTS } from '../../weights/preprocess.js';
+import { preprocessText } from '../../weights/preprocess.js';
 import type { TensorToWrite } from '../../weights/safetensors.js';
 import { createRun, runFile } from '../runs/folder.js';
 import { VGG16 } from '../vgg16.js';
@@ -129,7 +129,7 @@ export async function writeRandomBase(path: string, width: number, seed: number)
     ];
   });
   await writeSafetensors(path, tensors, {
-    preprocess: PREPROCESS_TEXTS.torchvision,
+    preprocess: preprocessText('torchvision'),
     source: `random numbers of seed ${seed}, ${width} times as wide as VGG16`,
   });
 }

@@ -14,7 +14,7 @@ import {
 } from '../../architecture.js';
 import { OutputError } from '../../errors.js';
 import { withoutKeys } from '../../weights/foreign_metadata.js';
-import { NORMALISATIONS } from '../../weights/preprocess.js';
+import { arithmeticOf } from '../../weights/preprocess.js';
 import type { TensorToWrite } from '../../weights/safetensors.js';
 import { BYTES_PER_ELEMENT } from '../../weights/source.js';
 import { sizeOf } from '../../weights/strided.js';
@@ -153,7 +153,7 @@ async function* toAsync(data: TensorToWrite['data']): AsyncGenerator<Uint8Array>
 }
 
 function addPixels(graph: Graph, { preprocess }: Vgg16Weights): void {
-  const { reverse, mean, scale } = NORMALISATIONS[preprocess];
+  const { reverse, mean, scale } = arithmeticOf(preprocess);
   if (reverse) graph.add('Gather', [graph.integers('blue_green_red', [2, 1, 0])], { axis: 1 });
   if (mean.some((value) => value !== 0)) graph.add('Sub', [graph.perChannel('mean', mean)]);
   if (scale.some((value) => value !== 1)) graph.add('Mul', [graph.perChannel('scale', scale)]);

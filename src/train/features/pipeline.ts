@@ -7,7 +7,7 @@ import { evenBatch, largestBatch } from '../../model/batches.js';
 import { averageOverSpace, checkFinite } from '../../model/features.js';
 import type { VGG16 } from '../../model/vgg16.js';
 import type { Preprocess } from '../../weights/archive.js';
-import { NORMALISATIONS } from '../../weights/preprocess.js';
+import { arithmeticOf } from '../../weights/preprocess.js';
 import type { FeatureSpec } from './spec.js';
 import { largestSource, type VariedPicture, Warper } from './warper.js';
 
@@ -135,7 +135,7 @@ export class FeaturePipeline {
 
 /** What the network's first layer reads of pictures, as normalise.wgsl computes it. */
 function normalised(pictures: readonly Picture[], preprocess: Preprocess): Float32Array {
-  const { reverse, mean, scale } = NORMALISATIONS[preprocess];
+  const { reverse, mean, scale } = arithmeticOf(preprocess);
   const rows = pictures.map(({ data }) => {
     const row = new Float32Array(data.length);
     for (let at = 0; at < data.length; at += 3) {

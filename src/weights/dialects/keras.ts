@@ -21,7 +21,7 @@ import {
   foldedInFront,
   zeros,
 } from '../normalised.js';
-import { PREPROCESSES } from '../preprocess.js';
+import { PREPROCESSES, RECIPE_HINT } from '../preprocess.js';
 import type { StridedTensor } from '../source.js';
 import { permuted } from '../strided.js';
 import { formatShape, listNames, quote } from '../text.js';
@@ -29,7 +29,7 @@ import { type ConfiguredLayer, layerChain } from './keras_config.js';
 import { readNetwork } from './keras_network.js';
 import { isOwnHead, type Layers, nameOf, readWeights, type StoredNorm } from './keras_weights.js';
 import { overSquareMap } from './over_map.js';
-import { isUnchanged, mapText, preprocessOf } from './pixel_map.js';
+import { isUnchanged, mapText, preparedAs } from './pixel_map.js';
 import { statedInput } from './stated_size.js';
 
 /** How the caller says that pixels are prepared, for models that do it in a way that cannot be known. */
@@ -80,7 +80,7 @@ export async function findKeras(
     isPublished,
     input: stated?.input,
     activation,
-    notes: [...notes, ...(stated?.notes ?? [])],
+    notes: [...notes, ...pixels.notes, ...(stated?.notes ?? [])],
   };
 }
 
@@ -92,20 +92,19 @@ export async function findKeras(
 function pixelsOf(
   { pixels: { map, layer } }: Layers,
   asked: Preprocess | undefined,
-): Pick<FoundVgg16, 'preprocess' | 'guessedBy'> {
-  const ways = PREPROCESSES.join(', ');
+): Pick<FoundVgg16, 'preprocess' | 'guessedBy'> & { readonly notes: readonly string[] } {
   if (!map) {
-    if (asked !== undefined) return { preprocess: asked };
+    if (asked !== undefined) return { preprocess: asked, notes: [] };
     throw new FileFault(
       `${layer} prepares pixels within the model, and what it makes of them cannot be known: --preprocess (preprocess) ` +
-        `says which of ${ways} it is; for Rescaling(1/255) that is unit, for Rescaling(1/127.5, -1) signed`,
+        `says it, as ${PREPROCESSES.join(', ')}, ${RECIPE_HINT}; for Rescaling(1/255) that is unit, for Rescaling(1/127.5, -1) signed`,
     );
   }
-  if (isUnchanged(map)) return { preprocess: 'caffe', guessedBy: 'keras.applications.vgg16' };
-  const preprocess = preprocessOf(map);
-  if (preprocess) return { preprocess };
+  if (isUnchanged(map)) return { preprocess: 'caffe', guessedBy: 'keras.applications.vgg16', notes: [] };
+  const prepared = preparedAs(map, 'the model');
+  if (prepared) return prepared;
   throw new FileFault(
-    `${layer} prepares pixels within the model as ${mapText(map)}, which is none of ${ways}: only these are supported`,
+    `${layer} prepares pixels within the model as ${mapText(map)}, which turns a colour over, or mixes them: that is not supported`,
   );
 }
 

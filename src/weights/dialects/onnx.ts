@@ -20,6 +20,7 @@ import { FileFault } from '../file.js';
 import type { OnnxModel } from '../formats/onnx.js';
 import { parseClasses } from '../head_metadata.js';
 import { channelsFirst, composed, foldedBehind, foldedInFront, zeros } from '../normalised.js';
+import { isSameArithmetic, parsePreprocess } from '../preprocess.js';
 import { sizeOf } from '../strided.js';
 import { pictureSize, preparedBy } from './onnx_pixels.js';
 import type { Step, StepLetter, Walk } from './onnx_step.js';
@@ -81,7 +82,7 @@ export async function findOnnx(
     convs,
     dense,
     pool,
-    ...(prepared ? { preprocess: prepared.preprocess } : { preprocess: guess, guessedBy }),
+    ...(prepared ? { preprocess: exactly(model, prepared.preprocess) } : { preprocess: guess, guessedBy }),
     isPublished: dense.length === 0,
     input: { ...stated?.input, ...(features !== FEATURE_LAYERS.at(-1) && { features }) },
     activation: activationOf(walk),
@@ -92,6 +93,12 @@ export async function findOnnx(
       ...(stated?.notes ?? []),
     ],
   };
+}
+
+/** The text of our own export, where it is the same arithmetic as the graph's, whose numbers are singles. */
+function exactly({ metadata }: OnnxModel, preprocess: Preprocess): Preprocess {
+  const said = parsePreprocess(metadata?.preprocess ?? '');
+  return said && isSameArithmetic(said, preprocess) ? said : preprocess;
 }
 
 /** The classes that its metadata name, as our own export does; undefined where they are not as many as the outputs. */

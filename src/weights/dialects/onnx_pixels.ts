@@ -8,14 +8,13 @@ import { WeightsError } from '../../errors.js';
 import type { Preprocess } from '../archive.js';
 import type { OnnxNode } from '../formats/onnx.js';
 import { gather } from '../gather.js';
-import { PREPROCESSES } from '../preprocess.js';
 import { sizeOf } from '../strided.js';
 import { type PixelStep, placeOf, type Walk } from './onnx_step.js';
 import {
   isUnchanged,
   mapText,
   type PixelMap,
-  preprocessOf,
+  preparedAs,
   reordered,
   scaled,
   shifted,
@@ -87,16 +86,11 @@ export async function preparedBy(
     map = await afterStep(map, step);
   }
   if (isUnchanged(map)) return undefined;
-  const ofBytes = preprocessOf(map);
-  if (ofBytes) return { preprocess: ofBytes, notes: [] };
-  const ofUnit = preprocessOf(map, 1 / 255);
-  if (ofUnit) {
-    const note = `the graph prepares pixels that go from 0 to 1, and is given bytes / 255: together, ${ofUnit}`;
-    return { preprocess: ofUnit, notes: [note] };
-  }
+  const prepared = preparedAs(map, 'the graph');
+  if (prepared) return prepared;
   throw fault(
-    `${last.place}: pixels are prepared within the graph as ${mapText(map)}, which is none of ${PREPROCESSES.join(', ')}: ` +
-      'only these are supported',
+    `${last.place}: pixels are prepared within the graph as ${mapText(map)}, which turns a colour ` +
+      'over, or mixes them: that is not supported',
   );
 }
 

@@ -2,7 +2,7 @@
 // is one of the ways to prepare pixels that are known.
 
 import type { Preprocess } from '../archive.js';
-import { NORMALISATIONS, PREPROCESSES } from '../preprocess.js';
+import { PREPROCESSES, preprocessFor } from '../preprocess.js';
 
 /** Channel c of the result is scale[c] * x[order[c]] + offset[c], where x is the picture's red, green and blue. */
 export interface PixelMap {
@@ -40,17 +40,44 @@ export function isUnchanged(map: PixelMap): boolean {
 }
 
 /**
- * The way to prepare pixels that the map is; undefined for one that is none of them.
+ * The way to prepare pixels that the map is; undefined for one that mixes the colours, or turns one over.
  *
  * @param inputScale  what bytes are multiplied with before the map sees them: 1, or 1/255 for inputs from 0 to 1
  */
-export function preprocessOf(map: PixelMap, inputScale = 1): Preprocess | undefined {
-  const ofBytes = { ...map, scale: map.scale.map((value) => value * inputScale) };
-  return PREPROCESSES.find((name) => {
-    const { reverse, mean, scale } = NORMALISATIONS[name];
-    const offset = mean.map((value, c) => -value * scale[c]!);
-    return isSame(ofBytes, { order: reverse ? [2, 1, 0] : [0, 1, 2], scale, offset });
-  });
+function preprocessOf({ order, scale, offset }: PixelMap, inputScale = 1): Preprocess | undefined {
+  const reverse = order.join() === '2,1,0';
+  if (!reverse && order.join() !== '0,1,2') return undefined;
+  const factors = scale.map((value) => value * inputScale);
+  if (!factors.every((factor, c) => factor > 0 && Number.isFinite(factor) && Number.isFinite(offset[c])))
+    return undefined;
+  const mean = factors.map((factor, c) => 0 - offset[c]! / factor);
+  return preprocessFor({ reverse, mean: triple(mean), scale: triple(factors) });
+}
+
+/** Bytes that are multiplied with more than this are meant to go from 0 to 1. */
+const LARGEST_FACTOR_OF_BYTES = 1.5;
+
+/**
+ * How the map prepares a picture's bytes, or bytes / 255 where its numbers are made for those; undefined for one that mixes
+ * the colours, or turns one over.
+ *
+ * @param by  what has the map, for the note: `the graph`
+ */
+export function preparedAs(
+  map: PixelMap,
+  by: string,
+): { readonly preprocess: Preprocess; readonly notes: readonly string[] } | undefined {
+  const [ofBytes, ofUnit] = [preprocessOf(map), preprocessOf(map, 1 / 255)];
+  if (!ofBytes || !ofUnit) return undefined;
+  const isNamed = (way: Preprocess) => PREPROCESSES.some((name) => name === way);
+  const isOfUnit = isNamed(ofUnit) || map.scale.some((factor) => factor > LARGEST_FACTOR_OF_BYTES);
+  if (isNamed(ofBytes) || !isOfUnit) return { preprocess: ofBytes, notes: [] };
+  const note = `${by} prepares pixels that go from 0 to 1, and is given bytes / 255: together, ${ofUnit}`;
+  return { preprocess: ofUnit, notes: [note] };
+}
+
+function triple([a = 0, b = 0, c = 0]: readonly number[]): [number, number, number] {
+  return [a, b, c];
 }
 
 function isSame(a: PixelMap, b: PixelMap): boolean {

@@ -206,7 +206,10 @@ describe('an option that no type has kept out', () => {
     [{ dtype: 'f8' }, 'dtype is "f8"; it must be f32 or f16'],
     [{ dtype: 'F16' }, 'dtype is "F16"; it must be f32 or f16'],
     [{ dtype: 'toString' }, 'dtype is "toString"; it must be f32 or f16'],
-    [{ preprocess: 'foo' }, 'preprocess is "foo"; it must be torchvision or caffe or unit or signed'],
+    [
+      { preprocess: 'foo' },
+      'preprocess is "foo"; it must be torchvision or caffe or unit or signed or raw, or a recipe in numbers, as \'rgb / 255 - 0.5 / 0.25\'',
+    ],
     [{ classes: 'abcdefghij' }, 'classes must be a list of names'],
     [{ classes: { 0: 'a' } }, 'classes must be a list of names'],
     [{ classes: ['a', ''] }, 'classes: name 2 is empty or no text'],

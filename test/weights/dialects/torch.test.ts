@@ -59,7 +59,7 @@ function dense(name: string, outputs: number, inputs: number): Shapes {
 }
 
 const NOTE =
-  /how pixels are prepared; going by its names, torchvision .* is assumed; .*--preprocess caffe, unit or signed$/;
+  /how pixels are prepared; going by its names, torchvision .* is assumed; .*--preprocess caffe, unit, signed, raw or a recipe in numbers$/;
 
 describe('dense layers with names, in safetensors', () => {
   const namesOf = async (shapes: Shapes, prefix?: string) => {

@@ -24,7 +24,7 @@ const TOLERANCE = 1e-5;
 const SOFTMAX_NOTE = expect.stringContaining('softmax is assumed');
 const PREPROCESS_NOTE =
   'the file does not say how pixels are prepared; going by its names, torchvision (RGB, scaled by mean and deviation) ' +
-  'is assumed; if that is wrong: --preprocess caffe, unit or signed';
+  'is assumed; if that is wrong: --preprocess caffe, unit, signed, raw or a recipe in numbers';
 
 const gpu = useGpu();
 

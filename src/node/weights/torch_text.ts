@@ -1,9 +1,9 @@
 // The lines of Python that load an exported network in PyTorch, prepare a picture for it, and ask it.
 
-import { BLOCKS, FEATURE_LAYERS, IMAGENET_SIDE, poolingsUntil } from '../architecture.js';
-import { framingForSize } from '../image/framing.js';
-import { NORMALISATIONS } from './preprocess.js';
-import type { Vgg16Weights } from './vgg16.js';
+import { BLOCKS, FEATURE_LAYERS, IMAGENET_SIDE, poolingsUntil } from '../../architecture.js';
+import { framingForSize } from '../../image/framing.js';
+import { arithmeticOf } from '../../weights/preprocess.js';
+import type { Vgg16Weights } from '../../weights/vgg16.js';
 
 /**
  * For a safetensors file in torchvision's names; it needs torchvision, safetensors and Pillow.
@@ -24,7 +24,7 @@ export function torchText(weights: Vgg16Weights, file: string): string {
     ...(i > 0 ? ['nn.ReLU()', 'nn.Dropout()'] : []),
     `nn.Linear(${inputs}, ${outputs})`,
   ]);
-  const { reverse, mean, scale } = NORMALISATIONS[preprocess];
+  const { reverse, mean, scale } = arithmeticOf(preprocess);
   const order = reverse ? 'pixels.flip(0)' : 'pixels';
   const numbers = (values: readonly number[]) =>
     `torch.tensor([${values.map(short).join(', ')}]).view(3, 1, 1)`;
