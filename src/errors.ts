@@ -1,6 +1,6 @@
 // Every error that a user can cause or meet, each with the exit code that the command ends with.
 
-/** What the command's exit code says. Printed by `vgg16 --help`. */
+/** What the command's exit code says. Printed by `vgg16 codes`. */
 export const EXIT_CODES = {
   ok: 0,
   bug: 1,

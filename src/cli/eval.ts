@@ -44,7 +44,7 @@ classes.`;
 export function addEval(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   const command = program
     .command('eval')
-    .summary('say how well a classifier does on pictures with known classes')
+    .summary('say how good a classifier is, on pictures of known classes')
     .description('Says how well a classifier does on pictures with known classes.')
     .argument('<dir>', 'a folder of pictures, one folder a class, or a CSV')
     .addOption(new Option('--part <part>', 'of a folder that has parts (default: val)').choices([...PARTS]))

@@ -5,7 +5,7 @@ import { EXIT_CODES, type ExitCode, OutputError, VggError } from '../errors.js';
 import { OptionsError } from '../train/checks.js';
 import type { Terminal } from './terminal.js';
 
-/** For `vgg16 --help`. */
+/** For `vgg16 codes`. */
 export const EXIT_CODE_MEANINGS: Readonly<Record<keyof typeof EXIT_CODES, string>> = {
   ok: 'all went well',
   bug: 'an error that nobody foresaw: please report it',

@@ -21,11 +21,15 @@ import { addTrain } from './train.js';
 import { addTune } from './tune.js';
 import { addWeights } from './weights/weights.js';
 
-/** In the order in which help shows them. */
-const COMMANDS = [
-  ...[addTrain, addClassify, addEval, addRuns, addLrFind, addData, addExport],
-  ...[addPretrain, addFeatures, addWeights, addSummary, addBench, addTune, addDoctor],
-];
+type Add = (program: Command, terminal: Terminal, finish: (code: ExitCode) => void) => void;
+
+/** In the order in which help shows them: what most people want comes first. */
+const GROUPS: Readonly<Record<string, readonly Add[]>> = {
+  'Start here:': [addTrain, addClassify, addBench],
+  'Classifiers:': [addEval, addRuns, addLrFind, addData, addExport, addPretrain],
+  'Weights and features:': [addFeatures, addWeights, addSummary],
+  'This machine:': [addDoctor, addTune, addCodes],
+};
 
 /**
  * Runs a command to its end.
@@ -40,14 +44,11 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   };
   const ours = inOurSpelling(args);
   const program: Command = new Command('vgg16')
-    .description(
-      'VGG16 on WebGPU: trains classifiers and labels pictures, on any GPU or, slowly, without one.',
-    )
-    .version(__VERSION__)
-    .option(
-      '--adapter <name>',
-      'which adapter: swiftshader, null, or a part of its name (default: $VGG16_ADAPTER, else the best)',
-    )
+    .usage('[options] <command>')
+    .description('VGG16 on WebGPU: trains classifiers and labels pictures.')
+    .version(__VERSION__, '-V, --version', 'print the version')
+    .option('--adapter <name>', 'swiftshader, null, or a part of its name (default: the best)')
+    .helpOption('-h, --help', 'print help, with examples for each command')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -63,27 +64,36 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
       },
     })
     .helpCommand(false)
-    .addHelpText('after', `\n${generalHelp()}`);
-  for (const add of COMMANDS) add(program, terminal, finish);
+    .addHelpText('after', `\n${EXAMPLES}`);
+  for (const [group, commands] of Object.entries(GROUPS)) {
+    program.commandsGroup(group);
+    for (const add of commands) add(program, terminal, finish);
+  }
+  // The names alone, so that all of it fits one screen; what belongs to a command is in its own help.
+  program.configureHelp({ subcommandTerm: (command) => command.name() });
   await program.parseAsync(ours, { from: 'user' });
   return code;
 }
 
-function generalHelp(): string {
+const EXAMPLES = `Examples:
+  $ vgg16 train photos/                             a folder for each class
+  $ vgg16 classify new.jpg --weights runs/train-1   with that classifier
+  $ vgg16 classify cat.jpg                          ImageNet's classes`;
+
+function addCodes(program: Command, terminal: Terminal): void {
+  program
+    .command('codes')
+    .summary('exit codes and environment variables')
+    .description('Lists what the exit codes mean, and the environment variables that are heeded.')
+    .action(() => terminal.print(codesText()));
+}
+
+function codesText(): string {
   const codes = Object.entries(EXIT_CODES).map(([name, code]) => [
     String(code),
     EXIT_CODE_MEANINGS[name as keyof typeof EXIT_CODES],
   ]);
-  return `Examples:
-  $ vgg16 doctor
-  $ vgg16 train photos/
-  $ vgg16 classify cat.jpg --weights runs/train-1
-  $ vgg16 classify cat.jpg
-  $ vgg16 features photos/ --until block4_pool --pool avg --out features.npy
-  $ vgg16 weights convert model.h5
-  $ vgg16 classify --help
-
-Results go to stdout, everything else to stderr.
+  return `Results go to stdout, everything else to stderr.
 
 Exit codes:
 ${alignedRows(codes, [{ align: 'right' }, {}])

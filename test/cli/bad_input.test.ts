@@ -147,8 +147,9 @@ describe('weights', () => {
     ['missing.safetensors', 'error: missing.safetensors: no such file'],
     [
       'nothing in it',
-      'error: nothing in it: a folder without model.json (a TensorFlow.js model), best.safetensors (a run) or ' +
-        'model.safetensors (a model of the Hugging Face hub)',
+      'error: nothing in it: a folder without model.json (a TensorFlow.js model), best.safetensors (a run), ' +
+        'model.safetensors (a model of the Hugging Face hub), model.safetensors.index.json (one in several files) or ' +
+        'pytorch_model.bin (an older one)',
     ],
     [
       'text.jpg',

@@ -123,11 +123,16 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C', () => {
 });
 
 describe('help', () => {
-  it('lists the commands and all exit codes, without an error', async () => {
+  it('lists the commands, without an error', async () => {
     const { code, stdout, stderr } = await vgg16(['--help']);
     expect([code, stderr]).toEqual([0, []]);
     for (const command of ['classify', 'features', 'weights', 'summary', 'doctor', 'tune'])
       expect(stdout).toContain(`\n  ${command} `);
+  });
+
+  it('has all exit codes in a command of their own', async () => {
+    const { code, stdout, stderr } = await vgg16(['codes']);
+    expect([code, stderr]).toEqual([0, []]);
     const codes = /Exit codes:\n((?: +\d+ {2}\S.*\n)+)/.exec(stdout)![1]!;
     expect(
       codes
@@ -160,20 +165,9 @@ describe('help', () => {
     }
   });
 
-  it('keeps within 80 columns, of every command', async () => {
-    const commands: string[][] = [[]];
-    for (const command of commands) {
-      const { stdout } = await vgg16([...command, '--help']);
-      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
-      const [, list = ''] = /\nCommands:\n((?: {2}.*\n)+)/.exec(stdout) ?? [];
-      for (const [, name] of list.matchAll(/^ {2}(\S+)/gm)) commands.push([...command, name!]);
-    }
-    expect(commands.length).toBeGreaterThan(25);
-  });
-
   it('is shown on stderr where there is no command', async () => {
     const { code, stdout, stderr } = await vgg16([]);
-    expect([code, stdout, stderr[0]]).toEqual([2, '', 'Usage: vgg16 [options] [command]']);
+    expect([code, stdout, stderr[0]]).toEqual([2, '', 'Usage: vgg16 [options] <command>']);
   });
 
   it("--version is the package's", async () => {
