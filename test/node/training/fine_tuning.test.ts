@@ -2,6 +2,8 @@
 
 import { copyFile, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { TrainingError, UsageError } from '../../../src/errors.js';
 import { featuresReusing } from '../../../src/node/features/reuse.js';
@@ -262,5 +264,34 @@ describe('pretrain', () => {
     expect(await rows(left)).toEqual(await rows(whole));
     // The base's path is in the head's file.
     expect(await files(left, ['whole.safetensors'])).toEqual(await files(whole, ['whole.safetensors']));
+  });
+});
+
+/** Collects garbage, which would hide what stays. */
+function collect(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+}
+
+describe.skipIf(!process.env.FULL)('1,000 steps of all layers (FULL=1)', () => {
+  it('leave buffers as they were, and memory flat', async () => {
+    const stepsOfEpoch = Math.ceil(21 / QUICK.batch);
+    const epochs = Math.ceil(1000 / stepsOfEpoch);
+    const buffers = new Set<number>();
+    const memory: number[] = [];
+    const onEvent = (event: TrainEvent) => {
+      if (event.type !== 'epoch') return;
+      buffers.add(model().gpu.liveBytes);
+      collect();
+      memory.push(process.memoryUsage().rss);
+    };
+    await trainHead(model(), pictures(), {
+      ...{ ...FINE, unfreeze: 'all', headEpochs: 0, epochs, patience: 0, lr: 1e-4, lrBase: 1e-4, onEvent },
+    });
+    expect(memory).toHaveLength(epochs);
+    expect(buffers.size).toBe(1);
+    // Between a quarter of the way, when all is warm, and the end.
+    const grown = memory.at(-1)! - memory[Math.floor(epochs / 4)]!;
+    expect(grown).toBeLessThan(16 * 2 ** 20);
   });
 });

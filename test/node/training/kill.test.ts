@@ -1,6 +1,7 @@
 // Runs that are killed at any moment, or whose disk fails: what is there loads, and goes on to the same bytes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -33,6 +34,8 @@ interface Said {
 interface Surroundings {
   /** The epoch after which it has no rights any more; 0 is at once. */
   readonly rightsUntil?: number;
+  /** When it is killed, in ms from its start; never by default. */
+  readonly killAfter?: number;
   readonly onSaid?: (said: Said, child: ChildProcess) => void;
 }
 
@@ -40,10 +43,11 @@ interface Surroundings {
 function train(
   folder: string,
   begin: TrainOptions | null,
-  { rightsUntil, onSaid }: Surroundings = {},
+  { rightsUntil, killAfter, onSaid }: Surroundings = {},
 ): Promise<readonly Said[]> {
   const task = JSON.stringify({ weights: path('base.safetensors'), folder, begin, ...cached(), rightsUntil });
   const child = spawn(process.execPath, [program, task], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
   const said: Said[] = [];
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (some: string) => {
@@ -57,7 +61,10 @@ function train(
   });
   return new Promise((done, fail) => {
     child.on('error', fail);
-    child.on('close', () => done(said));
+    child.on('close', () => {
+      clearTimeout(timer);
+      done(said);
+    });
   });
 }
 
@@ -143,5 +150,51 @@ describe('a run', () => {
     await mkdir(parent);
     const [said] = await train(join(parent, 'run'), OPTIONS, { rightsUntil: 0 });
     expect(said!.error).toMatch(/^OutputError: cannot write .*run: permission denied/);
+  });
+});
+
+const KILLS = 60;
+
+/** Long enough that most are killed several times before they end. */
+const LONG: Readonly<Record<string, TrainOptions>> = {
+  'a head': { ...OPTIONS, epochs: 1000 },
+  'a base with its head': {
+    ...{ ...QUICK, cache: true, patience: 0, unfreeze: 'block4' },
+    ...{ headEpochs: 100, epochs: 200, lr: 0.02, lrBase: 0.002 },
+  },
+};
+
+describe.skipIf(!process.env.FULL).each(Object.entries(LONG))('%s (FULL=1)', (kind, options) => {
+  it(`runs that are killed ${KILLS} times, at any moment, end as one that never was`, async () => {
+    const whole = path(`whole, ${kind}`);
+    await trainHead(model(), pictures(), { ...options, ...cached(), out: whole });
+    const random = seededRandom(60);
+    let runs = 0;
+    let kills = 0;
+    let killsOfRun = 0;
+    let mostOfRun = 0;
+    while (kills < KILLS) {
+      const folder = path(`killed, ${kind}, ${runs}`);
+      // From before it writes anything, while the process starts, to many epochs on.
+      const killAfter = 300 + 1500 * random.uniform();
+      const begin = existsSync(join(folder, 'args.json')) ? null : options;
+      const said = await train(folder, begin, { killAfter });
+      expect(said.filter(({ error }) => error)).toEqual([]);
+      if (existsSync(folder)) await expectUsable(folder);
+      if (said.some(({ done }) => done)) {
+        await expectSame(folder, whole);
+        runs++;
+        killsOfRun = 0;
+      } else {
+        kills++;
+        mostOfRun = Math.max(mostOfRun, ++killsOfRun);
+      }
+    }
+    expect(mostOfRun).toBeGreaterThan(2);
+    const last = path(`killed, ${kind}, ${runs}`);
+    if (!existsSync(join(last, 'args.json'))) return;
+    await resumeRun(last, { ...cached(), model: model(), dataset: pictures() });
+    await expectSame(last, whole);
+    expect((await readdir(last)).filter((name) => name.includes('.tmp-'))).toEqual([]);
   });
 });
