@@ -1,7 +1,7 @@
 // Tells a weights file's format by its content: whatever it is called, however it got here.
 
 import { asWeightsError, bytesAt, FileFault, latin1, type RandomAccessFile, viewOf } from './file.js';
-import { refuseForeign, refuseUnread } from './foreign.js';
+import { isCaffe, refuseForeign, refuseUnread } from './foreign.js';
 import { torchFolder } from './formats/pytorch_zip.js';
 import { readDirectory } from './formats/zip.js';
 import { LONGEST_HEADER } from './safetensors_header.js';
@@ -16,11 +16,12 @@ export type Format =
   | 'keras-zip'
   | 'npz'
   | 'onnx'
+  | 'caffe'
   /** model.json */
   | 'tfjs';
 
 const KNOWN_FORMATS =
-  'safetensors, PyTorch (.pth), Keras (.h5, .keras), NumPy (.npz), ONNX and TensorFlow.js (model.json) are read';
+  'safetensors, PyTorch (.pth), Keras (.h5, .keras), NumPy (.npz), ONNX, TensorFlow.js (model.json) and Caffe (.caffemodel) are read';
 
 /** What is looked at of a file's beginning; the mark of a tar archive ends at byte 262. */
 const START_BYTES = 512;
@@ -67,6 +68,7 @@ async function formatOf(file: RandomAccessFile): Promise<Format | 'zip'> {
   if (/^(\xef\xbb\xbf)?\s*\{/.test(text)) return isShardIndex(await jsonIn(file)) ? 'safetensors' : 'tfjs';
   if (await isHdf5(file)) return 'keras-h5';
   if (await isOnnx(file)) return 'onnx';
+  if (isCaffe(text)) return 'caffe';
   refuseUnread(text, await endOf(file));
   if (mayBeHeader) return 'safetensors'; // whose reader says what is wrong with it
   if (headerLength === undefined) {

@@ -66,11 +66,10 @@ export function refuseUnread(start: string, end: string): void {
   // A NodeDef with its name, the first of a GraphDef.
   if (/^\n[^\n]{1,5}\n/.test(start))
     throw new FileFault(`a frozen graph of TensorFlow, which is not read: ${KERAS_FILE}`);
-  if (isCaffe(start)) throw new FileFault(`a Caffe model (.caffemodel), which is not read: ${OXFORDS}`);
 }
 
 /** Whether it begins as a NetParameter: its name, then its layers, of either version, or its input. */
-function isCaffe(start: string): boolean {
+export function isCaffe(start: string): boolean {
   const length = start.charCodeAt(1);
   const name = start.slice(2, 2 + length);
   const next = start.slice(2 + length);

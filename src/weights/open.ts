@@ -81,6 +81,11 @@ const OPENERS: Readonly<Record<Format, Opener>> = {
     const { findNpz } = await import('./dialects/npz.js');
     return translated(await openNpz(file, inflateRaw), findNpz, options, file.size);
   },
+  caffe: async (file, options) => {
+    const { openCaffe } = await import('./formats/caffe.js');
+    const { findCaffe } = await import('./dialects/caffe.js');
+    return translated(await openCaffe(file), findCaffe, options, file.size);
+  },
   onnx: async (file, options) => {
     const { openOnnx } = await import('./formats/onnx.js');
     const { findOnnx } = await import('./dialects/onnx.js');

@@ -77,6 +77,11 @@ const OUTCOMES: readonly (readonly [file: string, outcome: Outcome])[] = [
   ['t03_bn1d.onnx', { notes: [PIXELS] }],
   ['l07_tf2onnx_bn.onnx', { notes: [PIXELS] }],
 
+  // Layers written in other ways, and old formats.
+  ['k12_deepface.weights.h5', { notes: [SOFTMAX, PIXELS] }],
+  ['l07_ortopt.onnx', { notes: [SOFTMAX, PIXELS] }],
+  ['l06_VGG16.caffemodel', { notes: [NAMES, SOFTMAX, PIXELS] }],
+
   // Names and metadata.
   ['t01_model_best.pth.tar', { notes: [SOFTMAX, PIXELS] }],
   ['t08_hf/model.safetensors.index.json', { notes: [SOFTMAX, PIXELS] }],
@@ -95,7 +100,6 @@ const OUTCOMES: readonly (readonly [file: string, outcome: Outcome])[] = [
   ['z01_avgpool_part.h5', WEIGHTS_ONLY],
   ['k28_avgpool2p.weights.h5', WEIGHTS_ONLY],
   ['k03_bn.weights.h5', WEIGHTS_ONLY],
-  ['k12_deepface.weights.h5', /dense layers written as convolutions .* build the model with Dense/],
   ['k21_subclass.keras', /a subclassed Keras model, .* Sequential or the functional API/],
   ['l03_baraldi.h5', /layers by number .* are not read: set the numbers in a Keras model/],
 
@@ -104,7 +108,6 @@ const OUTCOMES: readonly (readonly [file: string, outcome: Outcome])[] = [
   ['k30_int8.keras', /"dense_48" is quantised, which is not supported: save the model as it was before/],
   ['t05_amax.onnx', /a sixth max pooling, in the head .* is not supported/],
   ['z01_avgpool.onnx', /an average pooling other than of all pixels is not supported/],
-  ['l07_ortopt.onnx', /made by onnxruntime's optimiser, .* give the model as it was before/],
 
   // Pickles and programs.
   ['t03_udacity.pth', { notes: [/named by the file's "class_to_idx"/, SOFTMAX, PIXELS] }],
@@ -118,7 +121,6 @@ const OUTCOMES: readonly (readonly [file: string, outcome: Outcome])[] = [
   ['l06_vgg16.npy', /a NumPy file of Python objects .* layer by layer/],
   ['l06_imagenet-vgg-verydeep-16.mat', /a MATLAB file .*--weights keras/],
   ['l06_v73.mat', /a MATLAB file .*--weights keras/],
-  ['l06_VGG16.caffemodel', /a Caffe model .*--weights keras/],
   ['saved_model.pb', /the graph of a TensorFlow SavedModel/],
   ['k18.tflite', /a TensorFlow Lite model/],
   ['cp.ckpt.index', /part of a TensorFlow checkpoint/],

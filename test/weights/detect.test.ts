@@ -42,8 +42,8 @@ test.each([512, 1024, 4096])('HDF5 behind a block of %i bytes', async (block) =>
 });
 
 const KNOWN =
-  'not a weights file of a known format: safetensors, PyTorch (.pth), Keras (.h5, .keras), NumPy (.npz), ONNX and ' +
-  'TensorFlow.js (model.json) are read';
+  'not a weights file of a known format: safetensors, PyTorch (.pth), Keras (.h5, .keras), NumPy (.npz), ONNX, ' +
+  'TensorFlow.js (model.json) and Caffe (.caffemodel) are read';
 
 const SAVE_KERAS = 'save the whole model as .keras (model.save("model.keras"))';
 

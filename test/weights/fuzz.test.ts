@@ -53,6 +53,32 @@ const SUBJECTS: readonly Subject[] = [
   },
   { name: 'TensorFlow.js', files: ['tfjs/uint8/model.json'], share: 0.05, beside: true },
   { name: 'TensorFlow.js, shards', files: ['tfjs/float32/model.json'], share: 0.05, beside: true },
+  {
+    name: 'PyTorch in other arrangements',
+    files: [
+      'whole.pth',
+      'script.pt',
+      'checkpoint.pth',
+      'norm_base.pth',
+      'norm_front.pth',
+      'oxford.pth',
+      'sibling.pth',
+    ].map((file) => `arrangements/torch_${file}`),
+    share: FULL ? 0.25 : 0.06,
+    ways: inZip,
+  },
+  {
+    name: 'ONNX with normalisation',
+    files: ['front', 'flat', 'map'].map((kind) => `arrangements/torch_norm_${kind}.onnx`),
+    share: FULL ? 0.25 : 0.05,
+    ways: () => [mutatedGraph],
+  },
+  {
+    name: 'Keras with normalisation',
+    files: ['arrangements/keras_norm_dense.keras', 'arrangements/keras_norm_flat.keras'],
+    share: FULL ? 0.03 : 0.01,
+    ways: inZip,
+  },
   // HDF5 is read by a thread of its own, which takes its time to start.
   {
     name: 'Keras HDF5',

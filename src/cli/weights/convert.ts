@@ -42,12 +42,12 @@ Examples:
   $ vgg16 weights convert vgg16.pth --format onnx
 
 IN may be PyTorch's (.pth, .pt), timm's (.safetensors), Keras' (.h5,
-.weights.h5, .keras), NumPy's (.npz), an ONNX model, or the model.json of a
-TensorFlow.js layers model; what it is is seen in it, not in its name. A head of
-other dense layers comes along, a trained head with its base, as \`vgg16 export\`
-writes it. Half the size and hardly a difference: --dtype f16. The JSON of
---classes is a list, ["ant", "bee"], or names by their output's number,
-{"0": "ant", "1": "bee"} or {"0": ["n02219486", "ant"], ...}.`;
+.weights.h5, .keras), NumPy's (.npz), Caffe's (.caffemodel), an ONNX model, or
+the model.json of a TensorFlow.js layers model; its content tells, not its name.
+A head of other dense layers comes along, a trained head with its base, as
+\`vgg16 export\` writes it. Half the size and hardly a difference: --dtype f16.
+The JSON of --classes is a list, ["ant", "bee"], or names by their output's
+number, {"0": "ant", "1": "bee"} or {"0": ["n02219486", "ant"], ...}.`;
 
 export function addConvert(weights: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
   weights

@@ -13,6 +13,7 @@ import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
 import { squareSide } from '../head.js';
 import { RELATIVES } from '../misfits.js';
 import type { BatchNorm } from '../normalised.js';
+import { wholeTensor } from '../strided.js';
 import { listNames, quote } from '../text.js';
 import { type KerasNetwork, type ModelPixels, SUPPORTED } from './keras_network.js';
 import { UNCHANGED } from './pixel_map.js';
@@ -68,8 +69,15 @@ export function readWeights({ layers, backend }: KerasArchive): Layers {
       `layer ${nameOf(other)} holds ${holds}: only convolutions and dense layers are supported`,
     );
   }
-  const dense = weighty.filter((layer) => rankOf(layer) === 2);
-  const convs = inOrder(weighty.filter((layer) => rankOf(layer) === 4));
+  const windows = weighty.filter((layer) => rankOf(layer) === 4);
+  // Of a map, and then of its one pixel: dense layers written as convolutions.
+  const asConvs = windows.filter(({ weights }) => weights.get('kernel')!.shape[0] !== 3);
+  const isSplit = asConvs.length > 0 && windows.length - asConvs.length === CONVS.length;
+  const dense = [
+    ...(isSplit ? asConvs.map((layer, i) => asDense(layer, i === 0)) : []),
+    ...weighty.filter((layer) => rankOf(layer) === 2),
+  ];
+  const convs = inOrder(isSplit ? windows.filter((layer) => !asConvs.includes(layer)) : windows);
   checkChain(dense);
   if (!convs.areNamed) notes.push(ORDER_NOTE);
   if (dense.length > 1 && !isOwnHead(dense)) notes.push(RELU_NOTE);
@@ -180,19 +188,28 @@ function unsupported(layer: KerasLayer): FileFault {
   );
 }
 
+/**
+ * A dense layer that was written as a convolution: kernel (S,S,C,O) over the whole map, or (1,1,I,O), as (S*S*C,O) or (I,O).
+ *
+ * @throws FileFault for a window that is not square, or larger than a pixel where the map has been read
+ */
+function asDense(layer: KerasLayer, isFirst: boolean): KerasLayer {
+  const kernel = layer.weights.get('kernel')!;
+  const [rows = 0, columns = 0, inputs = 0, outputs = 0] = kernel.shape;
+  if (rows !== columns || (rows !== 1 && !isFirst)) {
+    throw new FileFault(
+      `layer ${nameOf(layer)} has a window of ${rows} x ${columns}: neither VGG16's nor a dense layer's`,
+    );
+  }
+  const flat = wholeTensor(kernel.name, [rows * columns * inputs, outputs], kernel.storage, kernel.offset);
+  return { ...layer, weights: new Map([...layer.weights, ['kernel', flat]]) };
+}
+
 /** VGG16's convolutions by their names, or else in the order of the file. */
 function inOrder(convs: readonly KerasLayer[]): { layers: readonly KerasLayer[]; areNamed: boolean } {
   if (convs.length === 0) {
     throw new FileFault(
       "a head without VGG16's convolutions: put it on the network that it was trained on, and save both together",
-    );
-  }
-  const large = convs.filter(({ weights }) => weights.get('kernel')!.shape[0] !== 3);
-  if (large.length > 0 && convs.length - large.length === CONVS.length) {
-    throw new FileFault(
-      `dense layers written as convolutions (${listNames(large.map((layer) => layer.names[0] ?? layer.place))}) are not ` +
-        'supported in a file of weights: build the model with Dense in their place, set their kernels reshaped to ' +
-        '(inputs, outputs), and save that',
     );
   }
   if (convs.length !== CONVS.length) {

@@ -73,6 +73,12 @@ function visit(walk: Walk, node: OnnxNode): void {
       node,
       'the maximum over the map is not supported before the dense layers: only averages are',
     );
+  const fused = /^com\.microsoft\.Fused(Conv|Gemm)$/.exec(node.op)?.[1];
+  if (fused !== undefined && node.attributes.get('activation') === 'Relu') {
+    visit(walk, { ...node, op: fused });
+    visit(walk, { ...node, op: 'Relu', inputs: [walk.value] });
+    return;
+  }
   if (node.op.startsWith('com.microsoft.')) {
     throw nodeFault(
       walk,
