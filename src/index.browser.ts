@@ -45,4 +45,4 @@ export {
   type TrainNetworkOptions,
   trainNetwork,
 } from './train/train_network.js';
-export type { Preprocess } from './weights/archive.js';
+export type { NamedPreprocess, Preprocess } from './weights/archive.js';

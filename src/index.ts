@@ -83,6 +83,6 @@ export {
   trainNetwork,
 } from './train/train_network.js';
 export type { TunedShape } from './tune/tune.js';
-export type { Preprocess } from './weights/archive.js';
+export type { NamedPreprocess, Preprocess } from './weights/archive.js';
 export type { Conversion, ConvertedTensor } from './weights/conversion.js';
 export type { OpenedWeights, Origin } from './weights/opened.js';
