@@ -1,15 +1,18 @@
 // vgg16 classify: what is in a picture.
 
-import type { Command } from 'commander';
+import { existsSync } from 'node:fs';
+import { type Command, Option } from 'commander';
 import type { Activation } from '../architecture.js';
-import { type ExitCode, WeightsError } from '../errors.js';
+import { type ExitCode, OutputError, WeightsError } from '../errors.js';
 import type { Prediction } from '../model/predictions.js';
 import { checkRequest } from '../model/requests.js';
 import { classifierLayerOf, widthsOf } from '../network/layers.js';
+import { writeAtomically } from '../node/atomic_file.js';
 import { classifyReusing } from '../node/features/reuse.js';
 import { findWeights } from '../node/fetch/fetch.js';
 import { listRuns } from '../node/runs/list.js';
 import { shellWord } from '../node/shell_word.js';
+import { counted } from '../text.js';
 import type { OpenedWeights } from '../weights/opened.js';
 import { describeVgg16 } from '../weights/vgg16.js';
 import { count } from './arguments.js';
@@ -26,6 +29,9 @@ interface ClassifyFlags extends ModelFlags, FramingFlags, CacheFlags {
   readonly top: number;
   readonly batch?: number;
   readonly json?: true;
+  readonly jsonl?: true;
+  readonly csv?: string;
+  readonly force?: true;
 }
 
 /** A few pictures need no progress. */
@@ -36,6 +42,7 @@ Examples:
   $ vgg16 classify cat.jpg
   $ vgg16 classify photos/ --weights flowers.keras --top 1
   $ vgg16 classify photos/ --weights runs/train-3
+  $ vgg16 classify photos/ --weights runs/train-3 --csv labels.csv
   $ vgg16 classify 'photos/**/*.png' --weights keras --json > labels.json
 
 A folder stands for the pictures in it and in its subfolders. With a trained
@@ -44,7 +51,10 @@ comes from the cache, and what is new is added to it; the answers are the same.
 Without --weights, the classes are ImageNet's 1000, and the weights those that
 \`vgg16 weights list\` shows in the cache, or else torchvision's, which are
 downloaded once (553 MB). --json prints
-[{"file", "activation", "predictions": [{"index", "wnid", "label", "score"}]}].
+[{"file", "activation", "predictions": [{"index", "wnid", "label", "score"}]}],
+and --jsonl each of these on a line of its own, as soon as it is known. --csv
+writes a table for a spreadsheet: file, label, score, label_2, score_2, ..., a
+row for each picture; the file appears when all of it is there.
 Scores of all classes add up to 1; with the activation sigmoid each stands by
 itself, for pictures that show several things.`;
 
@@ -57,7 +67,10 @@ export function addClassify(program: Command, terminal: Terminal, finish: (code:
     .addOption(activationOption())
     .option('--top <n>', 'how many classes of each picture', count, 5)
     .option(...BATCH_OPTION)
-    .option('--json', 'print JSON and nothing else on stdout');
+    .addOption(new Option('--json', 'print JSON and nothing else on stdout').conflicts(['jsonl', 'csv']))
+    .addOption(new Option('--jsonl', 'print a line of JSON for each picture, as it comes').conflicts('csv'))
+    .option('--csv <file>', 'write a table, and print nothing of each picture')
+    .option('--force', 'replace the table that is there');
   addCacheOption(addFramingOptions(addDtypeOption(addWeightsOption(command, "ImageNet's classes"))))
     .addHelpText('after', EXAMPLES)
     .action(async (names: string[]) => finish(await classify(names, command.optsWithGlobals(), terminal)));
@@ -68,7 +81,9 @@ async function classify(
   flags: ClassifyFlags,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { weights: name, json } = flags;
+  const { weights: name, json, csv } = flags;
+  if (csv !== undefined && !flags.force && existsSync(csv))
+    throw new OutputError(`cannot write ${csv}: it is there already; --force replaces it`);
   const mayDownload = name === undefined || isFetched(name);
   const found = mayDownload ? await Pictures.find(names, terminal) : undefined;
   if (found?.files.length === 0) {
@@ -91,7 +106,7 @@ async function answer(
   flags: ClassifyFlags,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { weights: name, json } = flags;
+  const { weights: name, json, jsonl, csv } = flags;
   const weights = describeVgg16(opened);
   if (weights.dense.length === 0) {
     throw new WeightsError(
@@ -104,7 +119,7 @@ async function answer(
   checkRequest(widths, classifierLayerOf(widths), framing);
   const pictures = found ?? (await Pictures.find(names, terminal));
   // Where the results themselves show how far it is, a bar would only get in between.
-  const isInTheWay = terminal.stderr.isTTY && terminal.isWatched && !json;
+  const isInTheWay = terminal.stderr.isTTY && terminal.isWatched && !json && csv === undefined;
   const bar = isInTheWay ? undefined : { label: 'classify', silence: SILENCE_MS };
   const { top: topK, batch } = flags;
   const results = pictures.ask(
@@ -114,7 +129,9 @@ async function answer(
     bar,
   );
   const { activation } = weights;
-  if (json) await printJson(results, activation, terminal);
+  if (csv !== undefined) await writeCsv(csv, results, terminal);
+  else if (json) await printJson(results, activation, terminal);
+  else if (jsonl) await printLines(results, activation, terminal);
   else await printText(results, activation, terminal);
   return pictures.exitCode;
 }
@@ -153,6 +170,40 @@ async function printJson(
   for await (const { file, predictions } of results)
     lines.push(JSON.stringify({ file, activation, predictions }));
   terminal.print(lines.length === 0 ? '[]' : `[\n${lines.join(',\n')}\n]`);
+}
+
+/** As they come, so that whoever reads them need not wait for the last. */
+async function printLines(
+  results: AsyncIterable<Classified>,
+  activation: Activation,
+  terminal: Terminal,
+): Promise<void> {
+  for await (const { file, predictions } of results)
+    terminal.print(JSON.stringify({ file, activation, predictions }));
+}
+
+/** A row for each picture; rows are not held. @throws OutputError where the file cannot be written */
+async function writeCsv(path: string, results: AsyncIterable<Classified>, terminal: Terminal): Promise<void> {
+  const encoder = new TextEncoder();
+  let rows = 0;
+  await writeAtomically(path, async (append) => {
+    const write = (cells: readonly string[]) => append(encoder.encode(`${cells.map(cell).join(',')}\n`));
+    for await (const { file, predictions } of results) {
+      if (rows++ === 0) await write(['file', ...predictions.flatMap((_, rank) => headings(rank))]);
+      await write([file, ...predictions.flatMap(({ label, score }) => [label, score.toPrecision(6)])]);
+    }
+    if (rows === 0) await write(['file', ...headings(0)]);
+  });
+  terminal.print(`${printable(path)}: ${counted(rows, 'picture')}`);
+}
+
+function headings(rank: number): string[] {
+  return ['label', 'score'].map((name) => (rank === 0 ? name : `${name}_${rank + 1}`));
+}
+
+/** As RFC 4180 has it. */
+function cell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 async function printText(

@@ -1,6 +1,7 @@
 // vgg16 classify, as its users run it.
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { parse } from 'csv-parse/sync';
 import pc from 'picocolors';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { resultText } from '../../src/cli/classify.js';
@@ -179,4 +180,50 @@ it('weights without a classifier: one line, before any adapter or picture is loo
     expect(stderr[0]).toContain(`${name} has no classifier`);
     expect(stderr[0]).toContain('leave --weights out');
   }
+});
+
+describe('--csv and --jsonl', () => {
+  const names = ['photos/a.jpg', 'photos/deeper/c d.webp', 'new\nline.png'];
+
+  it('have the numbers of --json, a row or a line for each picture', async () => {
+    const run = (...args: string[]) =>
+      vgg16(['classify', ...names, ...weights, '--top', '2', ...args], { cwd: at() });
+    const results = JSON.parse((await run('--json')).stdout) as Classified[];
+    const lines = await run('--jsonl');
+    expect([lines.code, lines.stderr]).toEqual([0, []]);
+    expect(
+      lines.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual(results);
+    const table = await run('--csv', 'labels.csv');
+    expect([table.code, table.stdout, table.stderr]).toEqual([0, 'labels.csv: 3 pictures\n', []]);
+    const text = await readFile(at('labels.csv'), 'utf8');
+    expect(text.split('\n')[0]).toBe('file,label,score,label_2,score_2');
+    const rows = parse(text, { columns: true }) as Record<string, string>[];
+    expect(rows).toEqual(
+      results.map(({ file, predictions: [first, second] }) => ({
+        ...{ file, label: first!.label, score: first!.score.toPrecision(6) },
+        ...{ label_2: second!.label, score_2: second!.score.toPrecision(6) },
+      })),
+    );
+  });
+
+  it('replace a file where they are told to, and leave nothing where they fail', async () => {
+    const run = (...args: string[]) =>
+      vgg16(['classify', 'photos/a.jpg', ...weights, ...args], { cwd: at() });
+    await writeFile(at('mine.csv'), 'mine');
+    expect(await run('--csv', 'mine.csv')).toEqual({
+      code: 8,
+      stdout: '',
+      stderr: ['error: cannot write mine.csv: it is there already; --force replaces it'],
+    });
+    expect(await readFile(at('mine.csv'), 'utf8')).toBe('mine');
+    expect((await run('--csv', 'mine.csv', '--force')).code).toBe(0);
+    expect(await readFile(at('mine.csv'), 'utf8')).toMatch(/^file,label,score/);
+    expect((await run('--csv', 'missing/mine.csv')).code).toBe(8);
+    expect((await run('--csv', 'other.csv', '--json')).code).toBe(2);
+    expect((await readdir(at())).filter((name) => /tmp|other/.test(name))).toEqual([]);
+  });
 });
