@@ -41,7 +41,6 @@ const EXAMPLES = `
 Examples:
   $ vgg16 classify cat.jpg
   $ vgg16 classify photos/ --weights flowers.keras --top 1
-  $ vgg16 classify photos/ --weights runs/train-3
   $ vgg16 classify photos/ --weights runs/train-3 --csv labels.csv
   $ vgg16 classify 'photos/**/*.png' --weights keras --json > labels.json
 

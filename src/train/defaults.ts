@@ -92,6 +92,12 @@ export const LENGTH = { epochs: 20, steps: 500 } as const;
 /** How long a base is trained with its head: its steps take far longer, and it has learnt nearly all that it needs. */
 export const FINE_TUNING = { epochs: 10, steps: 100 } as const;
 
+/**
+ * A head that was trained alone goes on with its base at this share of its learning rate: at all of it, the first steps of a
+ * new optimiser undo what it has learnt.
+ */
+export const HEAD_SHARE = 0.1;
+
 /** The highest rate of a base that is trained: it has been trained before, and forgets at a higher one. */
 const LR_BASE: Readonly<Record<OptimiserName, number>> = { sgd: 1e-3, adamw: 5e-6 };
 

@@ -4,7 +4,7 @@ import { FEATURE_LAYERS, type LayerName } from '../architecture.js';
 import type { VGG16 } from '../model/vgg16.js';
 import { layerNamed } from '../network/layers.js';
 import type { Dataset } from './dataset.js';
-import type { ResolvedOptions } from './defaults.js';
+import { HEAD_SHARE, type ResolvedOptions } from './defaults.js';
 import type { OnEvent } from './events.js';
 import type { FeatureTable } from './features/spec.js';
 import type { Body } from './head/head_shape.js';
@@ -90,6 +90,14 @@ function bodyRatesOf({ layers }: Body, { lr, lrBase, lrDecay }: ResolvedOptions)
   );
 }
 
+/** Learning rates of the head's layers beside a base that is trained, in those that they had alone. */
+function headRatesOf(session: Session): Record<string, number> {
+  const { rules, options } = session;
+  if (rules.head !== 'gentle' || options.headEpochs === 0) return {};
+  const layers = [...hiddenOf(session), 'last'];
+  return Object.fromEntries(layers.map((_, i) => [`fc${i + 1}`, HEAD_SHARE]));
+}
+
 /** Whether the model brings fc1 and fc2 that were made for what the head reads. */
 export function hasFcs({ model, options }: Pick<Session, 'model' | 'options'>): boolean {
   const { dense, features, pool, featureSide } = model.widths;
@@ -111,7 +119,7 @@ export function createTrainer(session: Session, tables: Tables): Promise<Trainer
   const classWeights = options.classWeights === 'balanced' ? balancedWeights(counts) : undefined;
   const trainerOptions: TrainerOptions = {
     ...{ dropout, clipNorm, labelSmoothing, seed, classWeights, standardisation, memory },
-    ...(body && { bodyRates: bodyRatesOf(body, options) }),
+    ...(body && { layerRates: { ...bodyRatesOf(body, options), ...headRatesOf(session) } }),
     optimiser:
       optimiser === 'sgd' ? { name: 'sgd', momentum, nesterov, weightDecay } : { name: 'adamw', weightDecay },
     // No larger than any batch will be: a step computes all of its rows.

@@ -104,16 +104,24 @@ export interface RunRules {
   readonly best: 'loss' | 'accuracy';
   /** Biases that a new head begins with: `frequency`, those that answer how frequent each class is; or all zero. */
   readonly biases: 'frequency' | 'zero';
+  /**
+   * How a head that was trained alone goes on with its base: `gentle`, at `HEAD_SHARE` of its learning rate; or at all of it.
+   */
+  readonly head?: 'gentle' | undefined;
 }
 
-export const RULES: RunRules = { best: 'loss', biases: 'frequency' };
+export const RULES: RunRules = { best: 'loss', biases: 'frequency', head: 'gentle' };
 
 /** Of runs that have none written down: they were begun by an older version. */
 export const OLDER_RULES: RunRules = { best: 'accuracy', biases: 'zero' };
 
 export function areRules(value: unknown): value is RunRules {
-  const { best, biases } = (value ?? {}) as Partial<RunRules>;
-  return (best === 'loss' || best === 'accuracy') && (biases === 'frequency' || biases === 'zero');
+  const { best, biases, head } = (value ?? {}) as Partial<RunRules>;
+  return (
+    (best === 'loss' || best === 'accuracy') &&
+    (biases === 'frequency' || biases === 'zero') &&
+    (head === undefined || head === 'gentle')
+  );
 }
 
 /** @param pictures  to validate with; runs of older versions do not need it */

@@ -321,7 +321,7 @@ function recordUpdate(
   recorder: Recorder,
   parameters: Parameters,
   control: Tensor,
-  { optimiser, clipNorm, bodyRates = {} }: TrainerOptions,
+  { optimiser, clipNorm, layerRates = {} }: TrainerOptions,
 ): void {
   let clip: Tensor | undefined;
   if (clipNorm !== undefined) {
@@ -331,7 +331,7 @@ function recordUpdate(
   }
   const shared = { control, ...(clip && { clip }) };
   for (const [layer, { kernel, bias }] of parameters.layers) {
-    const rate = bodyRates[layer] ?? 1;
+    const rate = layerRates[layer] ?? 1;
     for (const parameter of [kernel, bias]) {
       const weightDecay = parameter.isKernel ? optimiser.weightDecay : 0;
       for (const piece of parameter.value.pieces.keys())

@@ -39,8 +39,8 @@ export interface TrainerOptions {
   readonly batch: number;
   /** Bytes that a step may take on the GPU; as much as it needs by default. See `planStep` for how it is kept. */
   readonly memory?: number | undefined;
-  /** Learning rates of layers of the body, by name, in those of the head; 1 by default. */
-  readonly bodyRates?: Readonly<Record<string, number>> | undefined;
+  /** Learning rates of layers, by name, in those of a step; 1 by default. */
+  readonly layerRates?: Readonly<Record<string, number>> | undefined;
   /** Share of each hidden layer's units that is left out of a training step, 0 to less than 1. */
   readonly dropout: number;
   readonly optimiser: SgdOptions | AdamwOptions;
@@ -61,7 +61,8 @@ export interface TrainerOptions {
 export function checkTrainerOptions({ inputs, classes }: HeadShape, options: TrainerOptions): void {
   checkCount('batch', options.batch);
   if (options.memory !== undefined) checkPositive('memory', options.memory);
-  for (const [layer, rate] of Object.entries(options.bodyRates ?? {})) checkRate(`bodyRates.${layer}`, rate);
+  for (const [layer, rate] of Object.entries(options.layerRates ?? {}))
+    checkRate(`layerRates.${layer}`, rate);
   if (!Number.isSafeInteger(options.seed)) throw unfit('seed', options.seed, 'a whole number');
   checkShare('dropout', options.dropout);
   checkShare('labelSmoothing', options.labelSmoothing);

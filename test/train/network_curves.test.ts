@@ -52,8 +52,8 @@ async function lossesOf(
   const { batch, shortBatch, dataset, classes, channels, steps } = CASES;
   const shape = narrowShape(channels, classes, network);
   const { lr, bodyRate = 1, direct = false, ...rest } = training;
-  const bodyRates = Object.fromEntries(shape.body!.layers.map(({ name }) => [name, bodyRate]));
-  const options = { batch, dropout: 0, labelSmoothing: 0, seed: 1, bodyRates, ...rest, ...thrift };
+  const layerRates = Object.fromEntries(shape.body!.layers.map(({ name }) => [name, bodyRate]));
+  const options = { batch, dropout: 0, labelSmoothing: 0, seed: 1, layerRates, ...rest, ...thrift };
   using trainer = await Trainer.create(gpu(), shape, options, direct ? { rungs: DIRECT } : {});
   const next = numbers();
   await drawParameters(trainer, next);

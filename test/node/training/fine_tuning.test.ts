@@ -140,6 +140,26 @@ describe('fine-tuning', () => {
     expect(await files(left, all)).toEqual(await files(whole, all));
   });
 
+  it('lets the head go on at a tenth of its rate', async () => {
+    const losses: Record<'alone' | 'joint', number[]> = { alone: [], joint: [] };
+    let phase: keyof typeof losses = 'alone';
+    await trainHead(model(), pictures(), {
+      ...QUICK,
+      ...{ unfreeze: 'block5', headEpochs: 4, epochs: 4, patience: 0, batch: 32, schedule: 'constant' },
+      ...{ optimiser: 'sgd', momentum: 0, weightDecay: 0, lr: 0.05, lrBase: 1e-9 },
+      onEvent: (event) => {
+        if (event.type === 'phase' && event.unfrozen !== undefined) phase = 'joint';
+        if (event.type === 'epoch') losses[phase].push(event.row.loss);
+      },
+    });
+    // One step an epoch, each of which takes the rate times the gradient's square off the loss.
+    const falls = (list: readonly number[]) => list.slice(1).map((loss, i) => list[i]! - loss);
+    const [before, after] = [falls(losses.alone).at(-1)!, falls(losses.joint)[0]!];
+    expect(before).toBeGreaterThan(0);
+    expect(after / before).toBeGreaterThan(0.05);
+    expect(after / before).toBeLessThan(0.15);
+  });
+
   it('unfreezes block by block, and gives the same bytes twice', async () => {
     const given = { ...FINE, unfreeze: 'block3', gradual: true, epochs: 4 } as const;
     const phases: (string | undefined)[] = [];

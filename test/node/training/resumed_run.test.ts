@@ -17,6 +17,7 @@ import { VGG16 } from '../../../src/node/vgg16.js';
 import { openHeadFile } from '../../../src/node/weights/safetensors.js';
 import type { Dataset, Sample } from '../../../src/train/dataset.js';
 import type { TrainEvent } from '../../../src/train/events.js';
+import { RULES } from '../../../src/train/standing.js';
 import { writeRandomVgg16 } from '../../support/random_vgg16.js';
 import { pictures, QUICK, SIZE } from './pictures.js';
 import { NETWORK, useNetwork } from './support.js';
@@ -154,7 +155,7 @@ describe('a run that was left', () => {
       await expect(run).rejects.toThrow('left');
       const args = JSON.parse(await readFile(join(folder, 'args.json'), 'utf8')) as Record<string, unknown>;
       const { rules, pictures: _, ...older } = args;
-      expect(rules).toEqual({ best: 'loss', biases: 'frequency' });
+      expect(rules).toEqual(RULES);
       await writeFile(join(folder, 'args.json'), JSON.stringify(older));
     };
     await begin(path('older'));
