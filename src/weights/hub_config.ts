@@ -6,8 +6,9 @@
 
 import { openBeside, type RandomAccessFile } from './file.js';
 import { preprocessFor, preprocessText } from './preprocess.js';
-import { baseName, jsonIn } from './safetensors_shards.js';
+import { jsonIn } from './safetensors_shards.js';
 import type { WeightsSource } from './source.js';
+import { fileName } from './text.js';
 
 const CONFIG = 'config.json';
 
@@ -25,7 +26,7 @@ export async function hubMetadata(
   file: RandomAccessFile,
   outputs: number | undefined,
 ): Promise<WeightsSource['metadata']> {
-  if (!file.beside || !HUBS.test(baseName(file.path))) return {};
+  if (!file.beside || !HUBS.test(fileName(file.path))) return {};
   const config = await openBeside(file, CONFIG, true);
   if (!config) return {};
   const json = await jsonIn(config).finally(() => config.close());

@@ -39,7 +39,7 @@ export type Change =
 const BUDGET = 2 ** 23;
 
 /** A vector's numbers. @throws FileFault for a tensor of another size */
-export async function vectorOf(tensor: StridedTensor, length = sizeOf(tensor.shape)): Promise<Float32Array> {
+async function vectorOf(tensor: StridedTensor, length = sizeOf(tensor.shape)): Promise<Float32Array> {
   if (sizeOf(tensor.shape) !== length)
     throw new FileFault(
       `tensor ${quote(tensor.name)}: expected ${length} numbers, found ${sizeOf(tensor.shape)}`,
@@ -66,7 +66,7 @@ export async function affineOf({ mean, variance, gamma, beta, epsilon }: BatchNo
  * @param length  of what they change; by default that of the longest operand
  * @throws FileFault where their numbers differ
  */
-export async function composed(changes: readonly Change[], length = longest(changes)): Promise<Affine> {
+async function composed(changes: readonly Change[], length = longest(changes)): Promise<Affine> {
   const scale = new Float64Array(length).fill(1);
   const shift = new Float64Array(length);
   for (const change of changes) {
@@ -111,11 +111,33 @@ async function affineOfChange(change: Change, length: number): Promise<Affine> {
 }
 
 /** Of a map that was flattened by rows, columns and channels, in the order of channels, rows and columns. */
-export function channelsFirst({ scale, shift }: Affine, channels: number): Affine {
+function channelsFirst({ scale, shift }: Affine, channels: number): Affine {
   const pixels = scale.length / channels;
   const moved = (values: Float64Array) =>
     values.map((_, at) => values[(at % pixels) * channels + Math.floor(at / pixels)]!);
   return { scale: moved(scale), shift: moved(shift) };
+}
+
+/**
+ * A layer with what is done to its inputs and to its outputs.
+ *
+ * @param layer  kernel (O,I,3,3), (O,I), or (O,C,S,S) over a map
+ * @param order  that a map's numbers were flattened in, where they are changed one by one
+ * @throws FileFault where their numbers differ
+ */
+export async function withChanges(
+  layer: FoundLayer,
+  { inFront = [], behind = [] }: { inFront?: readonly Change[]; behind?: readonly Change[] },
+  order: 'CHW' | 'HWC',
+): Promise<FoundLayer> {
+  let own = layer;
+  const [outputs = 0, channels = 0, ...window] = layer.kernel.shape;
+  if (inFront.length > 0) {
+    const affine = await composed(inFront);
+    const isTurned = order === 'HWC' && window.length > 0 && affine.scale.length !== channels;
+    own = foldedInFront(own, isTurned ? channelsFirst(affine, channels) : affine);
+  }
+  return behind.length > 0 ? foldedBehind(own, await composed(behind, outputs)) : own;
 }
 
 /** Zeros as a vector: the bias of a layer that has none. @param name  of the layer's kernel, for messages */

@@ -8,7 +8,7 @@
 import { asWeightsError, bytesAt, FileFault, latin1, openBeside, type RandomAccessFile } from './file.js';
 import { readSafetensors } from './safetensors.js';
 import type { TensorEntry, WeightsSource } from './source.js';
-import { quote } from './text.js';
+import { fileName, quote } from './text.js';
 
 /** A VGG16's index has some 2 kB. Parsed, it takes many times its size. */
 const LARGEST_INDEX = 2 ** 20;
@@ -59,7 +59,7 @@ export async function readAllSafetensors(file: RandomAccessFile): Promise<Weight
 }
 
 async function indexOf(shard: RandomAccessFile, number: number, of: number): Promise<RandomAccessFile> {
-  const name = baseName(shard.path).replace(SHARD, '.safetensors.index.json');
+  const name = fileName(shard.path).replace(SHARD, '.safetensors.index.json');
   const index = await openBeside(shard, name, true);
   if (index) return index;
   throw new FileFault(
@@ -113,8 +113,4 @@ async function readShards(index: RandomAccessFile, json: unknown): Promise<Weigh
     await close();
     throw asWeightsError(index.path, error);
   }
-}
-
-export function baseName(path: string): string {
-  return path.split(/[\\/]/).at(-1) ?? path;
 }

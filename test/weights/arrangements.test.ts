@@ -52,7 +52,7 @@ describe('layers in other arrangements', () => {
     ['torch_norm_base.pth', [/^batch normalisation is folded .* epsilon of 0\.00001$/, /^ReLU between/]],
     [
       'torch_norm_named.pth',
-      [/folded/, /^"classifier\.bn1" is taken to stand directly behind "classifier\.fc1"/, /^ReLU between/],
+      [/folded/, /^"classifier\.bn1" is assumed to come directly after "classifier\.fc1"/, /^ReLU between/],
     ],
     ['torch_sequential.pth', [/^its names, "0\.0", "2\.2", are its own: layers are taken in the order/]],
     ['torch_checkpoint.pth', [/begin with "model\."/, /^ReLU between/, /named by the file's "idx_to_class"/]],
@@ -80,10 +80,7 @@ describe('layers in other arrangements', () => {
       'torch_norm_named.safetensors',
       /where the normalisation "classifier\.bn1" stands is not told by its name/,
     ],
-    [
-      'torch_norm_border.pth',
-      /"features\.2" stands in front of the convolution "features\.3", whose border of zeros/,
-    ],
+    ['torch_norm_border.pth', /"features\.2" comes before the convolution "features\.3", whose padding/],
     ['torch_concat.pth', /a head that does not read what they give: "1\.2\.weight" has the shape \(3, 8\)/],
     [
       'keras_norm_border.keras',

@@ -89,7 +89,7 @@ const OUTCOMES: readonly (readonly [file: string, outcome: Outcome])[] = [
   ['t08_hf/model-00002-of-00002.safetensors', { notes: [SOFTMAX, PIXELS] }],
   ['t08_meta.safetensors', { notes: [/metadata size, "224x224", says nothing/, SOFTMAX, PIXELS] }],
   ['t05_nn_sequential.pth', { notes: [NAMES, SOFTMAX, PIXELS] }],
-  ['t11_fastai_save.pth', /a head behind the average and the maximum of the map \(fastai's/],
+  ['t11_fastai_save.pth', /a head that reads the average and the maximum of the map \(fastai's/],
   ['y_vggface_pth.pth', { notes: [NAMES, SOFTMAX, PIXELS] }],
   ['t05_head_after_1000.pth', /"fc\.weight" reads the 6 outputs .* a head behind a head is not supported/],
   ['y_timm0.pth', /timm left its last layer out \(num_classes=0\)/],

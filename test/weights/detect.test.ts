@@ -234,6 +234,13 @@ describe('a folder of the Hugging Face hub', () => {
     expect(found).toMatchObject({ classes, preprocess, isGuessed });
   });
 
+  it('may be an older one', async () => {
+    const path = join(folder, 'older');
+    mkdirSync(path);
+    copyFileSync(join(GOLDEN, 'pytorch/zip.pth'), join(path, 'pytorch_model.bin'));
+    expect((await opened(path)).path).toBe(join(path, 'pytorch_model.bin'));
+  });
+
   it('may have its weights in several files, by the folder, the index or any of them', async () => {
     const whole = await openWeights(join(GOLDEN, 'pytorch/timm.safetensors'));
     const names = [...whole.tensors.keys()];

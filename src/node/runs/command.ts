@@ -69,7 +69,7 @@ export function commandOf(
   if (weights !== EMBEDDED) words.push('--weights', shellWord(weights));
   // The embedded base and a head have their own; what a file says of its own may have been corrected.
   if (weights !== EMBEDDED && base === null && preprocess !== undefined)
-    words.push('--preprocess', preprocess);
+    words.push('--preprocess', shellWord(preprocess));
   if (base !== null && base !== EMBEDDED) words.push('--base', shellWord(base));
   if (dtype !== 'f32') words.push('--dtype', dtype);
   if (initFrom !== null) words.push('--init-from', shellWord(initFrom));

@@ -13,14 +13,7 @@ import { IMAGENET_CLASSES } from '../../architecture.js';
 import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
-import {
-  type BatchNorm,
-  channelsFirst,
-  composed,
-  foldedBehind,
-  foldedInFront,
-  zeros,
-} from '../normalised.js';
+import { type BatchNorm, withChanges, zeros } from '../normalised.js';
 import { PREPROCESSES, RECIPE_HINT } from '../preprocess.js';
 import type { StridedTensor } from '../source.js';
 import { permuted } from '../strided.js';
@@ -104,7 +97,7 @@ function pixelsOf(
   const prepared = preparedAs(map, 'the model');
   if (prepared) return prepared;
   throw new FileFault(
-    `${layer} prepares pixels within the model as ${mapText(map)}, which turns a colour over, or mixes them: that is not supported`,
+    `${layer} prepares pixels within the model as ${mapText(map)}, which inverts or mixes colours: that is not supported`,
   );
 }
 
@@ -135,12 +128,8 @@ function fromModel(layers: readonly KerasLayer[], config: unknown): Layers {
   };
 }
 
-/** @throws FileFault for a normalisation of another axis than the channels', or without its numbers */
+/** @throws FileFault for a normalisation without its numbers */
 function batchNorm({ name, config }: ConfiguredLayer, { weights }: KerasLayer): BatchNorm {
-  const axis = [config.axis ?? -1].flat().join();
-  // Of a map (batch, row, column, channel), and of a row (batch, number).
-  if (!['-1', '3', '1'].includes(axis))
-    throw new FileFault(`layer ${quote(name)} (BatchNormalization) has axis ${axis}, the channels' is -1`);
   const [hasGamma, hasBeta] = [config.scale !== false, config.center !== false];
   // Keras 3 numbers them.
   const order = [
@@ -175,16 +164,7 @@ async function folded(
     norms
       .filter((one) => one.target === layer && one.isBehind === isBehind)
       .map(({ norm }) => ({ kind: 'normalise', norm }) as const);
-  let own = plain;
-  const [outputs = 0, channels = 0, ...window] = plain.kernel.shape;
-  const inFront = changes(false);
-  if (inFront.length > 0) {
-    const affine = await composed(inFront);
-    const isOfNumbers = window.length > 0 && affine.scale.length !== channels;
-    own = foldedInFront(own, isOfNumbers ? channelsFirst(affine, channels) : affine);
-  }
-  const behind = changes(true);
-  return behind.length > 0 ? foldedBehind(own, await composed(behind, outputs)) : own;
+  return await withChanges(plain, { inFront: changes(false), behind: changes(true) }, 'HWC');
 }
 
 /** Each configured layer's weights: by name, by place, or by order where neither helps. */

@@ -117,6 +117,8 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
       expect(layer, CHANNELS_LAST);
       pool = 'avg';
     } else if (className === 'BatchNormalization' && convs.length > 0) {
+      // Of a map (batch, row, column, channel), or of a row (batch, number).
+      expect(layer, { axis: pool ? [-1, 1] : [-1, 3] });
       const last = dense.at(-1) ?? convs.at(-1)!;
       const isDirect = dense.length > 0 || (!pool && blocks.at(-1)! > 0);
       if (isDirect && last.activation === 'linear') norms.push({ layer, target: last.layer, isBehind: true });

@@ -19,7 +19,7 @@ import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { OnnxModel } from '../formats/onnx.js';
 import { parseClasses } from '../head_metadata.js';
-import { channelsFirst, composed, foldedBehind, foldedInFront, zeros } from '../normalised.js';
+import { withChanges, zeros } from '../normalised.js';
 import { isSameArithmetic, parsePreprocess } from '../preprocess.js';
 import { sizeOf } from '../strided.js';
 import { pictureSize, preparedBy } from './onnx_pixels.js';
@@ -59,7 +59,7 @@ export async function findOnnx(
   const walk = followPicture(model);
   checkTopology(walk);
   const stepsOf = (letter: StepLetter) => walk.steps.filter((step) => step.letter === letter);
-  const convs = await Promise.all(stepsOf('C').map(layerOf));
+  const convs = await Promise.all(stepsOf('C').map((step) => withChanges(plainLayer(step), step, 'CHW')));
   const denseSteps = stepsOf('D');
   const [first, ...others] = denseSteps.map(plainLayer);
   const pool = walk.steps.some(({ letter }) => letter === 'A') ? 'avg' : 'flatten';
@@ -71,7 +71,9 @@ export async function findOnnx(
   const unfolded = first
     ? [pool === 'flatten' ? withMapInput(walk, first, convs.at(-1)!) : first, ...others]
     : [];
-  const dense = await Promise.all(unfolded.map((layer, i) => folded(walk, layer, denseSteps[i]!)));
+  const dense = await Promise.all(
+    unfolded.map((layer, i) => withChanges(layer, denseSteps[i]!, walk.flattenOrder)),
+  );
   const isTensorFlow = /tf2onnx|keras|tensorflow/i.test(model.producer) || walk.inputLayout === 'NHWC';
   const guess = isTensorFlow ? 'caffe' : 'torchvision';
   const prepared = asked === undefined ? await preparedBy(walk) : undefined;
@@ -125,27 +127,6 @@ function activationOf({ steps }: Walk): Activation | undefined {
 /** Without what is done to its inputs and outputs. */
 function plainLayer({ kernel, bias }: Step): FoundLayer {
   return { kernel: kernel!, bias: bias ?? zeros(kernel!.name, kernel!.shape[0]!) };
-}
-
-async function layerOf(step: Step): Promise<FoundLayer> {
-  const layer = plainLayer(step);
-  if (!step.behind) return layer;
-  return foldedBehind(layer, await composed(step.behind, layer.kernel.shape[0]!));
-}
-
-async function folded(
-  { flattenOrder }: Walk,
-  layer: FoundLayer,
-  { inFront, behind }: Step,
-): Promise<FoundLayer> {
-  let own = layer;
-  if (inFront) {
-    const affine = await composed(inFront);
-    const [, channels = 0, ...window] = layer.kernel.shape;
-    const isOfNumbers = window.length > 0 && affine.scale.length !== channels && flattenOrder === 'HWC';
-    own = foldedInFront(own, isOfNumbers ? channelsFirst(affine, channels) : affine);
-  }
-  return behind ? foldedBehind(own, await composed(behind, own.kernel.shape[0]!)) : own;
 }
 
 /** @throws WeightsError that says which network it is instead, as far as can be told */

@@ -168,7 +168,7 @@ function change(walk: Walk, node: OnnxNode, what: Change): void {
     throw nodeFault(
       walk,
       node,
-      'a normalisation between a ReLU and the next convolution, whose border of zeros it does not reach, is not supported',
+      'a normalisation between a ReLU and the next convolution, whose padding it does not reach, is not supported',
     );
   }
   walk.pending.push(what);

@@ -89,8 +89,8 @@ export async function preparedBy(
   const prepared = preparedAs(map, 'the graph');
   if (prepared) return prepared;
   throw fault(
-    `${last.place}: pixels are prepared within the graph as ${mapText(map)}, which turns a colour ` +
-      'over, or mixes them: that is not supported',
+    `${last.place}: pixels are prepared within the graph as ${mapText(map)}, which inverts or ` +
+      'mixes colours: that is not supported',
   );
 }
 

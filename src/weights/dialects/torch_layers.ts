@@ -86,7 +86,7 @@ export async function withNormsFolded(all: Tensors, keepsOrder: boolean): Promis
       );
     if (!isTold)
       notes.push(
-        `${quote(module)} is taken to stand directly ${isBehind ? 'behind' : 'in front of'} ${quote(target)}, as in the file`,
+        `${quote(module)} is assumed to come directly ${isBehind ? 'after' : 'before'} ${quote(target)}, as in the file`,
       );
     const affine = await affineIn(all, module);
     for (const name of NORM_TENSORS) tensors.delete(named(module, name));
@@ -117,7 +117,7 @@ function placeOf(module: string, before: string | undefined, behind: string | un
       );
     return { target: before, isBehind: true, isTold: true };
   }
-  if (step !== undefined) return { target: behind, isBehind: false, isTold: true };
+  if (step !== undefined && step > 1) return { target: behind, isBehind: false, isTold: true };
   if (beginsAnother && behind !== undefined) {
     return { target: behind, isBehind: false, isTold: stepBetween(module, behind) !== undefined };
   }
@@ -151,8 +151,8 @@ function fold(
   const bias = tensors.get(named(target, 'bias')) ?? zeros(target, kernel.shape[0]!);
   if (!isBehind && kernel.shape.length !== 2) {
     throw new FileFault(
-      `the normalisation ${quote(module)} stands in front of the convolution ${quote(target)}, whose border of zeros it does ` +
-        'not reach: that is not supported',
+      `the normalisation ${quote(module)} comes before the convolution ${quote(target)}, whose padding it does not reach: ` +
+        'that is not supported',
     );
   }
   const folded = isBehind
@@ -249,7 +249,7 @@ function refuseHeadBeside(all: Tensors, prefix: string, convs: Tensors): void {
   if (!dense || prefix === '') return;
   throw new FileFault(
     `the thirteen convolutions in ${quote(prefix.slice(0, -1))} have a head that does not read what they give: ` +
-      `${quote(dense.name)} has the shape ${formatShape(dense.shape)}; a head behind the average and the maximum of the map ` +
+      `${quote(dense.name)} has the shape ${formatShape(dense.shape)}; a head that reads the average and the maximum of the map ` +
       "(fastai's AdaptiveConcatPool2d), or behind layers that VGG16 does not have, is not supported",
   );
 }

@@ -66,6 +66,9 @@ describe('the command of a run', () => {
     expect(command({}, { weights: '/a.h5', preprocess: 'caffe' })).toContain(
       ' --weights /a.h5 --preprocess caffe',
     );
+    expect(command({}, { weights: '/a.h5', preprocess: 'rgb - 127.5 / 63.75' })).toContain(
+      " --preprocess 'rgb - 127.5 / 63.75'",
+    );
     expect(command({}, { preprocess: 'caffe' })).not.toContain('--preprocess');
     expect(command({}, change)).toBe(
       "vgg16 train 'my photos' --weights '/a b.pth' --dtype f16 --init-from /head --val-share 0.3",

@@ -174,6 +174,17 @@ describe('what is no VGG16 is refused by the name of the layer', () => {
     await expect(findKeras(archive)).rejects.toThrow(new RegExp(`layer "${layer}" \\(\\w+\\) has ${key} `));
   });
 
+  it('a normalisation along the rows of a map', async () => {
+    const archive = changed('keras2_nested', (_, byName) => {
+      const layers = byName('vgg16').config.layers as LayerConfig[];
+      const at = layers.findIndex(({ config }) => config.name === 'block1_conv1');
+      layers.splice(at + 1, 0, { class_name: 'BatchNormalization', config: { name: 'x', axis: [1] } });
+      for (const layer of layers.slice(at + 1, at + 3))
+        layer.inbound_nodes = [[[layers[layers.indexOf(layer) - 1]!.config.name, 0, 0, {}]]];
+    });
+    await expect(findKeras(archive)).rejects.toThrow('layer "x" (BatchNormalization) has axis "[1]"');
+  });
+
   it('a graph that branches, joins, or has two ends', async () => {
     const branch = changed('keras2_flat', (_, byName) => {
       byName('dense_3').inbound_nodes = [[['block5_pool', 0, 0, {}]]];
