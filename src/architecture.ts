@@ -4,10 +4,31 @@
 // Source   Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
 //          arXiv:1409.1556, table 1, column D
 
-export type OperationKind = 'conv3x3' | 'maxpool2x2' | 'avgpool' | 'linear' | 'softmax';
+export type OperationKind = 'conv3x3' | 'maxpool2x2' | 'avgpool' | 'maxpool' | 'linear' | 'softmax';
 
-/** How the last feature map becomes the first dense layer's input: flattened, or averaged over its pixels. */
-export type Pool = 'flatten' | 'avg';
+/**
+ * How the last feature map becomes the first dense layer's input: flattened; the average or the largest of each channel; or
+ * flattened after averaging over windows, `avg4` over windows of 4 x 4 pixels that do not overlap.
+ */
+export type Pool = 'flatten' | 'avg' | 'max' | `avg${number}`;
+
+/** What a head may be trained on here. */
+export type TrainedPool = Extract<Pool, 'flatten' | 'avg'>;
+
+/** The pool of this name; undefined where there is none. */
+export function poolNamed(name: string): Pool | undefined {
+  return /^(flatten|max|avg([2-9]|[1-9]\d{1,2})?)$/.test(name) ? (name as Pool) : undefined;
+}
+
+/** Side of the windows that are averaged before flattening, in pixels of the feature map; 1 where nothing is. */
+export function windowOf(pool: Pool): number {
+  return /^avg\d/.test(pool) ? Number(pool.slice('avg'.length)) : 1;
+}
+
+/** Whether the first dense layer reads a flattened map, whose size is fixed; else it reads a number for each channel. */
+export function isFlattened(pool: Pool): boolean {
+  return pool !== 'avg' && pool !== 'max';
+}
 
 /**
  * What makes probabilities of a classifier's outputs: softmax where a picture has one class, sigmoid where each class is
@@ -50,10 +71,10 @@ export type FeatureLayer = Extract<BaseLayer, { operation: 'maxpool2x2' }>['name
 export type DenseName = `fc${number}`;
 
 /**
- * A layer of the base, or of the head: fc1 to fcN are its dense layers, `avgpool` comes before them where it averages,
- * `softmax` behind them where its classes exclude each other.
+ * A layer of the base, or of the head: fc1 to fcN are its dense layers, `avgpool` or `maxpool` comes before them where
+ * it pools, `softmax` behind them where its classes exclude each other.
  */
-export type LayerName = BaseLayer['name'] | 'avgpool' | DenseName | 'softmax';
+export type LayerName = BaseLayer['name'] | 'avgpool' | 'maxpool' | DenseName | 'softmax';
 
 export interface Conv {
   readonly name: ConvName;
@@ -123,6 +144,11 @@ export function poolingsUntil(features: FeatureLayer): number {
 /** Side of the feature map that `features` makes of a picture with this side; each pooling drops an odd pixel. */
 export function featureSideOf(side: number, features: FeatureLayer): number {
   return Math.floor(side / 2 ** poolingsUntil(features));
+}
+
+/** Side of the pictures whose feature map, pooled for the head, has this side and no pixel to spare. */
+export function pictureSideOf(mapSide: number, features: FeatureLayer, pool: Pool): number {
+  return mapSide * windowOf(pool) * 2 ** poolingsUntil(features);
 }
 
 /** Whether a pooling layer follows directly. */

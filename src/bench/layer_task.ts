@@ -104,7 +104,8 @@ function expectedOf(task: Computation, random: Random): Expected {
       return { values: maxPool2x2(x, { N: batch, H, W, C }), pick: (y) => y };
     }
     case 'avgpool':
-      throw new Error('the VGG16 of the paper averages nowhere');
+    case 'maxpool':
+      throw new Error('the head of the VGG16 of the paper does not pool');
   }
 }
 

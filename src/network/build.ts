@@ -13,7 +13,7 @@ import type { PlannedLayer } from './layers.js';
 import type { Operation } from './operation.js';
 import { Conv3x3 } from './operations/conv3x3.js';
 import { Linear } from './operations/linear.js';
-import { AvgPool, MaxPool2x2 } from './operations/pooling.js';
+import { AvgPool, MaxPool, MaxPool2x2 } from './operations/pooling.js';
 import { Softmax } from './operations/softmax.js';
 import type { Parameters } from './parameters.js';
 
@@ -120,7 +120,7 @@ export function operationOf(
   parameters: Parameters,
   rungs: TrainingRungs = {},
 ): Operation {
-  const { name, operation, relu, shape } = layer;
+  const { name, operation, window, relu, shape } = layer;
   switch (operation) {
     case 'conv3x3':
       return new Conv3x3({
@@ -133,7 +133,9 @@ export function operationOf(
     case 'maxpool2x2':
       return new MaxPool2x2(name);
     case 'avgpool':
-      return new AvgPool(name);
+      return new AvgPool(name, window);
+    case 'maxpool':
+      return new MaxPool(name);
     case 'linear':
       return new Linear({ name, parameters: parameters.layer(name), choice: dense, relu });
     case 'softmax':

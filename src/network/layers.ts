@@ -13,7 +13,8 @@ import {
   MIN_INPUT_SIDE,
   type OperationKind,
   type Pool,
-  poolingsUntil,
+  pictureSideOf,
+  windowOf,
 } from '../architecture.js';
 import { UsageError } from '../errors.js';
 import type { Vgg16Weights } from '../weights/vgg16.js';
@@ -21,6 +22,8 @@ import type { Vgg16Weights } from '../weights/vgg16.js';
 export interface Layer {
   readonly name: LayerName;
   readonly operation: OperationKind;
+  /** Side of the windows that `avgpool` averages, in pixels; undefined where it averages the whole map. */
+  readonly window?: number;
 }
 
 /** How wide each layer of a particular VGG16 is, and what its head consists of. The paper's: see `PAPER_WIDTHS`. */
@@ -33,7 +36,7 @@ export interface Widths {
   readonly activation: Activation;
   /** How the last feature map becomes fc1's input. */
   readonly pool: Pool;
-  /** Side of the last feature map that fc1 was made for; undefined where it is averaged, or without a top. */
+  /** Side of the map that fc1 was made for; undefined where it reads a number for each channel, or without a top. */
   readonly featureSide: number | undefined;
   /** The pooling layer that the base ends with. */
   readonly features: FeatureLayer;
@@ -66,9 +69,9 @@ export function widthsOf({ convs, dense, ...input }: Vgg16Weights): Widths {
   };
 }
 
-/** Side in px of the pictures that the classifier takes; undefined where it averages and takes any, or without one. */
-export function inputSideOf({ featureSide, features, size }: Widths): number | undefined {
-  return featureSide && (size ?? featureSide * 2 ** poolingsUntil(features));
+/** Side in px of the pictures that the classifier takes; undefined where it takes any, or without one. */
+export function inputSideOf({ featureSide, features, pool, size }: Widths): number | undefined {
+  return featureSide && (size ?? pictureSideOf(featureSide, features, pool));
 }
 
 /** The layers of a particular VGG16, in order: those of its base, and those of its head if it has one. */
@@ -78,11 +81,19 @@ export function layersOf({ dense, activation, pool, features }: Widths): readonl
   if (dense.size === 0) return base;
   return [
     ...base,
-    ...(pool === 'avg' ? [{ name: 'avgpool', operation: 'avgpool' } as const] : []),
+    ...poolingOf(pool),
     ...[...dense.keys()].map((name) => ({ name, operation: 'linear' }) as const),
     // The sigmoid of independent classes is applied to the few numbers that are read back.
     ...(activation === 'softmax' ? [{ name: 'softmax', operation: 'softmax' } as const] : []),
   ];
+}
+
+/** The layer between the base and a head that pools. */
+function poolingOf(pool: Pool): readonly Layer[] {
+  if (pool === 'flatten') return [];
+  if (pool === 'max') return [{ name: 'maxpool', operation: 'maxpool' }];
+  const average = { name: 'avgpool', operation: 'avgpool' } as const;
+  return [pool === 'avg' ? average : { ...average, window: windowOf(pool) }];
 }
 
 /** The layer whose result a classification begins with: probabilities, or logits of classes that do not exclude each other. */
@@ -134,7 +145,7 @@ export function planLayers(widths: Widths, height: number, width: number, until:
 
 function planLayer(
   widths: Widths,
-  { name, operation }: Layer,
+  { name, operation, window }: Layer,
   inputShape: readonly number[],
 ): Pick<PlannedLayer, 'shape' | 'relu' | 'parameters' | 'flops'> {
   const [H = 1, W = 1, C = 1] = inputShape;
@@ -147,9 +158,13 @@ function planLayer(
       const shape = [Math.floor(H / 2), Math.floor(W / 2), C];
       return { shape, relu: false, parameters: 0, flops: 3 * shape[0]! * shape[1]! * C };
     }
-    case 'avgpool':
-      // H*W - 1 additions and a division for each channel.
-      return { shape: [C], relu: false, parameters: 0, flops: H * W * C };
+    case 'avgpool': {
+      const shape = window === undefined ? [C] : [Math.floor(H / window), Math.floor(W / window), C];
+      // Of N numbers N - 1 additions and a division.
+      return { shape, relu: false, parameters: 0, flops: H * W * C };
+    }
+    case 'maxpool':
+      return { shape: [C], relu: false, parameters: 0, flops: (H * W - 1) * C };
     case 'linear': {
       const names = [...widths.dense.keys()];
       const O = widths.dense.get(name as DenseName)!;

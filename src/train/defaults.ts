@@ -1,6 +1,6 @@
 // What is chosen where nothing is said. All numbers that decide how well a first try goes stand in this one file.
 
-import type { Pool } from '../architecture.js';
+import type { TrainedPool } from '../architecture.js';
 import type { ChosenOptions, HeadKind, OptimiserName, Unfreeze } from './options.js';
 
 /** Every option with its value; undefined only where that means something. */
@@ -51,18 +51,19 @@ const BY_OPTIMISER: Readonly<Record<OptimiserName, { momentum: number; weightDec
  * The highest rate. A step changes an output by about the rate times the inputs' number (AdamW) or their squares'
  * sum (SGD), so that 25,088 flattened numbers bear far less than 512 averaged ones.
  */
-const LR: Readonly<Record<OptimiserName, Readonly<Record<HeadKind, Readonly<Record<Pool, number>>>>>> = {
-  sgd: {
-    linear: { avg: 1e-2, flatten: 1e-4 },
-    mlp: { avg: 1e-2, flatten: 1e-3 },
-    fc: { avg: 1e-3, flatten: 1e-3 },
-  },
-  adamw: {
-    linear: { avg: 1e-3, flatten: 3e-5 },
-    mlp: { avg: 1e-3, flatten: 1e-4 },
-    fc: { avg: 1e-4, flatten: 3e-5 },
-  },
-};
+const LR: Readonly<Record<OptimiserName, Readonly<Record<HeadKind, Readonly<Record<TrainedPool, number>>>>>> =
+  {
+    sgd: {
+      linear: { avg: 1e-2, flatten: 1e-4 },
+      mlp: { avg: 1e-2, flatten: 1e-3 },
+      fc: { avg: 1e-3, flatten: 1e-3 },
+    },
+    adamw: {
+      linear: { avg: 1e-3, flatten: 3e-5 },
+      mlp: { avg: 1e-3, flatten: 1e-4 },
+      fc: { avg: 1e-4, flatten: 3e-5 },
+    },
+  };
 
 /** Of a network that is trained from random numbers on, on small pictures. */
 export const PRETRAINING = {

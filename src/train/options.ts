@@ -1,6 +1,6 @@
 // What can be chosen about training a head. Defaults are in `defaults.ts`, checks in `checks.ts`.
 
-import type { Pool } from '../architecture.js';
+import type { TrainedPool } from '../architecture.js';
 import { CHECKED_IN_USE, flag, type OptionRules, value } from '../options.js';
 
 /** Ways to vary a picture of which it stays a picture of the same thing. */
@@ -19,7 +19,7 @@ export interface FeatureOptions {
   /** The pooling layer whose output is read, `block1_pool` to `block5_pool`. */
   readonly features?: string | undefined;
   /** The whole feature map, row by row, or each channel's mean. */
-  readonly pool?: Pool | undefined;
+  readonly pool?: TrainedPool | undefined;
   /** Side in px of the square that the network sees. */
   readonly size?: number | undefined;
   /** Ways to vary the training pictures; none by default. */

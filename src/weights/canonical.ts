@@ -1,7 +1,7 @@
 // A VGG16 out of any file, as torchvision calls it and lays it out: the one form in which weights are checked, loaded,
 // written and compared. Numbers are put in order while they are read.
 
-import { CONVS, torchvisionDense } from '../architecture.js';
+import { CONVS, isFlattened, torchvisionDense } from '../architecture.js';
 import { Turns } from '../turns.js';
 import { decideActivation } from './activation.js';
 import type { Archive, FoundLayer, FoundVgg16 } from './archive.js';
@@ -65,7 +65,7 @@ function checkShapes(archive: Archive, { convs, dense, pool }: FoundVgg16): void
   for (const layer of convs) channels = widthOf(layer, ['O', channels, 3, 3]);
   const [first, ...others] = dense;
   if (!first) return;
-  let units = widthOf(first, pool === 'flatten' ? ['O', channels, 'S', 'S'] : ['O', channels]);
+  let units = widthOf(first, isFlattened(pool) ? ['O', channels, 'S', 'S'] : ['O', channels]);
   for (const layer of others) units = widthOf(layer, ['O', units]);
 }
 

@@ -8,7 +8,7 @@
 //
 // torchvision's own is classifier.0, .3, .6: ReLU and dropout take numbers, too.
 
-import { type FeatureLayer, featureSideOf, type Pool } from '../architecture.js';
+import { type FeatureLayer, featureSideOf, isFlattened, type Pool, windowOf } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import { saidPool, saidSize } from './head_metadata.js';
 import { matchShape, type ShapePattern } from './shapes.js';
@@ -95,10 +95,10 @@ export function denseShape({ dialect, layers }: HeadNaming, layer: string, input
   return dialect === 'timm' && layer !== layers.at(-1) ? ['O', inputs, 1, 1] : ['O', inputs];
 }
 
-/** What the first dense layer reads: the flattened feature map of this side, or its average. */
+/** What the first dense layer reads: a flattened map of this side, or a number for each channel. */
 export interface HeadInput {
   readonly pool: Pool;
-  /** Side of the last feature map; undefined where it is averaged, whatever its size. */
+  /** Side of the map that is flattened; undefined where one number for each channel is read, whatever its size. */
   readonly featureSide: number | undefined;
   /** Side in px of the pictures that the head was trained with; undefined where the file does not say it. */
   readonly size: number | undefined;
@@ -119,11 +119,12 @@ export function headInputOf(
 ): HeadInput {
   const input = mapOf(source, naming, kernel, channels);
   const size = saidSize(source);
-  const side = size && featureSideOf(size, features);
+  const mapSide = size && featureSideOf(size, features);
+  const side = mapSide && Math.floor(mapSide / windowOf(input.pool));
   if (side === undefined || input.featureSide === undefined || side === input.featureSide)
     return { ...input, size };
   throw new WeightsError(
-    `${source.path}: metadata size is "${size}", of which ${features} makes a map of side ${side}, but ` +
+    `${source.path}: metadata size is "${size}", of which ${features} makes a map of side ${mapSide}, but ` +
       `${quote(kernel.name)} reads one of side ${input.featureSide}`,
   );
 }
@@ -137,19 +138,20 @@ function mapOf(
   const pool = saidPool(source);
   if (dialect === 'timm') {
     const { S } = matchShape(source, kernel, ['O', channels, 'S', 'S']);
-    if (pool !== 'avg') return { pool: 'flatten', featureSide: S! };
+    const isMap = pool === undefined || isFlattened(pool);
+    if (isMap) return { pool: pool ?? 'flatten', featureSide: S! };
     throw new WeightsError(
-      `${source.path}: metadata pool is "avg", but ${quote(kernel.name)} of shape ${formatShape(kernel.shape)} reads ` +
+      `${source.path}: metadata pool is ${quote(pool)}, but ${quote(kernel.name)} of shape ${formatShape(kernel.shape)} reads ` +
         'a flattened feature map',
     );
   }
-  if (pool === 'avg') {
+  if (pool !== undefined && !isFlattened(pool)) {
     matchShape(source, kernel, ['O', channels]);
     return { pool, featureSide: undefined };
   }
   const { I } = matchShape(source, kernel, ['O', 'I']);
   const featureSide = squareSide(I!, channels);
-  if (featureSide !== undefined) return { pool: 'flatten', featureSide };
+  if (featureSide !== undefined) return { pool: pool ?? 'flatten', featureSide };
   throw new WeightsError(
     `${source.path}: tensor ${quote(kernel.name)}: expected shape (O, ${channels} * S * S) for a square feature map ` +
       `of ${channels} channels, found ${formatShape(kernel.shape)}`,

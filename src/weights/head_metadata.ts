@@ -1,6 +1,6 @@
 // What a head file says of itself: on which base it stands, what it reads of a picture, what its classes are.
 
-import { FEATURE_LAYERS, type FeatureLayer, MIN_INPUT_SIDE, type Pool } from '../architecture.js';
+import { FEATURE_LAYERS, type FeatureLayer, MIN_INPUT_SIDE, type Pool, poolNamed } from '../architecture.js';
 import { WeightsError } from '../errors.js';
 import type { Preprocess } from './archive.js';
 import { preprocessText, saidPreprocess } from './preprocess.js';
@@ -136,11 +136,14 @@ export function saidFeatures({ path, metadata }: Said): FeatureLayer {
   );
 }
 
-/** @throws WeightsError for what is neither */
+/** @throws WeightsError for what is no pool */
 export function saidPool({ path, metadata }: Said): Pool | undefined {
   const said = metadata.pool;
-  if (said === undefined || said === 'flatten' || said === 'avg') return said;
-  throw new WeightsError(`${path}: metadata pool is ${quote(said)}, expected "flatten" or "avg"`);
+  const pool = poolNamed(said ?? '');
+  if (said === undefined || pool) return pool;
+  throw new WeightsError(
+    `${path}: metadata pool is ${quote(said)}, expected "flatten", "avg", "max", or "avg2" for windows of 2 x 2`,
+  );
 }
 
 /** Side in px of the square pictures that the head was trained with. @throws WeightsError for what is no such side */

@@ -64,6 +64,14 @@ export const AVGPOOL_CASES = [
   { N: 1, H: 224, W: 224, C: 8, why: 'a block1 feature map' },
 ] as const;
 
+/** Of windows that do not overlap. */
+export const WINDOW_CASES = [
+  { N: 1, H: 7, W: 7, C: 4, window: 4, why: 'one window, and a border that fills none' },
+  { N: 2, H: 6, W: 9, C: 20, window: 3, why: 'whole windows, quads more than a workgroup' },
+  { N: 3, H: 5, W: 4, C: 8, window: 2, why: 'windows of fewer pixels than lanes' },
+  { N: 1, H: 21, W: 10, C: 8, window: 9, why: 'windows of more pixels than lanes' },
+] as const;
+
 export const MAXPOOL2X2_CASES = [
   { N: 1, H: 2, W: 2, C: 4, why: 'one window' },
   { N: 2, H: 5, W: 7, C: 12, why: 'odd sides: last row and column left out' },

@@ -1,14 +1,16 @@
-// The kernels around the convolutions: normalise, maxpool2x2, avgpool, softmax, pack.
+// The kernels around the convolutions: normalise, maxpool2x2, avgpool, maxpool, softmax, pack.
 
 import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/gpu/tensor.js';
 import { avgPool } from '../../src/kernels/avgpool/avgpool.js';
+import { maxPool } from '../../src/kernels/maxpool/maxpool.js';
 import { maxPool2x2 } from '../../src/kernels/maxpool2x2/maxpool2x2.js';
 import { normalise } from '../../src/kernels/normalise/normalise.js';
 import { pack } from '../../src/kernels/pack/pack.js';
 import { softmax } from '../../src/kernels/softmax/softmax.js';
 import { seededRandom } from '../../src/random.js';
 import { avgPool as avgPoolReference } from '../../src/reference/avgpool.js';
+import { maxPool as largestReference } from '../../src/reference/maxpool.js';
 import { maxPool2x2 as maxPoolReference } from '../../src/reference/maxpool2x2.js';
 import { normalise as normaliseReference } from '../../src/reference/normalise.js';
 import { pack as packReference } from '../../src/reference/pack.js';
@@ -18,7 +20,7 @@ import { NORMALISATIONS } from '../../src/weights/preprocess.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { planned, poisoned, randomTensor, run } from '../support/kernel.js';
-import { AVGPOOL_CASES, MAXPOOL2X2_CASES } from './cases.js';
+import { AVGPOOL_CASES, MAXPOOL2X2_CASES, WINDOW_CASES } from './cases.js';
 import { kerasBox, torchBox } from './pack_boxes.js';
 
 const EXACT = { atol: 0, rtol: 0 };
@@ -57,6 +59,14 @@ describe('avgpool', () => {
     expect(await y.read()).toEqual(once);
   });
 
+  it.each(WINDOW_CASES)('$N x $H x $W x $C, windows of $window: $why', async (sizes) => {
+    const { N, H, W, C, window } = sizes;
+    using x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 4 });
+    using y = await poisoned(gpu(), 'y', [N, Math.floor(H / window), Math.floor(W / window), C]);
+    await run(gpu(), (recorder) => avgPool(recorder, { label: 'mean', x: x.tensor, y, window }));
+    expectClose(await y.read(), avgPoolReference(x.values, sizes), { atol: 1e-6, rtol: 1e-6 });
+  });
+
   it('averages each picture of a batch as it does alone', async () => {
     const sizes = { H: 9, W: 11, C: 24 };
     using x = await randomTensor(gpu(), 'x', [3, 9, 11, 24], { seed: 3 });
@@ -68,6 +78,29 @@ describe('avgpool', () => {
     const alone = y.view('alone', [1, sizes.C]);
     await run(gpu(), (recorder) => avgPool(recorder, { label: 'mean', x: last, y: alone }));
     expect((await alone.read()).slice()).toEqual(together.slice(2 * sizes.C));
+  });
+});
+
+describe('maxpool', () => {
+  const gpu = useGpu();
+
+  it.each(AVGPOOL_CASES)('$N x $H x $W x $C: $why', async ({ N, H, W, C }) => {
+    using x = await randomTensor(gpu(), 'x', [N, H, W, C], { seed: 2, outliers: 20 });
+    using y = await poisoned(gpu(), 'y', [N, C]);
+    await run(gpu(), (recorder) => maxPool(recorder, { label: 'largest', x: x.tensor, y }));
+    expectClose(await y.read(), largestReference(x.values, { N, H, W, C }), EXACT);
+  });
+
+  it('takes what is all negative as it is', async () => {
+    using x = await Tensor.from(
+      gpu(),
+      'x',
+      [1, 3, 1, 4],
+      Float32Array.from({ length: 12 }, (_, i) => -1 - i),
+    );
+    using y = await poisoned(gpu(), 'y', [1, 4]);
+    await run(gpu(), (recorder) => maxPool(recorder, { label: 'largest', x, y }));
+    expect(await y.read()).toEqual(new Float32Array([-1, -2, -3, -4]));
   });
 });
 

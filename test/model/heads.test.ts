@@ -8,6 +8,7 @@ import { BASE_LAYERS } from '../../src/architecture.js';
 import { costsOf } from '../../src/model/summary.js';
 import { layersOf, PAPER_WIDTHS, planLayers, type Widths } from '../../src/network/layers.js';
 import { VGG16 } from '../../src/node/vgg16.js';
+import { openWeights } from '../../src/node/weights/open.js';
 import { nmse } from '../../src/reference/compare.js';
 import { expected, expectSame, MAX_NMSE, noise } from '../support/expected.js';
 import { useGpu } from '../support/gpu.js';
@@ -102,6 +103,49 @@ describe('an averaged head', () => {
       /no layer "fc3" in these weights; .* block5_pool avgpool fc1 fc2 softmax$/,
     );
     await expect(model.forward([pictures[0]!], ['fc2', 'fc3'])).rejects.toThrow('no layer "fc3"');
+    model.dispose();
+  });
+});
+
+describe('a head behind another pooling', () => {
+  it('of the largest numbers: every layer of it, pictures of any size', async () => {
+    const { model, path } = await load({ head: ['classifier.0', 'classifier.3'], pool: 'max' });
+    const names = layersOf(model.widths).map(({ name }) => name);
+    expect(names.slice(BASE.length)).toEqual(['maxpool', 'fc1', 'fc2', 'softmax']);
+    await expectSame(model, path, [noise(100, 70, 1), noise(100, 70, 2)], names.slice(BASE.length - 1));
+    const { data } = await model.features(noise(64, 64, 3), 'block5_pool', { framing: ANY });
+    const scores = await model.classifyRows(Float32Array.from(data), { count: 1, batch: 2, size: 64 });
+    const wanted = (await expected(path, [noise(64, 64, 3)])).get('softmax')!;
+    expect(nmse(scores, wanted)).toBeLessThanOrEqual(MAX_NMSE);
+    model.dispose();
+  });
+
+  it('of averaged windows: every layer of it, pictures of one size', async () => {
+    const { model, path } = await load({ head: ['classifier.0'], pool: 'avg2', featureSide: 2 });
+    await expectSame(model, path, [noise(128, 128, 1)], ['block5_pool', 'avgpool', 'fc1', 'softmax']);
+    expect(model.inputSide).toBe(128);
+    expect(model.layers(128, 128, 'avgpool').at(-1)!.shape).toEqual([2, 2, 9]);
+    // An odd row and column of the map are in no window.
+    await expectSame(model, path, [noise(160, 160, 2)], ['avgpool', 'softmax']);
+    await expect(model.classify(noise(64, 64, 6), { framing: ANY })).rejects.toThrow('128 x 128 pixels');
+    model.dispose();
+  });
+
+  it.each(['max', 'avg2'] as const)('of %s has gradients', async (pool) => {
+    const { model, path } = await load({ head: ['classifier.0'], pool, featureSide: 2 });
+    const side = pool === 'max' ? 64 : 128;
+    const of = { layer: 'fc1', channel: 3 } as const;
+    const picture = noise(side, side, 5);
+    const gradients = await model.gradients([picture], { of, by: 'block5_pool' });
+    // The result is linear in the map, but for its bias.
+    const { data: map } = await model.features(picture, 'block5_pool', { framing: ANY });
+    const { data: scores } = await model.features(picture, 'fc1', { framing: ANY });
+    const sum = map.reduce((total, value, i) => total + value * gradients.get('block5_pool')!.data[i]!, 0);
+    const source = await openWeights(path);
+    const biases = new Float32Array(NARROW.classes);
+    await source.read('classifier.0.bias', 0, new Uint8Array(biases.buffer));
+    await source.close();
+    expect(sum + biases[3]!).toBeCloseTo(scores[3]!, 4);
     model.dispose();
   });
 });

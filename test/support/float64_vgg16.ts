@@ -1,5 +1,6 @@
 // VGG16 in float64, straight from its formulas and sharing nothing with what it checks: slow, for narrow networks.
 
+import type { Pool } from '../../src/architecture.js';
 import type { NHW, PeerNetwork } from '../../src/bench/peers/tfjs.js';
 
 const CONVS_OF_BLOCK = [2, 2, 3, 3, 3];
@@ -12,14 +13,14 @@ export const LAYERS = CONVS_OF_BLOCK.flatMap((count, block) => [
 export const TOP = ['fc1', 'fc2', 'fc3', 'softmax'];
 
 /**
- * Every layer's output for x (N,H,W,3): NHWC, or (N,outputs); with `pool` as avg, fc1 reads the averaged feature map. The
- * base ends with `features`.
+ * Every layer's output for x (N,H,W,3): NHWC, or (N,outputs); with a `pool`, fc1 reads what that makes of the feature
+ * map. The base ends with `features`.
  */
 export function reference(
   network: PeerNetwork,
   x: Float32Array,
   [N, H, W]: NHW,
-  pool: 'flatten' | 'avg' = 'flatten',
+  pool: Pool = 'flatten',
   features = 'block5_pool',
 ): Map<string, Float64Array> {
   const outputs = new Map<string, Float64Array>();
@@ -36,10 +37,12 @@ export function reference(
     }
     outputs.set(layer, y);
   }
-  if (pool === 'avg') {
-    y = average(y, N, h * w, c);
-    [h, w] = [1, 1];
-    outputs.set('avgpool', y);
+  if (pool !== 'flatten') {
+    const windows = /^avg\d/.test(pool) ? Number(pool.slice('avg'.length)) : undefined;
+    const [rows, columns] = [windows ?? h, windows ?? w];
+    y = pooled(y, [N, h, w, c], [rows, columns], pool === 'max');
+    [h, w] = [Math.floor(h / rows), Math.floor(w / columns)];
+    outputs.set(pool === 'max' ? 'maxpool' : 'avgpool', y);
   }
   const last = network.dense.at(-1)?.layer;
   for (const { layer, kernel, bias, outputs: O, inputs } of network.dense) {
@@ -115,10 +118,27 @@ function maxPool(x: Float64Array, N: number, H: number, W: number, C: number): F
   return y;
 }
 
-function average(x: Float64Array, N: number, positions: number, C: number): Float64Array {
-  const y = new Float64Array(N * C);
-  x.forEach((value, at) => {
-    y[Math.floor(at / C / positions) * C + (at % C)]! += value / positions;
-  });
-  return y;
+/** The mean or the largest of each channel in windows of rows x columns. */
+function pooled(
+  x: Float64Array,
+  [N, H, W, C]: readonly [number, number, number, number],
+  [rows, columns]: readonly [number, number],
+  isMax: boolean,
+): Float64Array {
+  const y: number[] = [];
+  for (let n = 0; n < N; n++) {
+    for (let top = 0; top + rows <= H; top += rows) {
+      for (let left = 0; left + columns <= W; left += columns) {
+        for (let c = 0; c < C; c++) {
+          const window = Array.from({ length: rows * columns }, (_, p) => {
+            const pixel = (n * H + top + Math.floor(p / columns)) * W + left + (p % columns);
+            return x[pixel * C + c]!;
+          });
+          const sum = window.reduce((a, b) => a + b);
+          y.push(isMax ? Math.max(...window) : sum / window.length);
+        }
+      }
+    }
+  }
+  return Float64Array.from(y);
 }

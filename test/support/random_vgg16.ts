@@ -1,6 +1,6 @@
 // VGG16 files with random weights, narrow or full, for tests and benchmarks.
 
-import { CONVS } from '../../src/architecture.js';
+import { CONVS, type Pool } from '../../src/architecture.js';
 import { writeSafetensors } from '../../src/node/weights/safetensors.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import { encodeFloats } from '../../src/weights/floats.js';
@@ -21,7 +21,7 @@ export interface RandomVgg16 {
   /** torchvision's names of the dense layers, in their order; its own three where absent. */
   readonly head?: readonly string[];
   /** What the first dense layer reads, said in the metadata as well; flattened, and not said, where absent. */
-  readonly pool?: 'flatten' | 'avg';
+  readonly pool?: Pool;
   readonly dtype?: Dtype;
   /** False leaves the dense layers out. */
   readonly top?: boolean;
@@ -80,7 +80,7 @@ function layers(options: RandomVgg16): Layer[] {
       { name: 'head.fc', shape: [classes, hidden] },
     ];
   }
-  const inputs = pool === 'avg' ? channels : channels * side * side;
+  const inputs = pool === 'avg' || pool === 'max' ? channels : channels * side * side;
   const dense = head.map((name, i) => ({
     name,
     shape: [i === head.length - 1 ? classes : hidden, i === 0 ? inputs : hidden],

@@ -162,7 +162,11 @@ describe('metadata that make no sense', () => {
     ],
     ['base', { base: '' }, 'metadata base is empty'],
     ['features', { features: 'fc1' }, 'metadata features is "fc1", expected one of block1_pool block2_pool'],
-    ['pool', { pool: 'max' }, 'metadata pool is "max", expected "flatten" or "avg"'],
+    [
+      'pool',
+      { pool: 'min' },
+      'metadata pool is "min", expected "flatten", "avg", "max", or "avg2" for windows of 2 x 2',
+    ],
     ['size', { size: '224px' }, 'metadata size is "224px", expected a side in pixels, 32 or more'],
     ['classes', { classes: '{"0": "ant"}' }, 'metadata classes is not a JSON list of names'],
     [

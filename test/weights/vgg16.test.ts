@@ -247,7 +247,11 @@ describe('a classifier that does not fit', () => {
       {},
       'tensor "classifier.1.weight": expected shape (O, 6 * S * S) for a square feature map of 6 channels, found (5, 3)',
     ],
-    [layer('classifier', 5, FLAT), { pool: 'max' }, 'metadata pool is "max", expected "flatten" or "avg"'],
+    [
+      layer('classifier', 5, FLAT),
+      { pool: 'avg1' },
+      'metadata pool is "avg1", expected "flatten", "avg", "max", or "avg2" for windows of 2 x 2',
+    ],
     [
       { 'classifier.weight': [5, FLAT] },
       {},

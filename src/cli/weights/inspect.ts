@@ -1,6 +1,7 @@
 // vgg16 weights inspect: what is in a file of weights.
 
 import type { Command } from 'commander';
+import { type Pool, windowOf } from '../../architecture.js';
 import { EXIT_CODES, type ExitCode } from '../../errors.js';
 import { whole } from '../../text.js';
 import { shortened } from '../../weights/compose.js';
@@ -93,9 +94,17 @@ function headText({ head, pool, features, size, activation, classes }: Inspectio
   const named = classes
     ? `; classes: ${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', ...' : ''}`
     : '';
-  const from = pool === 'avg' ? 'averaged' : 'flattened';
   const of = size === null ? '' : ` of ${features}, pictures of ${size} px`;
-  return `${head.map(whole).join(' -> ')}, from the ${from} feature map${of}, ${activation}${named}`;
+  return `${head.map(whole).join(' -> ')}, from the ${poolText(pool)}${of}, ${activation}${named}`;
+}
+
+function poolText(pool: Pool): string {
+  if (pool === 'avg') return 'averaged feature map';
+  if (pool === 'max') return 'largest numbers of the feature map';
+  const window = windowOf(pool);
+  return window === 1
+    ? 'flattened feature map'
+    : `averages over ${window} x ${window} pixels of the feature map`;
 }
 
 const LONGEST = 100;

@@ -47,12 +47,14 @@ export async function* classifyReusing(
   const { topK = 5, signal } = options;
   const framing = framingOf(options, widths);
   const size = squareSide(framing);
-  if (model.basePath === model.path || size === undefined || !model.hasClassifier) {
+  const { pool } = widths;
+  const isCached = pool === 'avg' || pool === 'flatten';
+  if (model.basePath === model.path || size === undefined || !model.hasClassifier || !isCached) {
     yield* model.classifyEach(pictures, options);
     return;
   }
   checkRequest(widths, classifierLayerOf(widths), framing);
-  const spec = plainSpec(widths.features, widths.pool, size);
+  const spec = plainSpec(widths.features, pool, size);
   const batch = evenBatch(pictures.length, HEAD_BATCH);
   let waiting: { readonly index: number; readonly row: Float32Array }[] = [];
   const answers = async () => {

@@ -9,8 +9,9 @@ import {
   BLOCKS,
   FEATURE_LAYERS,
   type FeatureLayer,
-  poolingsUntil,
+  pictureSideOf,
   torchvisionDense,
+  windowOf,
 } from '../../architecture.js';
 import { OutputError } from '../../errors.js';
 import { withoutKeys } from '../../weights/foreign_metadata.js';
@@ -91,8 +92,8 @@ function onnxPieces(
 }
 
 /** In px: that of training, or the least that has the feature map which the head reads; undefined where any will do. */
-function sideOf({ size, featureSide, features }: Vgg16Weights): number | undefined {
-  return size ?? (featureSide === undefined ? undefined : featureSide * 2 ** poolingsUntil(features));
+function sideOf({ size, featureSide, features, pool }: Vgg16Weights): number | undefined {
+  return size ?? (featureSide === undefined ? undefined : pictureSideOf(featureSide, features, pool));
 }
 
 /** As other programs' exports have them. */
@@ -171,7 +172,10 @@ function addBase(graph: Graph, features: FeatureLayer): void {
 
 function addHead(graph: Graph, { dense, pool, activation }: Vgg16Weights): void {
   if (dense.length === 0) return;
+  const window = windowOf(pool);
   if (pool === 'avg') graph.add('GlobalAveragePool');
+  if (pool === 'max') graph.add('GlobalMaxPool');
+  if (window > 1) graph.add('AveragePool', [], { kernel_shape: [window, window], strides: [window, window] });
   graph.add('Flatten');
   for (const i of dense.keys()) {
     if (i > 0) graph.add('Relu');

@@ -1,6 +1,13 @@
 // The lines of Python that load an exported network in PyTorch, prepare a picture for it, and ask it.
 
-import { BLOCKS, FEATURE_LAYERS, IMAGENET_SIDE, poolingsUntil } from '../../architecture.js';
+import {
+  BLOCKS,
+  FEATURE_LAYERS,
+  IMAGENET_SIDE,
+  type Pool,
+  pictureSideOf,
+  windowOf,
+} from '../../architecture.js';
 import { framingForSize } from '../../image/framing.js';
 import { arithmeticOf } from '../../weights/preprocess.js';
 import type { Vgg16Weights } from '../../weights/vgg16.js';
@@ -13,8 +20,7 @@ import type { Vgg16Weights } from '../../weights/vgg16.js';
 export function torchText(weights: Vgg16Weights, file: string): string {
   const { convs, dense, pool, features, featureSide, preprocess, activation } = weights;
   const side =
-    weights.size ??
-    (featureSide ?? IMAGENET_SIDE / 2 ** poolingsUntil(features)) * 2 ** poolingsUntil(features);
+    weights.size ?? (featureSide === undefined ? IMAGENET_SIDE : pictureSideOf(featureSide, features, pool));
   const { resize, crop } = framingForSize(side);
   const layers = BLOCKS.slice(0, 1 + FEATURE_LAYERS.indexOf(features)).flatMap((block) => [
     ...block.map(({ name }) => String(convs.find(({ layer }) => layer === name)!.outputChannels)),
@@ -31,7 +37,7 @@ export function torchText(weights: Vgg16Weights, file: string): string {
   const isScaled = scale.some((value) => value !== 1);
   const deviation = isScaled ? ` / ${numbers(scale.map((value) => 1 / value))}` : '';
   const shifted = mean.some((value) => value !== 0) ? `(${order} - ${numbers(mean)})` : order;
-  const averaged = pool === 'avg' ? '.mean((2, 3))' : '.flatten(1)';
+  const map = pooledText(pool, 'net.features(x[None])');
   const end = activation === 'sigmoid' ? '.sigmoid()' : '.softmax(1)';
   return [
     'import torch, torchvision',
@@ -47,10 +53,16 @@ export function torchText(weights: Vgg16Weights, file: string): string {
     `frame = T.Compose([T.Resize(${resize}), T.CenterCrop(${crop}), T.PILToTensor()])`,
     'pixels = frame(Image.open("photo.jpg").convert("RGB")).float()',
     `x = ${shifted}${deviation}`,
-    dense.length > 0
-      ? `print(net.classifier(net.features(x[None])${averaged})${end})`
-      : 'print(net.features(x[None]).shape)',
+    dense.length > 0 ? `print(net.classifier(${map})${end})` : 'print(net.features(x[None]).shape)',
   ].join('\n');
+}
+
+/** What the head reads of a feature map. */
+function pooledText(pool: Pool, map: string): string {
+  if (pool === 'flatten') return `${map}.flatten(1)`;
+  if (pool === 'avg') return `${map}.mean((2, 3))`;
+  if (pool === 'max') return `${map}.amax((2, 3))`;
+  return `nn.functional.avg_pool2d(${map}, ${windowOf(pool)}).flatten(1)`;
 }
 
 /** Nine digits tell singles apart. */

@@ -1,6 +1,6 @@
 // What is computed of each picture, and what those who train on it are given.
 
-import type { LayerName, Pool } from '../../architecture.js';
+import type { LayerName, TrainedPool } from '../../architecture.js';
 import type { Sample } from '../dataset.js';
 import type { AugmentationName } from '../options.js';
 
@@ -8,7 +8,7 @@ import type { AugmentationName } from '../options.js';
 export interface FeatureSpec {
   /** `pixels`: what the network's first layer reads. */
   readonly layer: LayerName | 'pixels';
-  readonly pool: Pool;
+  readonly pool: TrainedPool;
   /** Side in px of the square that the network sees. */
   readonly size: number;
   /** Varied views of each picture besides the plain one: 0 where nothing is augmented. */

@@ -1,6 +1,6 @@
 // What is trained: a head, which is dense layers with ReLU and dropout between them; and the layers of a base that are trained with it.
 
-import type { DenseName, Pool } from '../../architecture.js';
+import type { DenseName, TrainedPool } from '../../architecture.js';
 import { UsageError } from '../../errors.js';
 import type { PlannedLayer } from '../../network/layers.js';
 
@@ -9,7 +9,7 @@ export interface Body {
   /** Convolutions and poolings that follow each other, with the shapes of one picture. The first reads what the trainer is given. */
   readonly layers: readonly PlannedLayer[];
   /** How the last feature map becomes the head's inputs. */
-  readonly pool: Pool;
+  readonly pool: TrainedPool;
 }
 
 /** Numbers of units, as they are without padding. */

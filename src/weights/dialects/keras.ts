@@ -9,7 +9,7 @@
 // With the model's description the layers and all that lies between them are known: keras_network.ts. Without it, in a
 // file of weights, keras_weights.ts tells them by names and shapes.
 
-import { IMAGENET_CLASSES } from '../../architecture.js';
+import { IMAGENET_CLASSES, isFlattened } from '../../architecture.js';
 import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import { FileFault } from '../file.js';
 import type { KerasArchive, KerasLayer } from '../formats/keras_layers.js';
@@ -59,8 +59,7 @@ export async function findKeras(
   let width = channels;
   const foundDense: FoundLayer[] = [];
   for (const [i, layer] of dense.entries()) {
-    const plain =
-      i === 0 && pool === 'flatten' ? denseOverMap(layer, channels) : denseOverUnits(layer, width);
+    const plain = i === 0 && isFlattened(pool) ? denseOverMap(layer, channels) : denseOverUnits(layer, width);
     width = plain.kernel.shape[0]!;
     foundDense.push(await folded(plain, layer, norms));
   }

@@ -1,7 +1,7 @@
 // Reads a chain of Keras' layers as a VGG16: thirteen convolutions in five blocks, then dense layers, and between them
 // nothing that computes anything else.
 
-import { type Activation, CONVS_PER_BLOCK, type Pool } from '../../architecture.js';
+import { type Activation, CONVS_PER_BLOCK, type Pool, poolNamed } from '../../architecture.js';
 import { FileFault } from '../file.js';
 import { quote } from '../text.js';
 import type { ConfiguredLayer, Json } from './keras_config.js';
@@ -61,8 +61,8 @@ const IDLE: ReadonlySet<string> = new Set([
 const AUGMENTATION = /^Random(Flip|Rotation|Translation|Zoom|Contrast|Brightness|Height|Width)$/;
 
 export const SUPPORTED =
-  'convolutions and max poolings of VGG16, then Flatten or GlobalAveragePooling2D, Dense with ReLU between, ' +
-  'BatchNormalization beside any of these, softmax or sigmoid';
+  'convolutions and max poolings of VGG16, then Flatten (AveragePooling2D in front of it or not), GlobalAveragePooling2D or ' +
+  'GlobalMaxPooling2D, Dense with ReLU between, BatchNormalization beside any of these, softmax or sigmoid';
 
 /** A layer with weights, and what is applied to its output. */
 interface Unit {
@@ -79,7 +79,9 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
   /** Those in front of the dense layer that comes next. */
   let waiting: ConfiguredLayer[] = [];
   const blocks = [0];
-  let pool: KerasNetwork['pool'] | undefined;
+  let pool: Pool | undefined;
+  /** Of an average pooling in front of Flatten. */
+  let window = 1;
   let pixels: ModelPixels = { map: UNCHANGED, layer: undefined };
   let isPadded = false;
   for (const [i, layer] of chain.entries()) {
@@ -99,23 +101,25 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
     }
     // Only a dense layer takes in what stands in front of it.
     const [first] = waiting;
-    if (first && !/^(Dense|Flatten|GlobalAveragePooling2D)$/.test(className)) throw unsupported(first);
+    if (first && !/^(Dense|Flatten|(Global)?AveragePooling2D)$/.test(className)) throw unsupported(first);
     if (AUGMENTATION.test(className))
       notes.push(`left out: ${layer.name} (${className}), which acts in training only`);
-    else if (/^Conv(olution)?2D$/.test(className) && !pool) {
+    else if (/^Conv(olution)?2D$/.test(className) && !pool && window === 1) {
       expect(layer, isPadded ? { ...CONV_SETTINGS, padding: ['valid'] } : CONV_SETTINGS);
       isPadded = false;
       convs.push(unit);
       blocks[blocks.length - 1]!++;
-    } else if (className === 'MaxPooling2D' && !pool) {
+    } else if (className === 'MaxPooling2D' && !pool && window === 1) {
       expect(layer, POOL_SETTINGS);
       blocks.push(0);
     } else if (className === 'Flatten') {
       expect(layer, CHANNELS_LAST);
-      pool ??= 'flatten';
-    } else if (className === 'GlobalAveragePooling2D' && !pool) {
+      pool ??= window === 1 ? 'flatten' : `avg${window}`;
+    } else if (/^Global(Average|Max)Pooling2D$/.test(className) && !pool && window === 1) {
       expect(layer, CHANNELS_LAST);
-      pool = 'avg';
+      pool = className === 'GlobalMaxPooling2D' ? 'max' : 'avg';
+    } else if (className === 'AveragePooling2D' && !pool && window === 1 && isBehindBlock(blocks)) {
+      window = averageWindow(layer);
     } else if (className === 'BatchNormalization' && convs.length > 0) {
       // Of a map (batch, row, column, channel), or of a row (batch, number).
       expect(layer, { axis: pool ? [-1, 1] : [-1, 3] });
@@ -131,12 +135,14 @@ export function readNetwork(chain: readonly ConfiguredLayer[]): KerasNetwork {
     } else if (/^(Activation|ReLU|Softmax)$/.test(className)) {
       if (className === 'ReLU') expect(layer, RELU_SETTINGS);
       // Behind an average, ReLU is no longer the convolution's.
-      if (dense.length === 0 && pool === 'avg' && convs.at(-1)?.activation !== 'relu')
+      if (dense.length === 0 && (pool === 'avg' || window > 1) && convs.at(-1)?.activation !== 'relu')
         throw unsupported(layer);
       applyActivation(dense.at(-1) ?? convs.at(-1), unit);
     } else throw unsupported(layer);
   }
   if (waiting[0]) throw unsupported(waiting[0]);
+  if (window > 1 && !pool)
+    throw new FileFault('nothing flattens what AveragePooling2D gives: expected Flatten');
   checkBlocks(blocks);
   const activation = checkActivations(convs, dense);
   return {
@@ -193,6 +199,20 @@ const POOL_SETTINGS: Settings = {
 };
 
 const RELU_SETTINGS: Settings = { max_value: [null], negative_slope: [0, null], threshold: [0, null] };
+
+/** @param counts  of convolutions before each pooling, and behind the last */
+function isBehindBlock(counts: readonly number[]): boolean {
+  return counts.length > 1 && counts.at(-1) === 0;
+}
+
+/** Side of square windows that do not overlap. @throws FileFault for others */
+function averageWindow(layer: ConfiguredLayer): number {
+  const { pool_size: said = 2 } = layer.config;
+  const [side] = [said].flat();
+  expect(layer, { ...CHANNELS_LAST, pool_size: [side], strides: [side, null], padding: ['valid'] });
+  if (typeof side === 'number' && side > 1 && poolNamed(`avg${side}`)) return side;
+  throw unsupported(layer);
+}
 
 function expect({ name, className, config }: ConfiguredLayer, settings: Settings): void {
   for (const [key, allowed] of Object.entries(settings)) {

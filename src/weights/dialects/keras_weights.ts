@@ -50,7 +50,7 @@ const MODEL = /^(functional|sequential|model)$/;
 
 /** Classes that are read, or do nothing to a picture that is classified; without underscores, as Keras 1 writes them. */
 const KNOWN =
-  /^(input(layer)?|functional|sequential|model|seedgenerator|conv(olution)?2d|maxpooling2d|zeropadding2d|flatten|globalaveragepooling2d|dense|activation|relu|softmax|((spatial|gaussian|alpha)?dropout(2d)?)|gaussiannoise|activityregularization|identity|random(flip|rotation|translation|zoom|contrast|brightness|height|width))$/;
+  /^(input(layer)?|functional|sequential|model|seedgenerator|conv(olution)?2d|maxpooling2d|zeropadding2d|flatten|global(average|max)pooling2d|dense|activation|relu|softmax|((spatial|gaussian|alpha)?dropout(2d)?)|gaussiannoise|activityregularization|identity|random(flip|rotation|translation|zoom|contrast|brightness|height|width))$/;
 
 /** Keras' other classes, as far as a model for pictures may have them, and TensorFlow's operations in a model. */
 const UNKNOWN =
@@ -256,6 +256,7 @@ function inputOf(
   const flattens = classes.some((name) => name.includes('flatten'));
   if (!first) return { pool: averages ? 'avg' : 'flatten' };
   if (averages) return { pool: 'avg' };
+  if (classes.some((name) => name.endsWith('globalmaxpooling2d'))) return { pool: 'max' };
   const inputs = first.weights.get('kernel')!.shape[0]!;
   const channels = convs.at(-1)!.weights.get('bias')?.shape[0] ?? 0;
   if (inputs === channels && !flattens) return { pool: 'avg', note: AVERAGE_NOTE };

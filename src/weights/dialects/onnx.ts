@@ -3,8 +3,8 @@
 //
 // Each operation on the way is a letter, and a VGG16 is a word of them:
 //
-//   C convolution   R ReLU   P pooling   F flattening   A averaging   D dense layer   S softmax   G sigmoid
-//   M the place of the maximum
+//   C convolution   R ReLU   P pooling   D dense layer   S softmax   G sigmoid   M the place of the largest output
+//   between base and head: F flattening   W averages of windows   A the average   X the maximum of the whole map
 //
 // Batch normalisation is no letter: it is folded into the layer beside it.
 //
@@ -13,7 +13,15 @@
 // What changes nothing when a picture is classified (Dropout, Identity, Cast) is passed over; anything else is refused
 // by name.
 
-import { type Activation, CONVS_PER_BLOCK, FEATURE_LAYERS } from '../../architecture.js';
+import {
+  type Activation,
+  CONVS_PER_BLOCK,
+  FEATURE_LAYERS,
+  type FeatureLayer,
+  featureSideOf,
+  isFlattened,
+  type Pool,
+} from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
 import type { FoundLayer, FoundVgg16, Preprocess } from '../archive.js';
 import { FileFault } from '../file.js';
@@ -26,7 +34,7 @@ import { pictureSize, preparedBy } from './onnx_pixels.js';
 import type { Step, StepLetter, Walk } from './onnx_step.js';
 import { followPicture } from './onnx_walk.js';
 import { overSquareMap } from './over_map.js';
-import { statedInput } from './stated_size.js';
+import { type PictureSize, statedInput } from './stated_size.js';
 
 const BLOCKS = CONVS_PER_BLOCK.join(', ');
 /** By the number of blocks, from 1. A head may stand on any of them; without a head all are there. */
@@ -36,9 +44,9 @@ const BASES = CONVS_PER_BLOCK.map((_, i) =>
     .join(''),
 );
 const BASE = BASES.at(-1)!;
-const HEAD = '[FA]D(RD)*(S?M?|G)';
-const VGG16 = new RegExp(`^(${BASE}([FA]?|${HEAD})|(${BASES.join('|')})${HEAD})$`);
-const BEGINNING_OF_TOP = /^[FA](D(RD)*(R|S?M?|G))?$/;
+const HEAD = '(W?F|A|X)D(RD)*(S?M?|G)';
+const VGG16 = new RegExp(`^(${BASE}([FAX]?|${HEAD})|(${BASES.join('|')})${HEAD})$`);
+const BEGINNING_OF_TOP = /^(W|(W?F|A|X)(D(RD)*(R|S?M?|G))?)$/;
 
 const ARGMAX_NOTE =
   'the graph ends with the number of its best class (ArgMax): left out, for the probabilities of all';
@@ -62,14 +70,14 @@ export async function findOnnx(
   const convs = await Promise.all(stepsOf('C').map((step) => withChanges(plainLayer(step), step, 'CHW')));
   const denseSteps = stepsOf('D');
   const [first, ...others] = denseSteps.map(plainLayer);
-  const pool = walk.steps.some(({ letter }) => letter === 'A') ? 'avg' : 'flatten';
   const size = pictureSize(walk);
   const features = FEATURE_LAYERS[walk.steps.filter(({ letter }) => letter === 'P').length - 1]!;
+  const pool = poolOf(walk, size, features);
   const channels = convs.at(-1)!.kernel.shape[0]!;
   const inputs = first && sizeOf(first.kernel.shape.slice(1));
   const stated = first && size && statedInput(size, { pool, channels, inputs, features }, 'the graph');
   const unfolded = first
-    ? [pool === 'flatten' ? withMapInput(walk, first, convs.at(-1)!) : first, ...others]
+    ? [isFlattened(pool) ? withMapInput(walk, first, convs.at(-1)!) : first, ...others]
     : [];
   const dense = await Promise.all(
     unfolded.map((layer, i) => withChanges(layer, denseSteps[i]!, walk.flattenOrder)),
@@ -124,6 +132,25 @@ function activationOf({ steps }: Walk): Activation | undefined {
   return last === 'S' || last === 'M' ? 'softmax' : undefined;
 }
 
+/** @throws WeightsError for a maximum over windows that are not the whole map */
+function poolOf({ model, steps }: Walk, size: PictureSize | undefined, features: FeatureLayer): Pool {
+  const step = steps.find(({ letter }) => /[WAX]/.test(letter));
+  if (!step) return 'flatten';
+  const { letter, window, place } = step;
+  if (letter === 'W') return `avg${window!}`;
+  if (letter === 'A') return 'avg';
+  const isWhole =
+    size !== undefined && [size.height, size.width].every((side) => featureSideOf(side, features) === window);
+  if (window === undefined || isWhole) return 'max';
+  const pictures = size
+    ? `pictures of ${size.height} x ${size.width} px have another`
+    : 'the graph does not say how large pictures are';
+  throw new WeightsError(
+    `${model.path}: ${place}: in the head, a max pooling of ${window} x ${window} is supported where that is the whole feature ` +
+      `map: ${pictures}`,
+  );
+}
+
 /** Without what is done to its inputs and outputs. */
 function plainLayer({ kernel, bias }: Step): FoundLayer {
   return { kernel: kernel!, bias: bias ?? zeros(kernel!.name, kernel!.shape[0]!) };
@@ -136,12 +163,6 @@ function checkTopology({ model, steps }: Walk): void {
   const blocks = word.split('P').map((block) => block.replaceAll(/[^C]/g, '').length);
   const counts = blocks.slice(0, -1).join(', ');
   const isBelow = /[FA]/.test(word) && BLOCKS.startsWith(counts) && counts !== '';
-  if (counts.startsWith(`${BLOCKS}, 0`)) {
-    throw new WeightsError(
-      `${model.path}: a sixth max pooling, in the head (GlobalMaxPooling2D, AdaptiveMaxPool2d), is not supported: only ` +
-        'averages are',
-    );
-  }
   if (counts !== BLOCKS && !isBelow) {
     throw new WeightsError(
       `${model.path}: not a VGG16: convolutions before each pooling: ${counts || 'none'}, VGG16's are ${BLOCKS}`,

@@ -1,15 +1,22 @@
 // What the operations of an ONNX graph mean to VGG16: each moves a walk by a step, or refuses what VGG16 does not do.
 
-import { WeightsError } from '../../errors.js';
 import type { OnnxNode } from '../formats/onnx.js';
 import type { Change } from '../normalised.js';
 import type { StridedTensor } from '../source.js';
 import { permuted } from '../strided.js';
 import { formatShape, quote } from '../text.js';
-import { nodeFault, placeOf, type Step, type StepLetter, type Walk } from './onnx_step.js';
-
-/** @throws WeightsError for settings that are not VGG16's */
-type Operation = (walk: Walk, node: OnnxNode) => void;
+import { averagePool, pad, pool, reducing, wholeMap } from './onnx_pooling.js';
+import {
+  expectChannelsFirst,
+  expectSettings,
+  isUnpadded,
+  nodeFault,
+  type Operation,
+  push,
+  type Step,
+  type StepLetter,
+  type Walk,
+} from './onnx_step.js';
 
 /** Has no effect on the numbers when a picture is classified. */
 const pass: Operation = () => {};
@@ -17,10 +24,13 @@ const pass: Operation = () => {};
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['Conv', convolve],
   ['Relu', plainStep('R')],
+  ['Pad', pad],
   ['MaxPool', pool],
   ['AveragePool', averagePool],
-  ['GlobalAveragePool', average],
-  ['ReduceMean', reduceMean],
+  ['GlobalAveragePool', wholeMap('A')],
+  ['GlobalMaxPool', wholeMap('X')],
+  ['ReduceMean', reducing('A')],
+  ['ReduceMax', reducing('X')],
   ['Flatten', flatten],
   ['Reshape', reshape],
   ['Squeeze', squeeze],
@@ -45,18 +55,6 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
 const TO_NHWC = [0, 2, 3, 1];
 const TO_NCHW = [0, 3, 1, 2];
 
-function push(
-  walk: Walk,
-  node: OnnxNode,
-  letter: StepLetter,
-  layer: Pick<Step, 'kernel' | 'bias'> = {},
-): void {
-  // Flattening and averaging leave a scale and a shift for each channel to the dense layer behind.
-  if (letter !== 'D' && letter !== 'F' && letter !== 'A') checkNothingPending(walk, placeOf(node));
-  const inFront = letter === 'D' ? walk.pending.splice(0) : [];
-  walk.steps.push({ letter, place: placeOf(node), ...layer, ...(inFront.length > 0 && { inFront }) });
-}
-
 function plainStep(letter: StepLetter): Operation {
   return (walk, node) => push(walk, node, letter);
 }
@@ -69,26 +67,6 @@ function ofClasses(letter: StepLetter): Operation {
       throw nodeFault(walk, node, `axis is ${axis}, expected 1, the classes of a picture`);
     push(walk, node, letter);
   };
-}
-
-/** @throws WeightsError where a node is set otherwise; what it does not say has its default */
-function expectSettings(
-  walk: Walk,
-  node: OnnxNode,
-  expected: Readonly<Record<string, readonly (string | number)[]>>,
-) {
-  for (const [name, wanted] of Object.entries(expected)) {
-    const found = [node.attributes.get(name) ?? wanted].flat();
-    if (found.length !== wanted.length || !found.every((value, i) => value === wanted[i])) {
-      const said = found.map((value) => (typeof value === 'string' ? quote(value) : value));
-      throw nodeFault(walk, node, `${name} is ${said.join(', ')}, VGG16's is ${wanted.join(', ')}`);
-    }
-  }
-}
-
-function expectChannelsFirst(walk: Walk, node: OnnxNode): void {
-  if (walk.layout === 'NCHW' && !walk.isFlat) return;
-  throw nodeFault(walk, node, `expected a feature map in the layout N,C,H,W`);
 }
 
 /** The weights that a node has as its input number `index`. */
@@ -163,7 +141,7 @@ function change(walk: Walk, node: OnnxNode, what: Change): void {
     walk.steps[walk.steps.length - 1] = { ...last, behind: [...(last.behind ?? []), what] };
     return;
   }
-  const isOfPooling = last.letter === 'P' || last.letter === 'F' || last.letter === 'A';
+  const isOfPooling = /[PFWA]/.test(last.letter);
   if (!(walk.isFlat || isOfPooling)) {
     throw nodeFault(
       walk,
@@ -172,13 +150,6 @@ function change(walk: Walk, node: OnnxNode, what: Change): void {
     );
   }
   walk.pending.push(what);
-}
-
-/** @param place  what comes instead of a dense layer */
-export function checkNothingPending(walk: Walk, place: string): void {
-  if (walk.pending.length === 0) return;
-  const what = 'a normalisation, or a product or sum, that no dense layer follows, which no VGG16 has';
-  throw new WeightsError(`${walk.model.path}: ${place}: ${what}`);
 }
 
 function convolve(walk: Walk, node: OnnxNode): void {
@@ -223,54 +194,6 @@ function denseConvolution(
   }
   const strides = kernel.strides.slice(0, 2);
   push(walk, node, 'D', { kernel: { ...kernel, shape: [outputs, inputs], strides }, bias });
-}
-
-function isUnpadded({ attributes }: OnnxNode): boolean {
-  const mode = attributes.get('auto_pad') ?? 'NOTSET';
-  const pads = [attributes.get('pads') ?? 0].flat();
-  return mode === 'VALID' || (mode === 'NOTSET' && pads.every((pad) => pad === 0));
-}
-
-function pool(walk: Walk, node: OnnxNode): void {
-  expectChannelsFirst(walk, node);
-  if (!isUnpadded(node)) throw nodeFault(walk, node, "a pooling with a border, VGG16's have none");
-  const strides = node.attributes.get('strides') ?? [1, 1];
-  const attributes = new Map(node.attributes).set('strides', strides);
-  expectSettings(
-    walk,
-    { ...node, attributes },
-    { kernel_shape: [2, 2], strides: [2, 2], dilations: [1, 1], ceil_mode: [0] },
-  );
-  push(walk, node, 'P');
-}
-
-/** PyTorch's adaptive pooling of a 7 x 7 map to 7 x 7 is exported as a pooling of single pixels. */
-function averagePool(walk: Walk, node: OnnxNode): void {
-  const isUnit = isUnpadded(node) && [node.attributes.get('kernel_shape') ?? 0].flat().join() === '1,1';
-  if (!isUnit) {
-    throw nodeFault(
-      walk,
-      node,
-      "an average pooling other than of all pixels is not supported; PyTorch's AdaptiveAvgPool2d(7) is none for pictures " +
-        'of 224 px: export with those',
-    );
-  }
-  expectSettings(walk, node, { strides: [1, 1] });
-}
-
-function average(walk: Walk, node: OnnxNode): void {
-  if (walk.isFlat) return; // of a single pixel
-  push(walk, node, 'A');
-  walk.isFlat = true;
-}
-
-function reduceMean(walk: Walk, node: OnnxNode): void {
-  const axes = node.attributes.get('axes') ?? walk.model.integers.get(node.inputs[1] ?? '') ?? [];
-  const found = [axes].flat().map((axis) => (Number(axis) + 4) % 4);
-  if (found.sort().join() !== (walk.layout === 'NCHW' ? '2,3' : '1,2')) {
-    throw nodeFault(walk, node, `averages other axes than height and width`);
-  }
-  average(walk, node);
 }
 
 function flatten(walk: Walk, node: OnnxNode): void {

@@ -5,9 +5,9 @@ import { WeightsError } from '../../errors.js';
 import type { OnnxModel, OnnxNode } from '../formats/onnx.js';
 import { permuted } from '../strided.js';
 import { listNames, quote } from '../text.js';
-import { checkNothingPending, OPERATIONS } from './onnx_operations.js';
+import { OPERATIONS } from './onnx_operations.js';
 import { preparePixels } from './onnx_pixels.js';
-import { nodeFault, type Walk } from './onnx_step.js';
+import { checkNothingPending, nodeFault, type Walk } from './onnx_step.js';
 
 /**
  * @throws WeightsError for branches, operations that no VGG16 has, and settings that VGG16's layers do not have
@@ -67,12 +67,6 @@ function visit(walk: Walk, node: OnnxNode): void {
   if (/^QLinear|Integer$|quantizelinear$/i.test(node.op)) {
     throw nodeFault(walk, node, 'quantised networks are not supported; convert the model as it was before');
   }
-  if (node.op === 'GlobalMaxPool' || node.op === 'ReduceMax')
-    throw nodeFault(
-      walk,
-      node,
-      'the maximum over the map is not supported before the dense layers: only averages are',
-    );
   const fused = /^com\.microsoft\.Fused(Conv|Gemm)$/.exec(node.op)?.[1];
   if (fused !== undefined && node.attributes.get('activation') === 'Relu') {
     visit(walk, { ...node, op: fused });

@@ -1,7 +1,14 @@
 // The size of the pictures that a network reads, where its file states it, as Keras' models and ONNX graphs do. It tells what
 // the weights alone cannot: whether a flattened feature map is square.
 
-import { type FeatureLayer, featureSideOf, type Pool, poolingsUntil } from '../../architecture.js';
+import {
+  type FeatureLayer,
+  featureSideOf,
+  isFlattened,
+  type Pool,
+  poolingsUntil,
+  windowOf,
+} from '../../architecture.js';
 import type { FoundVgg16 } from '../archive.js';
 import { FileFault } from '../file.js';
 
@@ -44,11 +51,15 @@ export function statedInput(
     );
   }
   const map = `a last feature map of ${rows} x ${columns}`;
-  if (pool === 'flatten' && rows !== columns) {
+  const window = windowOf(pool);
+  const [left, leftColumns] = [Math.floor(rows / window), Math.floor(columns / window)];
+  if (left < 1 || leftColumns < 1)
+    throw new FileFault(`${said} have ${map}, less than the average's windows`);
+  if (isFlattened(pool) && left !== leftColumns) {
     throw new FileFault(`${said} have ${map}, which is flattened: only square maps are supported`);
   }
-  const expected = rows * columns * channels;
-  if (pool === 'flatten' && inputs !== undefined && inputs !== expected) {
+  const expected = left * leftColumns * channels;
+  if (isFlattened(pool) && inputs !== undefined && inputs !== expected) {
     throw new FileFault(
       `${said} have ${map}, ${expected} numbers, but the first dense layer reads ${inputs}: size and weights do not belong together`,
     );

@@ -10,7 +10,7 @@
 // torch_names.ts numbers; normalisation among them, and names of other kinds, are torch_layers.ts'. What lies elsewhere, as an
 // optimiser's state does, is left out, and said to be.
 
-import type { Activation } from '../../architecture.js';
+import { type Activation, isFlattened } from '../../architecture.js';
 import { WeightsError } from '../../errors.js';
 import type { Archive, FoundLayer, FoundVgg16 } from '../archive.js';
 import { heeded } from '../foreign_metadata.js';
@@ -93,8 +93,9 @@ export async function findTorch(
   const told = toldByModules(archive, prefix);
   const isSaid = metadata.activation !== undefined;
   const channels = convs.at(-1)!.outputChannels;
-  // Over a feature map of one pixel, flattening and averaging are the same; averaging suits larger ones as well.
-  const pool = featureSide === 1 && metadata.pool === undefined ? 'avg' : described.pool;
+  // Over a feature map of one pixel, all poolings are the same; averaging suits larger ones as well.
+  const isOpen = featureSide === 1 && metadata.pool === undefined;
+  const pool = isOpen ? (told.pool ?? 'avg') : described.pool;
   const left = leftBeside(archive, prefix, byName.keys());
   checkNoHeadBehind(
     archive,
@@ -108,7 +109,8 @@ export async function findTorch(
     others.length > 0 && `the first of several networks is taken; others: ${listNames(others)}`,
     left.length > 0 && `left out, beside the network: ${listNames(left)}`,
     ...arranged,
-    pool !== described.pool && `${quote(dense[0]!.kernel.name)} reads one number a channel: averaged`,
+    isOpen &&
+      `${quote(dense[0]!.kernel.name)} reads one number per channel: ${pool === 'max' ? 'the largest' : 'averaged'}`,
     isNamed && assumedReluNote(dense.map(({ kernel }) => kernel.name.replace(/\.weight$/, ''))),
     named && `the classes are named by the file's ${quote(named.key)}`,
   ].filter((note) => typeof note === 'string');
@@ -117,7 +119,7 @@ export async function findTorch(
     convs: convs.map(layer),
     dense: dense.map((weights, i) => {
       const { kernel, bias } = layer(weights);
-      const readsMap = i === 0 && pool === 'flatten';
+      const readsMap = i === 0 && isFlattened(pool);
       return { kernel: readsMap ? overMap(kernel, channels, featureSide!) : overUnits(kernel), bias };
     }),
     pool,
@@ -126,7 +128,7 @@ export async function findTorch(
     ...evidence,
     isPublished: evidence.isPublished && isNamed,
     // What our files meant before there was a choice was softmax, but of a single output, which was a fault.
-    activation: isSaid || (isOurs && dense.at(-1)?.outputs !== 1) ? activation : told,
+    activation: isSaid || (isOurs && dense.at(-1)?.outputs !== 1) ? activation : told.activation,
     classes: classes ?? named?.classes,
     notes,
   };
@@ -175,32 +177,41 @@ function leftBeside({ tensors }: Archive, prefix: string, used: Iterable<string>
 
 /** PyTorch's modules that are read, or do nothing when a picture is classified. */
 const MODULES =
-  /^(Module|Sequential|ModuleList|ModuleDict|DataParallel|DistributedDataParallel|Conv2d|ReLU|MaxPool2d|AdaptiveAvgPool2d|Linear|BatchNorm[12]d|(Feature)?(Alpha)?Dropout[12]?d?|Flatten|Identity|\w*Loss)$/;
+  /^(Module|Sequential|ModuleList|ModuleDict|DataParallel|DistributedDataParallel|Conv2d|ReLU|MaxPool2d|Adaptive(Avg|Max)Pool2d|Linear|BatchNorm[12]d|(Feature)?(Alpha)?Dropout[12]?d?|Flatten|Identity|\w*Loss)$/;
 const ENDS: ReadonlyMap<string, Activation> = new Map([
   ['Softmax', 'softmax'],
   ['LogSoftmax', 'softmax'],
   ['Sigmoid', 'sigmoid'],
 ]);
 
+/** What modules that were saved whole tell. */
+interface ToldByModules {
+  /** Of the outputs. */
+  readonly activation: Activation | undefined;
+  /** In front of a head that reads one number per channel. */
+  readonly pool?: 'max';
+}
+
 /**
- * What modules that were saved whole tell of the outputs; undefined where there are none, or where they do not tell it.
+ * What modules that were saved whole tell; nothing where there are none.
  *
  * @throws WeightsError for a module that computes what VGG16 does not
  */
-function toldByModules({ path, facts }: Archive, prefix: string): Activation | undefined {
+function toldByModules({ path, facts }: Archive, prefix: string): ToldByModules {
   const modules = [...(facts?.modules ?? [])].filter(([name]) => name.startsWith(prefix));
   const lastDense = modules.findLastIndex(([, className]) => className === 'Linear');
-  let told: Activation | undefined;
+  let activation: Activation | undefined;
   for (const [i, [name, className]] of modules.entries()) {
     const end = i > lastDense ? ENDS.get(className) : undefined;
-    told ??= end;
+    activation ??= end;
     if (end !== undefined || MODULES.test(className)) continue;
     throw new WeightsError(
       `${path}: ${quote(name)} is a ${className}, which is not supported in this place: VGG16's convolutions, then dense ` +
         'layers with ReLU between, batch normalisation among them, softmax or sigmoid at the end',
     );
   }
-  return told;
+  const hasMaxPool = modules.some(([, className]) => className === 'AdaptiveMaxPool2d');
+  return { activation, ...(hasMaxPool && { pool: 'max' }) };
 }
 
 /** Names of as many classes as the network has outputs; a single output tells two classes apart. */

@@ -9,6 +9,8 @@ No bias               torch_bare.pth, keras_bare.keras
 Names of their own    torch_sibling.pth (features and fc), torch_sequential.pth, torch_oxford.pth (conv1_1, bn1_1, ..., fc8)
 Whole modules         torch_whole.pth, torch_parallel.pth (DataParallel), torch_script.pt, torch_traced.pt
 Checkpoints           torch_checkpoint.pth: beside the state dict a Namespace, a NumPy scalar, a path, an optimiser and classes
+Poolings of the head  torch_amax.pth (whole), torch_amax.onnx, torch_max.onnx (any size), torch_windows.onnx (on the fourth block),
+                      keras_max.keras, keras_max.weights.h5, keras_average.keras, keras_norm_average.keras
 Refused               torch_leaky.pth (a whole module with LeakyReLU), torch_norm_border.pth (normalisation behind a ReLU),
                       keras_norm_border.keras (the same), torch_norm_named.safetensors (no order), torch_concat.pth (a head behind average and maximum)
 KIND.json             per file the probabilities of the golden picture, or null where the file is refused
@@ -178,7 +180,29 @@ def of_torch():
 
     graph("torch_norm_front.onnx", Net(two(nn.ReLU(True), nn.BatchNorm1d(6))))
     graph("torch_norm_flat.onnx", Net(nn.Sequential(nn.BatchNorm1d(FLAT), nn.Linear(FLAT, 3))))
+    class Kept(Net):
+        def forward(self, x):
+            return self.classifier(self.pool(self.features(x)).flatten(1))
+
+    module.Kept, Kept.__module__, Kept.__qualname__ = Kept, "their_project", "Kept"
     graph("torch_norm_map.onnx", Net(nn.Sequential(nn.Linear(FLAT, 3, bias=False)), nn.Sequential(*features(), nn.BatchNorm2d(4))))
+
+    whole = Kept(nn.Linear(WIDTHS[-1], 3))
+    whole.pool = nn.AdaptiveMaxPool2d(1)
+    record("torch_amax.pth", settle(whole))
+    torch.save(whole, HERE / "torch_amax.pth")
+
+    def pooled(name, body, inputs, pool, **options):
+        net = settle(Kept(nn.Linear(inputs, 3), body))
+        net.pool = pool
+        record(name, net)
+        torch.onnx.export(net, pixels, HERE / name, opset_version=13, input_names=["x"], **options)
+
+    pooled("torch_amax.onnx", features(), WIDTHS[-1], nn.AdaptiveMaxPool2d(1))
+    sizes = {"x": {0: "batch", 2: "height", 3: "width"}}
+    pooled("torch_max.onnx", features(), WIDTHS[-1], nn.AdaptiveMaxPool2d(1), dynamic_axes=sizes)
+    below = nn.Sequential(*list(features())[:24])
+    pooled("torch_windows.onnx", below, 4 * WIDTHS[3], nn.AvgPool2d(2))
 
 
 def of_keras():
@@ -219,7 +243,7 @@ def of_keras():
                 else:
                     values.append(random.standard_normal(shape) * 0.2)
             layer.set_weights([value.astype(np.float32) for value in values])
-        model.save(HERE / name)
+        (model.save_weights if name.endswith(".weights.h5") else model.save)(HERE / name)
         outputs = np.asarray(model((picture()[..., ::-1] - mean)[None]))[0]
         answers[name] = None if is_refused else [float(value) for value in outputs]
 
@@ -237,6 +261,10 @@ def of_keras():
     )
     save("keras_bare.keras", layers.Flatten(), layers.Dense(3, use_bias=False, activation="softmax"))
     save("keras_norm_border.keras", layers.Flatten(), last(), border=True, is_refused=True)
+    for name in ("keras_max.keras", "keras_max.weights.h5"):
+        save(name, layers.GlobalMaxPooling2D(), last())
+    save("keras_average.keras", layers.AveragePooling2D(2), layers.Flatten(), layers.Dense(5, activation="relu"), last())
+    save("keras_norm_average.keras", layers.BatchNormalization(), layers.AveragePooling2D(2), layers.Flatten(), last())
 
 
 kind = sys.argv[1]

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { TrainedPool } from '../../../src/architecture.js';
 import { UsageError } from '../../../src/errors.js';
 import { framingForSize } from '../../../src/image/framing.js';
 import type { Prediction } from '../../../src/model/predictions.js';
@@ -69,7 +70,14 @@ const trained = (model: VGG16, cacheFolder: string) =>
     extractFeatures(
       model,
       pictures.map((picture) => ({ name: picture, picture, label: 0 })),
-      { layer: model.widths.features, pool: model.widths.pool, size: SIZE, views: 0, augment: [], seed: 7 },
+      {
+        layer: model.widths.features,
+        pool: model.widths.pool as TrainedPool,
+        size: SIZE,
+        views: 0,
+        augment: [],
+        seed: 7,
+      },
       { fingerprint, cacheFolder },
     ),
   );

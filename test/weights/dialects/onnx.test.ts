@@ -173,9 +173,9 @@ describe('refused, with the node:', () => {
     ['overlapping pooling', replaced(4, maxPool({ strides: [1, 1] })), /strides is 1, 1/],
     ['pooling that rounds up', replaced(4, maxPool({ ceil_mode: 1 })), /ceil_mode is 1/],
     [
-      'average pooling',
+      'averages of windows that overlap',
       [...BASE, { op: 'AveragePool', attributes: { kernel_shape: [2, 2] } }],
-      /average pooling other than/,
+      /AveragePool: windows that are not square, or overlap, or have a border/,
     ],
     ['a dense layer on a map', [...BASE, gemm()], /neither flattened nor averaged/],
     ['a scaled dense layer', [...BASE, flatten, gemm({ transA: 1 })], /transA is 1/],
@@ -211,7 +211,7 @@ describe('refused, with the node:', () => {
       [...BASE, { op: 'Transpose', attributes: { perm: [0, 1, 3, 2] } }],
       /perm 0,1,3,2/,
     ],
-    ['another average', [...BASE, { op: 'ReduceMean', attributes: { axes: [1] } }], /averages other axes/],
+    ['another average', [...BASE, { op: 'ReduceMean', attributes: { axes: [1] } }], /reduces other axes/],
     ['flattening at another axis', [...BASE, { op: 'Flatten', attributes: { axis: 2 } }], /axis is 2/],
     [
       'weights that are computed',

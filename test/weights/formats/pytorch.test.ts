@@ -82,7 +82,7 @@ describe('what is said of a file', () => {
       'ReLU between the dense layers is taken for granted',
     );
     expect((await opened('averaged.pth')).notes[1]).toBe(
-      '"net.classifier.weight" reads one number a channel: averaged',
+      '"net.classifier.weight" reads one number per channel: averaged',
     );
   });
 
