@@ -1,7 +1,7 @@
-// Builds dist/: the library (index.js, and browser/index.js for browsers) and the command (cli.js). The declarations come from tsc (npm run build).
-import { chmod, rm } from 'node:fs/promises';
+// Builds dist/: the library (index.js, and browser/index.js for browsers), the command (cli.js) and the explorer page (explorer/). The declarations come from tsc (npm run build).
+import { chmod, copyFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
-import { browser, common } from './esbuild.mjs';
+import { browser, common, explorer } from './esbuild.mjs';
 
 await rm('dist', { recursive: true, force: true });
 await build({
@@ -12,4 +12,6 @@ await build({
   chunkNames: 'chunks/[name]-[hash]',
 });
 await build({ ...browser, outdir: 'dist/browser' });
+await build({ ...explorer, outdir: 'dist/explorer' });
+await copyFile('explorer/index.html', 'dist/explorer/index.html');
 await chmod('dist/cli.js', 0o755);

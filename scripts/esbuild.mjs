@@ -49,6 +49,25 @@ export const common = {
 };
 
 /**
+ * The explorer page, without the weights.
+ *
+ * @type {import('esbuild').BuildOptions}
+ */
+export const explorer = {
+  entryPoints: { page: 'explorer/page.ts', style: 'explorer/style.css' },
+  bundle: true,
+  splitting: true,
+  platform: 'browser',
+  target: 'es2022',
+  format: 'esm',
+  minify: true,
+  loader: { '.wgsl': 'text' },
+  sourcemap: 'linked',
+  logLevel: 'warning',
+  define,
+};
+
+/**
  * The face for browsers: everything that it needs, and nothing of Node. What reads a format is loaded when such a file is opened.
  *
  * @type {import('esbuild').BuildOptions}

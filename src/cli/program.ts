@@ -7,6 +7,7 @@ import { addClassify } from './classify.js';
 import { addData } from './data.js';
 import { addDoctor } from './doctor.js';
 import { addEval } from './eval.js';
+import { addExplore } from './explore.js';
 import { addExport } from './export.js';
 import { EXIT_CODE_MEANINGS } from './failure.js';
 import { addFeatures } from './features.js';
@@ -27,7 +28,7 @@ type Add = (program: Command, terminal: Terminal, finish: (code: ExitCode) => vo
 const GROUPS: Readonly<Record<string, readonly Add[]>> = {
   'Start here:': [addTrain, addClassify, addBench],
   'Classifiers:': [addEval, addRuns, addLrFind, addData, addExport, addPretrain],
-  'Weights and features:': [addFeatures, addWeights, addSummary],
+  'Weights and features:': [addExplore, addFeatures, addWeights, addSummary],
   'This machine:': [addDoctor, addTune, addCodes],
 };
 

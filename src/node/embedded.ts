@@ -60,6 +60,12 @@ export function packagedPath(name: PackagedName, module: string = import.meta.ur
   throw new WeightsError(`${path}: no such file; ${again} name a weights file`);
 }
 
+/** Path of a file or folder in this package, whether it is there or not; undefined outside of the package. */
+export function packageFile(file: string, module: string = import.meta.url): string | undefined {
+  const found = packageAbove(dirname(fileURLToPath(module)));
+  return found && join(found.folder, file);
+}
+
 /** Whether this program is a bundle that leaves the base out on purpose: benchmarks make weights of their own. */
 export function isWithoutWeights(module: string = import.meta.url): boolean {
   return packageAbove(dirname(fileURLToPath(module)))?.isWithoutWeights === true;

@@ -1,0 +1,341 @@
+// The explorer page: an image goes through VGG16 on this machine's graphics card, and every layer can be looked at.
+
+import type { LayerName } from '../src/architecture.js';
+import { DeviceLostError, VggError } from '../src/errors.js';
+import type { Picture } from '../src/image/picture.js';
+import { normalise } from '../src/reference/normalise.js';
+import { arithmeticOf } from '../src/weights/preprocess.js';
+import { type Heat, heatOf, type Seen, showClasses, showNeighbours } from './answers.js';
+import { breath, byId, element } from './dom.js';
+import { addressOf, DRAWINGS } from './drawings.js';
+import { averagesOf, type LayerMap, strongestChannels } from './layer_map.js';
+import { type Pass, showLayer } from './layer_view.js';
+import { colourOf, paintChannel } from './maps.js';
+import { Explored } from './network.js';
+import { paintPicture, pixelsOf, type Shown, shownAddress, shownCamera, shownFile } from './pictures.js';
+import type { Field } from './pixel.js';
+
+const SIZES = [32, 64, 96, 128, 160, 224, 320] as const;
+/** Of the image, in px; a CPU that plays a graphics card takes seconds for more. */
+const USUAL_SIZE = { card: 224, software: 64 };
+/** Maps beside a layer's name. */
+const STRIP_MAPS = 5;
+
+let explored: Explored;
+let size: number;
+let shown: Shown;
+let picture: Picture;
+let pass: Pass | undefined;
+let layer: LayerName = 'block1_conv2';
+/** Each layer's time by side of the image, where the adapter has a clock. */
+const timesBySize = new Map<number, NonNullable<Pass['times']>>();
+/** What lies over the image: what speaks for a class, and what a pixel depends on. */
+let heat: Heat | undefined;
+let field: Field | undefined;
+/** Images that were looked at, by name: for the likeness of others. All are of one size. */
+let seen = new Map<string, Seen>();
+/** One pass after another; what came in meanwhile replaces what waits. */
+let waiting: Shown | undefined;
+let isBusy = false;
+
+function say(text: string, isBad = false): void {
+  const status = byId('status');
+  status.textContent = text;
+  status.classList.toggle('bad', isBad);
+}
+
+/** @throws whatever is no error of ours: a fault of this page */
+function sayError(error: unknown): void {
+  if (error instanceof DeviceLostError) {
+    say(`The graphics device was lost (${error.message}). Reload the page to go on.`, true);
+  } else if (error instanceof VggError) say(error.message, true);
+  else {
+    say(`This page has a fault: ${(error as Error)?.message ?? error}`, true);
+    throw error;
+  }
+}
+
+async function start(): Promise<void> {
+  const progress = byId<HTMLProgressElement>('progress');
+  say('Loading the network…');
+  progress.hidden = false;
+  try {
+    explored = await Explored.load(({ loaded, total }) => {
+      progress.max = total;
+      progress.value = loaded;
+      say(`Loading the network: ${(loaded / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB`);
+    });
+  } catch (error) {
+    sayError(error);
+    return;
+  } finally {
+    progress.hidden = true;
+  }
+  const { model, manifest } = explored;
+  const { description, vendor, architecture, isSoftware } = model.gpu.info;
+  const adapter =
+    description || [vendor, architecture].filter(Boolean).join(' ') || 'a graphics adapter without a name';
+  const speed = isSoftware ? ', a software adapter: a CPU computes, which takes long' : '';
+  byId('facts').textContent = `${manifest.name} on ${adapter}${speed}.`;
+  for (const note of manifest.notes) byId('facts').append(element('br'), `Note: ${note}`);
+  const usual = isSoftware ? USUAL_SIZE.software : USUAL_SIZE.card;
+  size = model.inputSide ?? usual;
+  const sizes = model.inputSide === undefined ? SIZES : [model.inputSide];
+  const select = byId<HTMLSelectElement>('size');
+  select.append(...sizes.map((side) => element('option', { value: String(side) }, `${side} px`)));
+  select.value = String(size);
+  select.addEventListener('change', () => {
+    size = Number(select.value);
+    seen = new Map();
+    void look(shown);
+  });
+  for (const drawing of DRAWINGS) {
+    const image = element('img', { src: addressOf(drawing), alt: drawing.name, width: '32', height: '32' });
+    const button = element('button', { type: 'button', title: drawing.name }, image);
+    button.addEventListener('click', () => void take(shownAddress(addressOf(drawing), drawing.name)));
+    byId('drawings').append(button);
+  }
+  listen();
+  byId('main').hidden = false;
+  await take(shownAddress(addressOf(DRAWINGS[0]!), DRAWINGS[0]!.name));
+}
+
+/** Files by drop, by choice and from the clipboard; the camera. */
+function listen(): void {
+  const takeFile = (file: File | undefined) => {
+    if (file) void take(shownFile(file, file.name || 'the image'));
+  };
+  const input = byId<HTMLInputElement>('file');
+  input.addEventListener('change', () => {
+    takeFile(input.files?.[0]);
+    input.value = '';
+  });
+  document.addEventListener('paste', ({ clipboardData }) => takeFile(clipboardData?.files[0]));
+  document.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    document.body.classList.add('dropping');
+  });
+  document.addEventListener('dragleave', () => document.body.classList.remove('dropping'));
+  document.addEventListener('drop', (event) => {
+    event.preventDefault();
+    document.body.classList.remove('dropping');
+    takeFile(event.dataTransfer?.files[0]);
+  });
+  byId('camera').addEventListener('click', () => void take(shownCamera()));
+}
+
+async function take(coming: Promise<Shown>): Promise<void> {
+  try {
+    await look(await coming);
+  } catch (error) {
+    sayError(error);
+  }
+}
+
+/** Sends an image through the network; while one is on its way, the last that came in waits. */
+async function look(next: Shown): Promise<void> {
+  waiting = next;
+  if (isBusy) return;
+  isBusy = true;
+  try {
+    while (waiting) {
+      shown = waiting;
+      waiting = undefined;
+      await compute();
+    }
+  } catch (error) {
+    sayError(error);
+  } finally {
+    isBusy = false;
+  }
+}
+
+async function compute(): Promise<void> {
+  const { model, layers } = explored;
+  say(`Computing ${shown.name}…`);
+  picture = pixelsOf(shown, size);
+  paintPicture(byId<HTMLCanvasElement>('picture'), picture);
+  heat = undefined;
+  field = undefined;
+  paintOverlay();
+  const began = performance.now();
+  const results = await model.forward([picture], layers);
+  const ms = performance.now() - began;
+  const planned = model.layers(size, size, layers.at(-1)!);
+  const maps = new Map(planned.map(({ name, shape }) => [name, { data: results.get(name)!, shape }]));
+  const times = timesBySize.get(size);
+  pass = { explored, size, input: inputOf(picture), maps, times };
+  await showStrip(pass);
+  if (waiting) return;
+  showDetail();
+  await answer(maps);
+  say(`${shown.name}: ${ms.toFixed(0)} ms for all ${layers.length} layers, with reading them back.`);
+  if (!times && !waiting) await measure(pass);
+}
+
+/** As the first convolution reads it, (size,size,3). */
+function inputOf({ width: W, height: H, data }: Picture): LayerMap {
+  const padded = normalise(data, { N: 1, H, W }, arithmeticOf(explored.model.preprocess));
+  return { data: Float32Array.from(padded.filter((_, i) => i % 4 !== 3)), shape: [H, W, 3] };
+}
+
+async function answer(maps: Pass['maps']): Promise<void> {
+  const body = byId('answers');
+  if (explored.model.hasClassifier) {
+    await showClasses(body, explored, picture, (index) => void showHeat(index));
+    return;
+  }
+  const last = explored.model.widths.features;
+  const features = averagesOf(maps.get(last)!);
+  await lookAtDrawings(last);
+  const others = [...seen.values()].filter(({ name }) => name !== shown.name);
+  showNeighbours(body, features, others, last);
+  seen.set(shown.name, { name: shown.name, picture, features });
+}
+
+/** The included drawings are there to be compared with from the beginning. */
+async function lookAtDrawings(last: LayerName): Promise<void> {
+  for (const drawing of DRAWINGS) {
+    if (seen.has(drawing.name) || waiting) continue;
+    const pixels = pixelsOf(await shownAddress(addressOf(drawing), drawing.name), size);
+    const data = (await explored.model.forward([pixels], [last])).get(last)!;
+    const shape = explored.model.layers(size, size, last).at(-1)!.shape;
+    seen.set(drawing.name, { name: drawing.name, picture: pixels, features: averagesOf({ data, shape }) });
+  }
+}
+
+async function showHeat(index: number | undefined): Promise<void> {
+  heat = undefined;
+  paintOverlay();
+  if (index === undefined || !pass) return;
+  say('Computing gradients…');
+  const of = picture;
+  try {
+    const found = await heatOf(explored, of, pass.maps.get(explored.model.widths.features)!, index);
+    if (of !== picture) return;
+    heat = found;
+    paintOverlay();
+    say('');
+  } catch (error) {
+    sayError(error);
+  }
+}
+
+function paintOverlay(): void {
+  const canvas = byId<HTMLCanvasElement>('overlay');
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  const context = canvas.getContext('2d')!;
+  if (heat) paintHeat(context, heat);
+  if (field) paintField(context, field);
+}
+
+function paintHeat(context: CanvasRenderingContext2D, { rows, columns, shares }: Heat): void {
+  const small = new OffscreenCanvas(columns, rows);
+  const image = new ImageData(columns, rows);
+  for (const [p, share] of shares.entries())
+    image.data.set([...colourOf(share), Math.round(190 * share)], 4 * p);
+  small.getContext('2d')!.putImageData(image, 0, 0);
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(small, 0, 0, picture.width, picture.height);
+}
+
+/** Dark around light, to be seen on any image. */
+function paintField(context: CanvasRenderingContext2D, { top, left, side }: Field): void {
+  context.lineWidth = Math.max(1, picture.width / 112);
+  for (const [colour, grow] of [
+    ['#000', context.lineWidth],
+    ['#fff', 0],
+  ] as const) {
+    context.strokeStyle = colour;
+    context.strokeRect(left - grow, top - grow, side + 2 * grow, side + 2 * grow);
+  }
+}
+
+function showDetail(): void {
+  if (!pass) return;
+  showLayer(pass, layer, (found) => {
+    field = found;
+    paintOverlay();
+  });
+}
+
+/** The layers from image to scores, with their strongest maps. */
+async function showStrip({ maps, times }: Pass): Promise<void> {
+  const list = byId('layers');
+  const isNew = list.childElementCount === 0;
+  for (const name of explored.layers) {
+    const map = maps.get(name)!;
+    const item = isNew ? list.appendChild(layerItem(name)) : list.querySelector(`[data-layer="${name}"]`)!;
+    item.querySelector('.shape')!.textContent = map.shape.join(' x ');
+    const strip = item.querySelector('.maps')!;
+    if (map.shape.length === 3) {
+      const canvases = strongestChannels(map)
+        .slice(0, STRIP_MAPS)
+        .map(({ channel }) => {
+          const canvas = element('canvas', { 'aria-hidden': 'true' });
+          paintChannel(canvas, map, channel, 32);
+          return canvas;
+        });
+      strip.replaceChildren(...canvases);
+    } else
+      strip.replaceChildren(
+        element('span', { class: 'shape' }, `largest ${Math.max(...map.data).toPrecision(3)}`),
+      );
+    await breath();
+  }
+  showTimes(times);
+}
+
+function layerItem(name: LayerName): HTMLLIElement {
+  const button = element(
+    'button',
+    { type: 'button', 'aria-pressed': String(name === layer) },
+    element('span', {}, name, element('span', { class: 'time', style: 'width: 0' })),
+    element(
+      'span',
+      {},
+      element('span', { class: 'shape' }),
+      element('br'),
+      element('span', { class: 'shape ms' }),
+    ),
+    element('span', { class: 'maps' }),
+  );
+  button.addEventListener('click', () => {
+    layer = name;
+    for (const other of byId('layers').querySelectorAll('button'))
+      other.setAttribute('aria-pressed', String(other === button));
+    showDetail();
+  });
+  return element('li', { 'data-layer': name }, button);
+}
+
+/** Each layer's time by the adapter's own clock. */
+async function measure(of: Pass): Promise<void> {
+  const timings = await explored.model.profile(
+    { batch: 1, height: of.size, width: of.size },
+    explored.layers.at(-1)!,
+    { passes: 3 },
+  );
+  if (!timings) return;
+  const times = new Map(timings.map(({ layer: name, ms }) => [name, ms]));
+  timesBySize.set(of.size, times);
+  if (pass !== of) return;
+  pass = { ...of, times };
+  showTimes(times);
+}
+
+function showTimes(times: Pass['times']): void {
+  const longest = Math.max(0, ...(times?.values() ?? []));
+  for (const item of byId('layers').querySelectorAll<HTMLElement>('[data-layer]')) {
+    const ms = times?.get(item.dataset.layer as LayerName);
+    item.querySelector('.ms')!.textContent = ms === undefined ? '' : `${ms.toFixed(2)} ms`;
+    const share = ms === undefined || longest === 0 ? 0 : ms / longest;
+    item.querySelector<HTMLElement>('.time')!.style.width = `${(100 * share).toFixed(1)}%`;
+  }
+}
+
+/** For the curious: in the browser's console, `explorer.maps.get('block1_conv1')` has a layer's numbers. */
+Object.defineProperty(globalThis, 'explorer', { get: () => pass });
+
+void start();

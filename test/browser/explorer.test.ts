@@ -1,0 +1,261 @@
+// The explorer page in a real browser, headless Chromium on SwiftShader, as somebody uses it.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { explorer } from '../../scripts/esbuild.mjs';
+import type { LayerName } from '../../src/architecture.js';
+import { frame, framingForSize } from '../../src/image/framing.js';
+import { type ModelFiles, modelFiles, pageFolder } from '../../src/node/explorer/model_files.js';
+import { type PageServer, servePage } from '../../src/node/explorer/server.js';
+import { VGG16 } from '../../src/node/vgg16.js';
+import { expectClose } from '../support/allclose.js';
+import { useGpu } from '../support/gpu.js';
+import { writeRandomVgg16 } from '../support/random_vgg16.js';
+import { launchChromium } from './chromium.js';
+
+const SIDE = 64;
+const NETWORK = { widths: [4, 8, 8, 12, 16], hidden: 20, classes: 3, featureSide: 2, seed: 3 } as const;
+const CLASSES = ['ant', 'bee', 'wasp'];
+/** Another adapter may take other kernels, whose sums are rounded in another order. */
+const CLOSE = { atol: 1e-5, rtol: 1e-4 };
+
+describe('the page', () => {
+  it('is under 300 kB, gzipped, without weights', async () => {
+    const { outputFiles } = await build({
+      ...explorer,
+      outdir: '.build/page',
+      write: false,
+      sourcemap: false,
+    });
+    const bytes = outputFiles.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0);
+    expect(bytes).toBeGreaterThan(50_000);
+    expect(bytes).toBeLessThan(300_000);
+  });
+});
+
+/** Chromium comes out of npm for Linux on x64; elsewhere these tests are skipped. */
+describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the page in Chromium', () => {
+  const gpu = useGpu();
+  let folder: string;
+  let browser: Browser;
+  let withHead: { files: ModelFiles; server: PageServer; path: string };
+  let base: { files: ModelFiles; server: PageServer; path: string };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'vgg16 explorer '));
+    const serve = async (name: string, top: boolean) => {
+      const path = join(folder, `${name}.safetensors`);
+      const metadata = { preprocess: 'torchvision', ...(top && { classes: JSON.stringify(CLASSES) }) };
+      await writeRandomVgg16(path, { ...NETWORK, top, metadata });
+      const files = await modelFiles(path, name);
+      return { files, path, server: await servePage(pageFolder(), files, 0) };
+    };
+    [withHead, base] = [await serve('three insects', true), await serve('a base', false)];
+    const pixels = Buffer.from(Array.from({ length: 90 * 70 * 3 }, (_, i) => (i * 37 + (i >> 5)) % 256));
+    await sharp(pixels, { raw: { width: 90, height: 70, channels: 3 } })
+      .png()
+      .toFile(join(folder, 'photo.png'));
+    await writeFile(join(folder, 'text.png'), 'no image at all');
+    browser = await launchChromium(folder);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    for (const one of [withHead, base]) {
+      await one?.server.close();
+      await one?.files.dispose();
+    }
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function opened(
+    { server }: { server: PageServer },
+    before?: (page: Page) => Promise<void>,
+  ): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width: 1500, height: 1000 } });
+    page.on('pageerror', (error) => console.error(error));
+    await before?.(page);
+    await page.goto(server.url);
+    return page;
+  }
+
+  const status = (page: Page, text: RegExp) =>
+    page.waitForFunction(
+      (pattern) => new RegExp(pattern).test(document.getElementById('status')!.textContent!),
+      text.source,
+      { timeout: 60_000 },
+    );
+  const done = (page: Page, name: string) => status(page, new RegExp(`^${name}: \\d+ ms for all`));
+
+  it('shows every layer of a chosen image, with the numbers that Node computes', async () => {
+    const page = await opened(withHead);
+    await done(page, 'house');
+    expect(await page.textContent('#facts')).toContain('three insects on');
+    await page.setInputFiles('#file', join(folder, 'photo.png'));
+    await done(page, 'photo.png');
+    using model = await VGG16.load({ weights: withHead.path, gpu: gpu() });
+    const { data, info } = await sharp(join(folder, 'photo.png')).raw().toBuffer({ resolveWithObject: true });
+    const picture = { width: info.width, height: info.height, data: new Uint8Array(data) };
+    const framed = frame(picture, framingForSize(SIDE));
+    for (const layer of ['block1_conv1', 'block3_conv2', 'block5_pool', 'fc1', 'softmax'] as LayerName[]) {
+      const found = await page.evaluate(
+        (name) => [...(globalThis as unknown as { explorer: Explorer }).explorer.maps.get(name)!.data],
+        layer,
+      );
+      expectClose(found, (await model.forward([framed], [layer])).get(layer)!, CLOSE);
+    }
+    expect(await page.locator('#layers li').count()).toBe(22);
+    await page.close();
+  });
+
+  it('explains a pixel: its sum, its part of the image', async () => {
+    const page = await opened(withHead);
+    await done(page, 'house');
+    await page.locator('[data-layer="block2_conv1"] button').click();
+    const large = page.locator('canvas.large');
+    await large.click({ position: { x: 90, y: 120 } });
+    await page.getByText(/^Row 11, column 8: /).waitFor();
+    await large.press('ArrowRight');
+    const said = (await page.getByText(/^Row 11, column 9: /).textContent())!;
+    const rows = await page.locator('#detail table tr').allTextContents();
+    const sum = Number((await page.locator('#detail table tr').last().locator('td').last().textContent())!);
+    expect(rows).toHaveLength(1 + 12 + 3);
+    expect(Number(said.split(': ')[1])).toBeCloseTo(Math.max(0, sum), 3);
+    expect(await paintedPixels(page)).toBeGreaterThan(20);
+    await page.locator('[data-layer="block2_pool"] button').click();
+    await page.locator('canvas.large').click();
+    await page.getByText(/^The largest of four: /).waitFor();
+    await page.close();
+  });
+
+  it('answers with classes and shows what speaks for one; shows the kernels', async () => {
+    const page = await opened(withHead);
+    await done(page, 'house');
+    const answers = page.locator('.answers button');
+    expect((await answers.locator('span:first-child').allTextContents()).sort()).toEqual(CLASSES);
+    const scores = (await answers.locator('.score').allTextContents()).map(Number.parseFloat);
+    expect(scores.reduce((a, b) => a + b)).toBeCloseTo(100, 0);
+    const painted = [];
+    for (const i of CLASSES.keys()) {
+      await answers.nth(i).click();
+      await page.waitForFunction(() => document.getElementById('status')!.textContent === '');
+      painted.push(await paintedPixels(page));
+    }
+    expect(Math.max(...painted)).toBeGreaterThan(100);
+    await page.getByRole('tab', { name: 'Kernels' }).click();
+    const titles = await page.locator('#detail h3').allTextContents();
+    expect(titles.length).toBeGreaterThan(0);
+    expect(titles.every((title) => title.startsWith('conv3x3 / '))).toBe(true);
+    await page.locator('#detail summary').first().click();
+    expect(await page.locator('#detail details pre').first().textContent()).toContain('@compute');
+    await page.locator('[data-layer="softmax"] button').click();
+    expect(await page.locator('#detail h3').textContent()).toMatch(/^softmax: /);
+    await page.close();
+  });
+
+  it('without classes, shows which images are alike', async () => {
+    const page = await opened(base);
+    await done(page, 'house');
+    expect(await page.locator('.neighbours figure').count()).toBe(4);
+    await page.getByTitle('cat').click();
+    await done(page, 'cat');
+    const alike = await page
+      .locator('.neighbours canvas')
+      .evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')));
+    expect(alike).not.toContain('cat');
+    await page.selectOption('#size', '32');
+    await page.waitForFunction(
+      () => document.querySelector('[data-layer="block1_conv1"] .shape')!.textContent === '32 x 32 x 4',
+    );
+    await page.close();
+  });
+
+  it('goes on after what is no image, and lets the page breathe', async () => {
+    const page = await opened(base, (fresh) =>
+      fresh.addInitScript(() => {
+        const tasks: number[] = [];
+        Object.assign(globalThis, { tasks });
+        new PerformanceObserver((list) =>
+          tasks.push(...list.getEntries().map(({ duration }) => duration)),
+        ).observe({
+          type: 'longtask',
+        });
+      }),
+    );
+    await done(page, 'house');
+    await page.setInputFiles('#file', join(folder, 'text.png'));
+    await status(page, /^text\.png: no image that this browser can decode$/);
+    await page.getByTitle('fish').click();
+    await done(page, 'fish');
+    const tasks = await page.evaluate(() => (globalThis as unknown as { tasks: number[] }).tasks);
+    // 50 ms on a quiet machine; here the adapter computes on the cores that the page runs on.
+    expect(Math.max(0, ...tasks)).toBeLessThan(200);
+    await page.close();
+  });
+
+  it('keeps the weights, and checks them', async () => {
+    const asked: string[] = [];
+    const page = await opened(base);
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await done(page, 'house');
+    asked.length = 0;
+    await page.reload();
+    await done(page, 'house');
+    expect(asked).toContain('/model.json');
+    expect(asked).not.toContain('/weights.safetensors');
+    await page.route('**/model.json', async (route) => {
+      const manifest = JSON.parse(base.files.manifest);
+      await route.fulfill({ json: { ...manifest, sha256: '0'.repeat(64) } });
+    });
+    await page.reload();
+    await status(page, /^weights\.safetensors: not the file that model\.json tells of; reload the page$/);
+    await page.close();
+  });
+
+  it('says what is missing where it cannot run', async () => {
+    const noWebGpu = (page: Page) =>
+      page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
+    const page = await opened(base, noWebGpu);
+    await status(page, /^this browser has no WebGPU here: it needs Chrome or Edge 113/);
+    expect(await page.isHidden('#main')).toBe(true);
+    await page.close();
+    const noAdapter = (fresh: Page) =>
+      fresh.addInitScript(() => {
+        GPU.prototype.requestAdapter = async () => null;
+      });
+    const other = await opened(base, noAdapter);
+    await status(other, /^the browser gives no adapter: see chrome:\/\/gpu/);
+    await other.close();
+  });
+
+  it('is served to this machine alone, and nothing else of it', async () => {
+    const { url } = base.server;
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405);
+    expect((await fetch(`${url}../package.json`)).status).toBe(404);
+    expect((await fetch(`${url}%2e%2e%2fpackage.json`)).status).toBe(404);
+    const policy = (await fetch(url)).headers.get('content-security-policy');
+    expect(policy).toContain("default-src 'self'");
+    const page = await readFile(join(pageFolder(), 'index.html'), 'utf8');
+    expect(page).not.toMatch(/https?:\/\//);
+  });
+
+  /** Pixels of the overlay that are not transparent. */
+  function paintedPixels(page: Page): Promise<number> {
+    return page.evaluate(() => {
+      const canvas = document.getElementById('overlay') as HTMLCanvasElement;
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+      return data.filter((value, i) => i % 4 === 3 && value > 8).length;
+    });
+  }
+});
+
+/** What the page shows of itself in the console. */
+interface Explorer {
+  readonly maps: ReadonlyMap<string, { readonly data: Float32Array }>;
+}
