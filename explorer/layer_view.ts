@@ -7,6 +7,7 @@ import { type LayerMap, strongestChannels } from './layer_map.js';
 import { paintChannel } from './maps.js';
 import type { Explored, Maps } from './network.js';
 import { type Field, pixelSum, receptiveField } from './pixel.js';
+import { showWorkbench } from './workbench_view.js';
 
 /** What a layer is shown of. */
 export interface Pass {
@@ -25,7 +26,7 @@ const FIRST = 64;
 const TERMS = 12;
 const LARGEST_OUTPUTS = 20;
 
-type Tab = 'channels' | 'kernel';
+type Tab = 'channels' | 'kernel' | 'workbench';
 
 /** What was opened last, kept from image to image. */
 let tab: Tab = 'channels';
@@ -38,14 +39,17 @@ export function showLayer(pass: Pass, layer: LayerName, onField: (field: Field |
   body.replaceChildren();
   onField(undefined);
   byId('detail-title').textContent = layer;
+  const isConv = explored.model.widths.convs.has(layer);
+  const current = tab === 'workbench' && !isConv ? 'kernel' : tab;
   const tabs = element('div', { class: 'tabs', role: 'tablist', 'aria-label': 'What is shown of the layer' });
   for (const [name, label] of [
     ['channels', 'Channels'],
     ['kernel', 'Kernels'],
+    ...(isConv ? [['workbench', 'Workbench'] as const] : []),
   ] as const) {
     const button = element(
       'button',
-      { type: 'button', role: 'tab', 'aria-selected': String(tab === name) },
+      { type: 'button', role: 'tab', 'aria-selected': String(current === name) },
       label,
     );
     button.addEventListener('click', () => {
@@ -55,7 +59,11 @@ export function showLayer(pass: Pass, layer: LayerName, onField: (field: Field |
     tabs.append(button);
   }
   body.append(tabs);
-  if (tab === 'kernel') {
+  if (current === 'workbench') {
+    showWorkbench(body, explored, layer as ConvName, size);
+    return;
+  }
+  if (current === 'kernel') {
     const ms = times?.get(layer);
     const time = ms === undefined ? '' : `, in ${ms.toFixed(2)} ms on this adapter`;
     showKernels(body, explored.kernelsOf(layer, size), time);

@@ -37,8 +37,16 @@ export function plannedLayers(side: number): PlannedLayer[] {
   return planLayers(widths, side, side, 'softmax');
 }
 
-/** @param network  of which the layer's weights are taken */
-export function layerTask(layer: PlannedLayer, network: PeerNetwork, batch: number): LayerTask {
+/**
+ * @param network  of which the layer's weights are taken
+ * @param pixels   of a convolution's output, at which it is held against float64, with all channels; besides its corners
+ */
+export function layerTask(
+  layer: PlannedLayer,
+  network: PeerNetwork,
+  batch: number,
+  pixels = PIXELS_CHECKED,
+): LayerTask {
   const { name, operation, inputShape, shape, relu, flops } = layer;
   const random = seededRandom(sizeOf(inputShape) + batch);
   const x = new Float32Array(batch * sizeOf(inputShape));
@@ -53,11 +61,13 @@ export function layerTask(layer: PlannedLayer, network: PeerNetwork, batch: numb
     bytes: 4 * values,
     errorOf(y) {
       if (y.length !== batch * sizeOf(shape) || y.some(Number.isNaN)) return Number.NaN;
-      expected ??= expectedOf(task, random);
+      expected ??= expectedOf(task, random, pixels);
       return nmse(expected.pick(y), expected.values);
     },
   };
 }
+
+const PIXELS_CHECKED = 64;
 
 function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, side) => product * side, 1);
@@ -78,16 +88,13 @@ interface Expected {
   pick(y: Float32Array): Float32Array;
 }
 
-/** Pixels of a convolution's output at which it is held against float64, with all channels. */
-const PIXELS_CHECKED = 64;
-
 type Computation = Pick<LayerTask, 'operation' | 'batch' | 'inputShape' | 'shape' | 'relu' | 'x' | 'k' | 'b'>;
 
-function expectedOf(task: Computation, random: Random): Expected {
+function expectedOf(task: Computation, random: Random, pixels: number): Expected {
   const { operation, batch, inputShape, shape, relu, x, k, b } = task;
   switch (operation) {
     case 'conv3x3':
-      return expectedPixels(task, random);
+      return expectedPixels(task, random, pixels);
     case 'linear': {
       // The last picture: those before it would take as long again.
       const [D, O] = [sizeOf(inputShape), shape[0]!];
@@ -110,12 +117,16 @@ function expectedOf(task: Computation, random: Random): Expected {
 }
 
 /** A pixel's output is a linear layer of its neighbourhood: corners first, then anywhere. */
-function expectedPixels({ batch, inputShape, shape, relu, x, k, b }: Computation, random: Random): Expected {
+function expectedPixels(
+  { batch, inputShape, shape, relu, x, k, b }: Computation,
+  random: Random,
+  count: number,
+): Expected {
   const [H, W, C] = inputShape as [number, number, number];
   const O = shape[2]!;
   const last = batch * H * W - 1;
   const corners = [0, W - 1, last - W + 1, last];
-  const others = Array.from({ length: PIXELS_CHECKED }, () => random.below(last + 1));
+  const others = Array.from({ length: count }, () => random.below(last + 1));
   const pixels = [...new Set([...corners, ...others])];
   const patches = new Float32Array(pixels.length * 9 * C);
   for (const [i, pixel] of pixels.entries()) {

@@ -159,6 +159,43 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     await page.close();
   });
 
+  it('runs the ladder, and an edited kernel: right, wrong, and not compiled', async () => {
+    const page = await opened(withHead);
+    await done(page, 'house');
+    await page.locator('[data-layer="block3_conv1"] button').click();
+    await page.getByRole('tab', { name: 'Workbench' }).click();
+    await page.getByRole('button', { name: 'Run the ladder' }).click();
+    const rows = page.locator('#detail .outcomes tr');
+    await rows.first().waitFor();
+    const ladder = await rows.allTextContents();
+    expect(ladder.length).toBe(1 + 8);
+    // SwiftShader's subgroups are too small for 06, and it has no products of matrices.
+    expect(ladder.filter((row) => row.includes('right ('))).toHaveLength(6);
+    expect(ladder.at(-2)).toMatch(/06_subgroup needs/);
+    expect(ladder.at(-1)).toMatch(/07_subgroup_matrix needs/);
+
+    const kernel = page.getByLabel('WGSL of the kernel');
+    const outcome = async (text: string) => {
+      await kernel.fill(text);
+      await page.getByRole('button', { name: 'Run', exact: true }).click();
+      await page.locator('#edited .hint').waitFor();
+      await page.locator('#edited .outcomes').waitFor();
+      return page.locator('#edited tr').nth(1).textContent();
+    };
+    const text = await kernel.inputValue();
+    expect(await outcome(text)).toMatch(/^yours\d.*right \(/);
+    const border = text.replace(/\bmax\(([^,]+), (0|0\.0|vec4f\(\))\)/, '($1)');
+    expect(border).not.toBe(text);
+    expect(await outcome(border)).toMatch(/^yours\d.*wrong \(/);
+    expect(await outcome(text.replace('@compute', 'let x = 1;\n@compute'))).toMatch(
+      /^yours.*01_naive: line \d+: /,
+    );
+    expect(await page.evaluate(() => document.getSelection()!.toString())).toBe('let x = 1;');
+    await page.getByRole('button', { name: 'Restore' }).click();
+    expect(await kernel.inputValue()).toBe(text);
+    await page.close();
+  });
+
   it('without classes, shows which images are alike', async () => {
     const page = await opened(base);
     await done(page, 'house');

@@ -17,7 +17,7 @@ import { launchWinograd } from './winograd.js';
  */
 export function conv3x3(recorder: Recorder, args: Conv3x3Arguments): void {
   const { gpu } = recorder;
-  const { label, x, k, b, y, relu, pool = false, mask = false, rung, tiling = {} } = args;
+  const { label, x, k, b, y, relu, pool = false, mask = false, rung, wgsl, tiling = {} } = args;
   const reason = whyNot(gpu, rung, k.dtype);
   if (reason) throw new GpuError(`${label}: ${rung} ${reason}`);
   const [N, H, W, C] = expectSides(label, x, 4);
@@ -36,7 +36,7 @@ export function conv3x3(recorder: Recorder, args: Conv3x3Arguments): void {
 
   const kernel: Kernel = {
     name: `conv3x3/${rung}`,
-    wgsl: DIRECT_RUNGS[rung],
+    wgsl: wgsl ?? DIRECT_RUNGS[rung],
     constants: { H, W, C, O, RELU: Number(relu), ...(mask && { MASK: 1 }) },
     // 07 multiplies weights as they are stored, and widens none.
     ...(rung === '07_subgroup_matrix'

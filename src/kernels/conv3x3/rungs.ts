@@ -72,6 +72,8 @@ export interface Conv3x3Arguments {
   /** Whether y is the sum alone where b is above 0, and else 0: a gradient that goes through the ReLU that gave b. */
   readonly mask?: boolean;
   readonly rung: Conv3x3Rung;
+  /** Another text in the place of that of a rung of one pass, with its bindings, its constants and the lines of its tiling. */
+  readonly wgsl?: string | undefined;
   readonly tiling?: Readonly<Record<string, number>>;
   /** What v and m of Winograd's passes may take each, in bytes; `defaultScratchBytes` says how much by default. */
   readonly scratchBytes?: number | undefined;

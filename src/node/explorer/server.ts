@@ -62,6 +62,9 @@ async function answer(
 ): Promise<void> {
   response.setHeader('content-security-policy', POLICY);
   response.setHeader('x-content-type-options', 'nosniff');
+  // A page of its own has the finer clocks.
+  response.setHeader('cross-origin-opener-policy', 'same-origin');
+  response.setHeader('cross-origin-embedder-policy', 'require-corp');
   response.setHeader('cache-control', 'no-store');
   // A page from elsewhere whose name was made to point here is not to read the weights.
   if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(headers.host ?? '')) {
