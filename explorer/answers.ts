@@ -20,7 +20,7 @@ export interface Heat {
 /** @param onClass  told which class was chosen, undefined for none */
 export async function showClasses(
   body: HTMLElement,
-  { model }: Explored,
+  model: Explored['model'],
   picture: Picture,
   onClass: (index: number | undefined) => void,
 ): Promise<void> {

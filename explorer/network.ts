@@ -22,6 +22,8 @@ export interface Manifest {
   readonly bytes: number;
   /** 64 digits. */
   readonly sha256: string;
+  /** Where a head that is trained on these weights finds them: a name that the command line knows, or a path. */
+  readonly base?: string;
   /** What was taken for granted when the weights were read. */
   readonly notes: readonly string[];
 }
@@ -40,8 +42,9 @@ export class Explored {
   private constructor(
     readonly manifest: Manifest,
     readonly model: VGG16,
+    private readonly blob: Blob,
     private readonly source: OpenedWeights,
-    private readonly weights: Vgg16Weights,
+    readonly weights: Vgg16Weights,
   ) {}
 
   /** @throws WeightsError, NoAdapterError, GpuError */
@@ -53,7 +56,14 @@ export class Explored {
     const blob = await weightsOf(manifest, onProgress);
     const source = await openWeightsFile(await openInput(blob), {});
     const model = await VGG16.load({ weights: blob });
-    return new Explored(manifest, model, source, describeVgg16(source));
+    return new Explored(manifest, model, blob, source, describeVgg16(source));
+  }
+
+  /** The same base with a trained head, on the same device. */
+  async withHead(file: Blob): Promise<Explored> {
+    const { gpu } = this.model;
+    const model = await VGG16.load({ weights: file, base: this.blob, gpu });
+    return new Explored(this.manifest, model, this.blob, this.source, this.weights);
   }
 
   /** All layers, in order. */

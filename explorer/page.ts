@@ -14,6 +14,8 @@ import { colourOf, paintChannel } from './maps.js';
 import { Explored } from './network.js';
 import { paintPicture, pixelsOf, type Shown, shownAddress, shownCamera, shownFile } from './pictures.js';
 import type { Field } from './pixel.js';
+import type { Trained } from './training.js';
+import { showTraining } from './training_view.js';
 
 const SIZES = [32, 64, 96, 128, 160, 224, 320] as const;
 /** Of the image, in px; a CPU that plays a graphics card takes seconds for more. */
@@ -22,6 +24,8 @@ const USUAL_SIZE = { card: 224, software: 64 };
 const STRIP_MAPS = 5;
 
 let explored: Explored;
+/** As it came; a classifier that is trained in the page takes its place before the eyes. */
+let original: Explored;
 let size: number;
 let shown: Shown;
 let picture: Picture;
@@ -71,6 +75,7 @@ async function start(): Promise<void> {
   } finally {
     progress.hidden = true;
   }
+  original = explored;
   const { model, manifest } = explored;
   const { description, vendor, architecture, isSoftware } = model.gpu.info;
   const adapter =
@@ -96,8 +101,30 @@ async function start(): Promise<void> {
     byId('drawings').append(button);
   }
   listen();
+  showTraining({ explored: () => original, size: () => size, use, say });
+  byId('views').hidden = false;
   byId('main').hidden = false;
   await take(shownAddress(addressOf(DRAWINGS[0]!), DRAWINGS[0]!.name));
+}
+
+/** Looks with a classifier that was trained in the page. */
+async function use({ file, classes }: Trained): Promise<Explored> {
+  const before = explored;
+  explored = await original.withHead(file);
+  if (before !== original) before.dispose();
+  byId('facts').textContent =
+    `${original.manifest.name} with the classifier trained here: ${classes.join(', ')}.`;
+  timesBySize.clear();
+  void look(shown);
+  return explored;
+}
+
+/** Changes between looking and training. */
+function turnTo(view: 'look' | 'train'): void {
+  byId('main').hidden = view !== 'look';
+  byId('train').hidden = view !== 'train';
+  byId('to-look').setAttribute('aria-pressed', String(view === 'look'));
+  byId('to-train').setAttribute('aria-pressed', String(view === 'train'));
 }
 
 /** Files by drop, by choice and from the clipboard; the camera. */
@@ -122,6 +149,8 @@ function listen(): void {
     takeFile(event.dataTransfer?.files[0]);
   });
   byId('camera').addEventListener('click', () => void take(shownCamera()));
+  byId('to-look').addEventListener('click', () => turnTo('look'));
+  byId('to-train').addEventListener('click', () => turnTo('train'));
 }
 
 async function take(coming: Promise<Shown>): Promise<void> {
@@ -151,9 +180,11 @@ async function look(next: Shown): Promise<void> {
 }
 
 async function compute(): Promise<void> {
-  const { model, layers } = explored;
+  // Both may change while this is under way, for the pass that comes next.
+  const [network, side] = [explored, size];
+  const { model, layers } = network;
   say(`Computing ${shown.name}…`);
-  picture = pixelsOf(shown, size);
+  picture = pixelsOf(shown, side);
   paintPicture(byId<HTMLCanvasElement>('picture'), picture);
   heat = undefined;
   field = undefined;
@@ -161,14 +192,14 @@ async function compute(): Promise<void> {
   const began = performance.now();
   const results = await model.forward([picture], layers);
   const ms = performance.now() - began;
-  const planned = model.layers(size, size, layers.at(-1)!);
+  const planned = model.layers(side, side, layers.at(-1)!);
   const maps = new Map(planned.map(({ name, shape }) => [name, { data: results.get(name)!, shape }]));
-  const times = timesBySize.get(size);
-  pass = { explored, size, input: inputOf(picture), maps, times };
+  const times = timesBySize.get(side);
+  pass = { explored: network, size: side, input: inputOf(picture), maps, times };
   await showStrip(pass);
   if (waiting) return;
   showDetail();
-  await answer(maps);
+  await answer(pass);
   say(`${shown.name}: ${ms.toFixed(0)} ms for all ${layers.length} layers, with reading them back.`);
   if (!times && !waiting) await measure(pass);
 }
@@ -179,27 +210,27 @@ function inputOf({ width: W, height: H, data }: Picture): LayerMap {
   return { data: Float32Array.from(padded.filter((_, i) => i % 4 !== 3)), shape: [H, W, 3] };
 }
 
-async function answer(maps: Pass['maps']): Promise<void> {
+async function answer({ explored: { model }, maps, size: side }: Pass): Promise<void> {
   const body = byId('answers');
-  if (explored.model.hasClassifier) {
-    await showClasses(body, explored, picture, (index) => void showHeat(index));
+  if (model.hasClassifier) {
+    await showClasses(body, model, picture, (index) => void showHeat(index));
     return;
   }
-  const last = explored.model.widths.features;
+  const last = model.widths.features;
   const features = averagesOf(maps.get(last)!);
-  await lookAtDrawings(last);
+  await lookAtDrawings(model, last, side);
   const others = [...seen.values()].filter(({ name }) => name !== shown.name);
   showNeighbours(body, features, others, last);
   seen.set(shown.name, { name: shown.name, picture, features });
 }
 
 /** The included drawings are there to be compared with from the beginning. */
-async function lookAtDrawings(last: LayerName): Promise<void> {
+async function lookAtDrawings(model: Explored['model'], last: LayerName, side: number): Promise<void> {
   for (const drawing of DRAWINGS) {
     if (seen.has(drawing.name) || waiting) continue;
-    const pixels = pixelsOf(await shownAddress(addressOf(drawing), drawing.name), size);
-    const data = (await explored.model.forward([pixels], [last])).get(last)!;
-    const shape = explored.model.layers(size, size, last).at(-1)!.shape;
+    const pixels = pixelsOf(await shownAddress(addressOf(drawing), drawing.name), side);
+    const data = (await model.forward([pixels], [last])).get(last)!;
+    const shape = model.layers(side, side, last).at(-1)!.shape;
     seen.set(drawing.name, { name: drawing.name, picture: pixels, features: averagesOf({ data, shape }) });
   }
 }
@@ -210,8 +241,9 @@ async function showHeat(index: number | undefined): Promise<void> {
   if (index === undefined || !pass) return;
   say('Computing gradients…');
   const of = picture;
+  const { explored: network, maps } = pass;
   try {
-    const found = await heatOf(explored, of, pass.maps.get(explored.model.widths.features)!, index);
+    const found = await heatOf(network, of, maps.get(network.model.widths.features)!, index);
     if (of !== picture) return;
     heat = found;
     paintOverlay();
@@ -254,6 +286,8 @@ function paintField(context: CanvasRenderingContext2D, { top, left, side }: Fiel
 
 function showDetail(): void {
   if (!pass) return;
+  // Another head may lack it.
+  if (!pass.maps.has(layer)) layer = 'block1_conv2';
   showLayer(pass, layer, (found) => {
     field = found;
     paintOverlay();
@@ -261,10 +295,14 @@ function showDetail(): void {
 }
 
 /** The layers from image to scores, with their strongest maps. */
-async function showStrip({ maps, times }: Pass): Promise<void> {
+async function showStrip({ explored: { layers }, maps, times }: Pass): Promise<void> {
   const list = byId('layers');
-  const isNew = list.childElementCount === 0;
-  for (const name of explored.layers) {
+  const shownNow = [...list.querySelectorAll<HTMLElement>('[data-layer]')].map(
+    ({ dataset }) => dataset.layer,
+  );
+  const isNew = shownNow.join() !== layers.join();
+  if (isNew) list.replaceChildren();
+  for (const name of layers) {
     const map = maps.get(name)!;
     const item = isNew ? list.appendChild(layerItem(name)) : list.querySelector(`[data-layer="${name}"]`)!;
     item.querySelector('.shape')!.textContent = map.shape.join(' x ');
@@ -312,11 +350,10 @@ function layerItem(name: LayerName): HTMLLIElement {
 
 /** Each layer's time by the adapter's own clock. */
 async function measure(of: Pass): Promise<void> {
-  const timings = await explored.model.profile(
-    { batch: 1, height: of.size, width: of.size },
-    explored.layers.at(-1)!,
-    { passes: 3 },
-  );
+  const { model, layers } = of.explored;
+  const timings = await model.profile({ batch: 1, height: of.size, width: of.size }, layers.at(-1)!, {
+    passes: 3,
+  });
   if (!timings) return;
   const times = new Map(timings.map(({ layer: name, ms }) => [name, ms]));
   timesBySize.set(of.size, times);

@@ -213,6 +213,63 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     await page.close();
   });
 
+  it('trains a classifier, which Node reads, and looks with it', async () => {
+    const files = [];
+    for (const [kind, background] of [
+      ['red', '#c03020'],
+      ['blue', '#2040c0'],
+    ] as const) {
+      for (let i = 0; i < 8; i++) {
+        const path = join(folder, `${kind}-${i}.png`);
+        const spot = {
+          input: Buffer.from(
+            `<svg width="20" height="20"><circle cx="10" cy="10" r="${3 + i}" fill="#fff"/></svg>`,
+          ),
+        };
+        const blank = sharp({ create: { width: 70, height: 70, channels: 3, background } });
+        await blank
+          .composite([{ ...spot, left: 5 * i, top: 40 - 5 * i }])
+          .png()
+          .toFile(path);
+        files.push({ kind, path });
+      }
+    }
+    const page = await opened(base);
+    await done(page, 'house');
+    await page.getByRole('button', { name: 'Train', exact: true }).first().click();
+    const go = page.locator('#train button.main');
+    expect(await go.isDisabled()).toBe(true);
+    for (const [i, kind] of ['red', 'blue'].entries()) {
+      const box = page.locator('.class').nth(i);
+      await box.locator('input[type=text]').fill(kind);
+      const own = files.filter((file) => file.kind === kind).map(({ path }) => path);
+      await box.locator('input[type=file]').setInputFiles(own);
+      await page.locator('.class').nth(i).locator('canvas').nth(7).waitFor();
+    }
+    await go.click();
+    await page.getByText(/images that were kept back are right, after epoch/).waitFor();
+    expect(await page.locator('#train').textContent()).toContain(
+      '100 % of 4 images that were kept back are right',
+    );
+    await page.getByTitle('blue taken for blue: show the images').click();
+    expect(await page.locator('.confusion ~ .channels canvas').count()).toBe(2);
+    const download = page.waitForEvent('download');
+    await page.getByText('Download the classifier').click();
+    const head = join(folder, 'classifier.safetensors');
+    await (await download).saveAs(head);
+
+    using model = await VGG16.load({ weights: head, gpu: gpu() });
+    expect(model.labels.map(({ label }) => label)).toEqual(['blue', 'red']);
+    await page.getByRole('button', { name: 'Look', exact: true }).click();
+    await page.setInputFiles('#file', files[0]!.path);
+    await done(page, 'red-0.png');
+    const [first] = await page.locator('.answers button').allTextContents();
+    const [best] = await model.classify(files[0]!.path);
+    expect(best!.label).toBe('red');
+    expect(first).toBe(`red${(100 * best!.score).toFixed(1)} %`);
+    await page.close();
+  });
+
   it('goes on after what is no image, and lets the page breathe', async () => {
     const page = await opened(base, (fresh) =>
       fresh.addInitScript(() => {

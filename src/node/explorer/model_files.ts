@@ -10,6 +10,7 @@ import type { OpenedWeights } from '../../weights/opened.js';
 import { packageFile } from '../embedded.js';
 import { hashFile } from '../fetch/claims.js';
 import { convertWeights } from '../weights/convert.js';
+import { baseRefOf } from '../weights/locate.js';
 import { type OpenOptions, openWeights } from '../weights/open.js';
 
 const WEIGHTS = 'weights.safetensors';
@@ -37,7 +38,9 @@ export async function modelFiles(
 ): Promise<ModelFiles> {
   const { signal, ...open } = options;
   const source = await openWeights(path, open);
-  const { notes } = source;
+  const { notes, base } = source;
+  // A head stands on another file's convolutions, unless it brought some of its own.
+  const ref = base === undefined ? await baseRefOf(source.path) : base.isChanged ? undefined : base.ref;
   await source.close();
   const isAsked = open.preprocess !== undefined || open.activation !== undefined;
   const isWhole = source.format === 'safetensors' && !saysHead(source) && isCanonical(source) && !isAsked;
@@ -50,7 +53,14 @@ export async function modelFiles(
     if (folder) await convertWeights(path, weights, { ...open, signal });
     const { size } = await stat(weights);
     const { sha256 } = await hashFile(weights, { md5: false });
-    const manifest = { name, file: WEIGHTS, bytes: size, sha256, notes };
+    const manifest = {
+      name,
+      file: WEIGHTS,
+      bytes: size,
+      sha256,
+      notes,
+      ...(ref !== undefined && { base: ref }),
+    };
     return { weights, manifest: JSON.stringify(manifest, undefined, 2), notes, dispose };
   } catch (error) {
     await dispose();
@@ -61,6 +71,12 @@ export async function modelFiles(
 /** Whether the page finds the same tensors in the file. */
 function isCanonical({ base, notes }: OpenedWeights): boolean {
   return base === undefined && notes.length === 0;
+}
+
+/** For others, the path of a base on this machine is its file's name. */
+function withoutPath(manifest: string): string {
+  const { base, ...rest } = JSON.parse(manifest) as { readonly base?: string };
+  return JSON.stringify({ ...rest, ...(base !== undefined && { base: basename(base) }) }, undefined, 2);
 }
 
 /** The folder with the page itself. @throws OutputError where this package was installed or bundled without it */
@@ -89,7 +105,7 @@ export async function writeSite(
     const files = (await readdir(page)).filter((file) => !file.endsWith('.map'));
     for (const file of files) await copyFile(join(page, file), join(folder, basename(file)));
     await copyFile(weights, join(folder, WEIGHTS));
-    await writeFile(join(folder, 'model.json'), manifest);
+    await writeFile(join(folder, 'model.json'), withoutPath(manifest));
     return [...files, WEIGHTS, 'model.json'];
   } catch (error) {
     if (error instanceof OutputError) throw error;
