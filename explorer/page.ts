@@ -11,6 +11,7 @@ import { addressOf, DRAWINGS } from './drawings.js';
 import { averagesOf, type LayerMap, strongestChannels } from './layer_map.js';
 import { type Pass, showLayer } from './layer_view.js';
 import { colourOf, paintChannel } from './maps.js';
+import { showMeasure } from './measure_view.js';
 import { Explored } from './network.js';
 import { paintPicture, pixelsOf, type Shown, shownAddress, shownCamera, shownFile } from './pictures.js';
 import type { Field } from './pixel.js';
@@ -102,6 +103,7 @@ async function start(): Promise<void> {
   }
   listen();
   showTraining({ explored: () => original, size: () => size, use, say });
+  showMeasure({ explored: () => original, size: () => size, say });
   byId('views').hidden = false;
   byId('main').hidden = false;
   await take(shownAddress(addressOf(DRAWINGS[0]!), DRAWINGS[0]!.name));
@@ -119,12 +121,14 @@ async function use({ file, classes }: Trained): Promise<Explored> {
   return explored;
 }
 
-/** Changes between looking and training. */
-function turnTo(view: 'look' | 'train'): void {
-  byId('main').hidden = view !== 'look';
-  byId('train').hidden = view !== 'train';
-  byId('to-look').setAttribute('aria-pressed', String(view === 'look'));
-  byId('to-train').setAttribute('aria-pressed', String(view === 'train'));
+/** The views, by the button that leads there. */
+const VIEWS = { 'to-look': 'main', 'to-train': 'train', 'to-measure': 'measure' } as const;
+
+function turnTo(chosen: keyof typeof VIEWS): void {
+  for (const [button, view] of Object.entries(VIEWS)) {
+    byId(view).hidden = button !== chosen;
+    byId(button).setAttribute('aria-pressed', String(button === chosen));
+  }
 }
 
 /** Files by drop, by choice and from the clipboard; the camera. */
@@ -149,8 +153,8 @@ function listen(): void {
     takeFile(event.dataTransfer?.files[0]);
   });
   byId('camera').addEventListener('click', () => void take(shownCamera()));
-  byId('to-look').addEventListener('click', () => turnTo('look'));
-  byId('to-train').addEventListener('click', () => turnTo('train'));
+  for (const button of Object.keys(VIEWS) as (keyof typeof VIEWS)[])
+    byId(button).addEventListener('click', () => turnTo(button));
 }
 
 async function take(coming: Promise<Shown>): Promise<void> {

@@ -270,6 +270,25 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     await page.close();
   });
 
+  it('measures the adapter, and gives the result as bench/results has it', async () => {
+    const page = await opened(base);
+    await done(page, 'house');
+    await page.getByRole('button', { name: 'Measure', exact: true }).first().click();
+    await page.locator('#measure-body button').click();
+    const download = page.waitForEvent('download');
+    await page.getByText('Download as JSON').click();
+    const path = join(folder, 'measured.json');
+    await (await download).saveAs(path);
+    const report = JSON.parse(await readFile(path, 'utf8'));
+    const like = JSON.parse(await readFile('bench/results/e2e-h200.json', 'utf8'));
+    expect(Object.keys(report).sort()).toEqual([...new Set([...Object.keys(like), 'peak'])].sort());
+    expect(report.results.map(({ batch }: { batch: number }) => batch)).toEqual([1, 8, 32]);
+    for (const { medianMs, flops, side } of report.results)
+      expect([medianMs > 0, flops > 0, side]).toEqual([true, true, SIDE]);
+    expect(report.peak.gflops).toBeGreaterThan(0);
+    await page.close();
+  });
+
   it('goes on after what is no image, and lets the page breathe', async () => {
     const page = await opened(base, (fresh) =>
       fresh.addInitScript(() => {
