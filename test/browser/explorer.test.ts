@@ -177,8 +177,9 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     const kernel = page.getByLabel('WGSL of the kernel');
     const outcome = async (text: string) => {
       await kernel.fill(text);
+      // What a run before left.
+      await page.evaluate(() => document.getElementById('edited')!.replaceChildren());
       await page.getByRole('button', { name: 'Run', exact: true }).click();
-      await page.locator('#edited .hint').waitFor();
       await page.locator('#edited .outcomes').waitFor();
       return page.locator('#edited tr').nth(1).textContent();
     };
@@ -270,7 +271,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     await page.close();
   });
 
-  it('measures the adapter, and gives the result as bench/results has it', async () => {
+  it.skipIf(!process.env.FULL)('measures the adapter, as bench/results has it (FULL=1)', async () => {
     const page = await opened(base);
     await done(page, 'house');
     await page.getByRole('button', { name: 'Measure', exact: true }).first().click();

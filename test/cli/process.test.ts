@@ -114,7 +114,8 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C', () => {
     await sleep(500);
     child.kill('SIGINT');
     const { code, stdout } = await ran;
-    expect(performance.now() - begin).toBeLessThan(3000);
+    // The batch itself takes a CPU a quarter of a minute; a process that ends takes long where others compute.
+    expect(performance.now() - begin).toBeLessThan(6000);
     // A shell says 130 of what SIGINT has ended, too. A fast GPU is done before the second one.
     expect([null, 130]).toContain(code);
     expect(stdout).toBe('');
