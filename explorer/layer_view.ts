@@ -4,6 +4,7 @@ import { BASE_LAYERS, type ConvName, type LayerName } from '../src/architecture.
 import { byId, element } from './dom.js';
 import { showKernels } from './kernel_view.js';
 import { type LayerMap, strongestChannels } from './layer_map.js';
+import { remember } from './link.js';
 import { paintChannel } from './maps.js';
 import type { Explored, Maps } from './network.js';
 import { type Field, pixelSum, receptiveField } from './pixel.js';
@@ -26,11 +27,17 @@ const FIRST = 64;
 const TERMS = 12;
 const LARGEST_OUTPUTS = 20;
 
-type Tab = 'channels' | 'kernel' | 'workbench';
+const TABS = ['channels', 'kernel', 'workbench'] as const;
+type Tab = (typeof TABS)[number];
 
 /** What was opened last, kept from image to image. */
 let tab: Tab = 'channels';
 const chosenChannels = new Map<LayerName, number>();
+
+/** Opens layers at this tab, if it is one. */
+export function openAt(name: string | undefined): void {
+  tab = TABS.find((known) => known === name) ?? tab;
+}
 
 /** @param onField  told which part of the image a pixel depends on; undefined for none */
 export function showLayer(pass: Pass, layer: LayerName, onField: (field: Field | undefined) => void): void {
@@ -54,6 +61,7 @@ export function showLayer(pass: Pass, layer: LayerName, onField: (field: Field |
     );
     button.addEventListener('click', () => {
       tab = name;
+      remember({ tab });
       showLayer(pass, layer, onField);
     });
     tabs.append(button);

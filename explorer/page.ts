@@ -9,13 +9,13 @@ import { type Heat, heatOf, type Seen, showClasses, showNeighbours } from './ans
 import { breath, byId, element } from './dom.js';
 import { addressOf, DRAWINGS } from './drawings.js';
 import { averagesOf, type LayerMap, strongestChannels } from './layer_map.js';
-import { type Pass, showLayer } from './layer_view.js';
+import { openAt, type Pass, showLayer } from './layer_view.js';
+import { placeOf, remember } from './link.js';
 import { colourOf, paintChannel } from './maps.js';
 import { showMeasure } from './measure_view.js';
 import { Explored } from './network.js';
 import { paintPicture, pixelsOf, type Shown, shownAddress, shownCamera, shownFile } from './pictures.js';
 import type { Field } from './pixel.js';
-import type { Trained } from './training.js';
 import { showTraining } from './training_view.js';
 
 const SIZES = [32, 64, 96, 128, 160, 224, 320] as const;
@@ -71,6 +71,7 @@ async function start(): Promise<void> {
       say(`Loading the network: ${(loaded / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB`);
     });
   } catch (error) {
+    byId('recorded').hidden = false;
     sayError(error);
     return;
   } finally {
@@ -85,20 +86,27 @@ async function start(): Promise<void> {
   byId('facts').textContent = `${manifest.name} on ${adapter}${speed}.`;
   for (const note of manifest.notes) byId('facts').append(element('br'), `Note: ${note}`);
   const usual = isSoftware ? USUAL_SIZE.software : USUAL_SIZE.card;
-  size = model.inputSide ?? usual;
+  const place = placeOf(location.hash);
   const sizes = model.inputSide === undefined ? SIZES : [model.inputSide];
+  size = sizes.find((side) => String(side) === place.size) ?? model.inputSide ?? usual;
+  layer = explored.layers.find((name) => name === place.layer) ?? layer;
+  openAt(place.tab);
   const select = byId<HTMLSelectElement>('size');
   select.append(...sizes.map((side) => element('option', { value: String(side) }, `${side} px`)));
   select.value = String(size);
   select.addEventListener('change', () => {
     size = Number(select.value);
+    remember({ size: select.value });
     seen = new Map();
     void look(shown);
   });
   for (const drawing of DRAWINGS) {
     const image = element('img', { src: addressOf(drawing), alt: drawing.name, width: '32', height: '32' });
     const button = element('button', { type: 'button', title: drawing.name }, image);
-    button.addEventListener('click', () => void take(shownAddress(addressOf(drawing), drawing.name)));
+    button.addEventListener('click', () => {
+      remember({ drawing: drawing.name });
+      void take(shownAddress(addressOf(drawing), drawing.name));
+    });
     byId('drawings').append(button);
   }
   listen();
@@ -106,16 +114,26 @@ async function start(): Promise<void> {
   showMeasure({ explored: () => original, size: () => size, say });
   byId('views').hidden = false;
   byId('main').hidden = false;
-  await take(shownAddress(addressOf(DRAWINGS[0]!), DRAWINGS[0]!.name));
+  const first = DRAWINGS.find(({ name }) => name === place.drawing) ?? DRAWINGS[0]!;
+  await take(shownAddress(addressOf(first), first.name));
 }
 
-/** Looks with a classifier that was trained in the page. */
-async function use({ file, classes }: Trained): Promise<Explored> {
+/** Looks with a head that was trained elsewhere, on the command line for instance. */
+async function takeHead(file: File): Promise<void> {
+  try {
+    await use(file);
+  } catch (error) {
+    sayError(error);
+  }
+}
+
+/** Looks with a trained head on the base that the page came with. @throws WeightsError for no head, or one of another base */
+async function use(file: Blob): Promise<Explored> {
   const before = explored;
   explored = await original.withHead(file);
   if (before !== original) before.dispose();
   byId('facts').textContent =
-    `${original.manifest.name} with the classifier trained here: ${classes.join(', ')}.`;
+    `${original.manifest.name} with a head trained on it: ${explored.model.labels.map(({ label }) => label).join(', ')}.`;
   timesBySize.clear();
   void look(shown);
   return explored;
@@ -134,7 +152,13 @@ function turnTo(chosen: keyof typeof VIEWS): void {
 /** Files by drop, by choice and from the clipboard; the camera. */
 function listen(): void {
   const takeFile = (file: File | undefined) => {
-    if (file) void take(shownFile(file, file.name || 'the image'));
+    if (!file) return;
+    if (/\.safetensors$/i.test(file.name)) {
+      void takeHead(file);
+      return;
+    }
+    remember({ drawing: undefined });
+    void take(shownFile(file, file.name || 'the image'));
   };
   const input = byId<HTMLInputElement>('file');
   input.addEventListener('change', () => {
@@ -345,6 +369,7 @@ function layerItem(name: LayerName): HTMLLIElement {
   );
   button.addEventListener('click', () => {
     layer = name;
+    remember({ layer });
     for (const other of byId('layers').querySelectorAll('button'))
       other.setAttribute('aria-pressed', String(other === button));
     showDetail();

@@ -16,7 +16,7 @@ export interface TrainingHost {
   readonly explored: () => Explored;
   readonly size: () => number;
   /** Looks at images with the classifier from now on. */
-  readonly use: (trained: Trained) => Promise<Explored>;
+  readonly use: (head: Blob) => Promise<Explored>;
   readonly say: (text: string, isBad?: boolean) => void;
 }
 
@@ -145,7 +145,7 @@ async function trainAndShow(host: TrainingHost, body: HTMLElement): Promise<void
     }
   });
   const seconds = (performance.now() - began) / 1000;
-  const explored = await host.use(trained);
+  const explored = await host.use(trained.file);
   const { best, evaluation } = trained.network;
   const cells = await confusion(explored, trained);
   const link = element(

@@ -14,4 +14,5 @@ await build({
 await build({ ...browser, outdir: 'dist/browser' });
 await build({ ...explorer, outdir: 'dist/explorer' });
 await copyFile('explorer/index.html', 'dist/explorer/index.html');
+await copyFile('docs/explorer.png', 'dist/explorer/recorded.png');
 await chmod('dist/cli.js', 0o755);

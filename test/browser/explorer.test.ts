@@ -197,6 +197,22 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     await page.close();
   });
 
+  it('is found again by its address', async () => {
+    const page = await opened(base);
+    await done(page, 'house');
+    await page.getByTitle('boat').click();
+    await done(page, 'boat');
+    await page.locator('[data-layer="block4_conv2"] button').click();
+    await page.getByRole('tab', { name: 'Kernels' }).click();
+    expect(new URL(page.url()).hash).toBe('#layer=block4_conv2&tab=kernel&drawing=boat');
+    const other = await opened({ server: { ...base.server, url: page.url() } });
+    await done(other, 'boat');
+    expect(await other.textContent('#detail-title')).toBe('block4_conv2');
+    expect(await other.getByRole('tab', { name: 'Kernels' }).getAttribute('aria-selected')).toBe('true');
+    await page.close();
+    await other.close();
+  });
+
   it('without classes, shows which images are alike', async () => {
     const page = await opened(base);
     await done(page, 'house');
@@ -261,7 +277,11 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
 
     using model = await VGG16.load({ weights: head, gpu: gpu() });
     expect(model.labels.map(({ label }) => label)).toEqual(['blue', 'red']);
-    await page.getByRole('button', { name: 'Look', exact: true }).click();
+    await page.reload();
+    await done(page, 'house');
+    expect(await page.locator('.answers').count()).toBe(0);
+    await page.setInputFiles('#file', head);
+    await page.getByText('a base with a head trained on it: blue, red.').waitFor();
     await page.setInputFiles('#file', files[0]!.path);
     await done(page, 'red-0.png');
     const [first] = await page.locator('.answers button').allTextContents();
@@ -338,6 +358,9 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     const page = await opened(base, noWebGpu);
     await status(page, /^this browser has no WebGPU here: it needs Chrome or Edge 113/);
     expect(await page.isHidden('#main')).toBe(true);
+    expect(
+      await page.locator('#recorded img').evaluate((image: HTMLImageElement) => image.naturalWidth),
+    ).toBeGreaterThan(500);
     await page.close();
     const noAdapter = (fresh: Page) =>
       fresh.addInitScript(() => {
