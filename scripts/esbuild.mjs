@@ -49,7 +49,7 @@ export const common = {
 };
 
 /**
- * The explorer page, without the weights.
+ * The explorer page, without the weights. Its source maps would be larger than itself, and are of no use in the package.
  *
  * @type {import('esbuild').BuildOptions}
  */
@@ -62,7 +62,6 @@ export const explorer = {
   format: 'esm',
   minify: true,
   loader: { '.wgsl': 'text' },
-  sourcemap: 'linked',
   logLevel: 'warning',
   define,
 };

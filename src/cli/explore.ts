@@ -1,5 +1,6 @@
 // vgg16 explore: the explorer page, served to this machine.
 
+import { basename } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT_CODES, type ExitCode } from '../errors.js';
 import { type ModelFiles, modelFiles, pageFolder, writeSite } from '../node/explorer/model_files.js';
@@ -46,7 +47,7 @@ async function explore(flags: ExploreFlags, terminal: Terminal): Promise<ExitCod
   const { signal } = terminal;
   const { path } = await weightsFile(name, flags, terminal);
   const base = await baseFile(flags, terminal);
-  const title = name === undefined ? 'The ImageNet base' : name;
+  const title = name === undefined ? 'The ImageNet base' : basename(name);
   const model = await modelFiles(path, title, { base, preprocess, activation, signal });
   try {
     for (const note of model.notes) terminal.note(note);

@@ -39,7 +39,11 @@ describe('vgg16 explore', () => {
       expect.arrayContaining(['index.html', 'page.js', 'style.css', 'model.json', 'weights.safetensors']),
     );
     const manifest = JSON.parse(await readFile(at('site', 'model.json'), 'utf8'));
-    expect(manifest).toMatchObject({ name: keras, file: 'weights.safetensors', notes: [expect.any(String)] });
+    expect(manifest).toMatchObject({
+      name: 'keras_max.keras',
+      file: 'weights.safetensors',
+      notes: [expect.any(String)],
+    });
     const again = await vgg16(['explore', '--weights', keras, '--site', at('site')]);
     expect(again.code).toBe(EXIT_CODES.output);
     expect(again.stderr.at(-1)).toMatch(/site: is not empty; name a new folder$/);

@@ -102,7 +102,7 @@ export async function writeSite(
     await mkdir(folder, { recursive: true });
     if ((await readdir(folder)).length > 0)
       throw new OutputError(`${folder}: is not empty; name a new folder`);
-    const files = (await readdir(page)).filter((file) => !file.endsWith('.map'));
+    const files = await readdir(page);
     for (const file of files) await copyFile(join(page, file), join(folder, basename(file)));
     await copyFile(weights, join(folder, WEIGHTS));
     await writeFile(join(folder, 'model.json'), withoutPath(manifest));
