@@ -352,6 +352,28 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     await page.close();
   });
 
+  it('runs where the store is full, and in two tabs at once', async () => {
+    const full = (fresh: Page) =>
+      fresh.addInitScript(() => {
+        Cache.prototype.put = () => Promise.reject(new DOMException('full', 'QuotaExceededError'));
+      });
+    const pages = await Promise.all([opened(withHead, full), opened(withHead, full)]);
+    await Promise.all(pages.map((page) => done(page, 'house')));
+    for (const page of pages) await page.close();
+  });
+
+  it('says when the device is lost, and what to do', async () => {
+    const page = await opened(base);
+    await done(page, 'house');
+    await page.evaluate(() => {
+      const { explorer } = globalThis as unknown as { explorer: Explorer };
+      explorer.explored.model.gpu.device.destroy();
+    });
+    await page.getByTitle('cat').click();
+    await status(page, /^The graphics device was lost .* Reload the page to go on\.$/);
+    await page.close();
+  });
+
   it('says what is missing where it cannot run', async () => {
     const noWebGpu = (page: Page) =>
       page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
@@ -395,4 +417,5 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
 /** What the page shows of itself in the console. */
 interface Explorer {
   readonly maps: ReadonlyMap<string, { readonly data: Float32Array }>;
+  readonly explored: { readonly model: { readonly gpu: { readonly device: GPUDevice } } };
 }
