@@ -13,6 +13,7 @@ import type { LinearRung } from '../src/kernels/linear/linear.js';
 import maxpool from '../src/kernels/maxpool/maxpool.wgsl';
 import maxpool2x2 from '../src/kernels/maxpool2x2/maxpool2x2.wgsl';
 import softmax from '../src/kernels/softmax/softmax.wgsl';
+import type { LayerTiming } from '../src/model/profile.js';
 import type { ChosenLayer } from '../src/network/build.js';
 import { element } from './dom.js';
 import { kernelPage } from './kernel_page.js';
@@ -41,13 +42,17 @@ export function kernelTexts({ layer, conv, dense }: ChosenLayer): readonly strin
   }
 }
 
-/** Shows a layer's kernels. @param time  of the layer, where it was measured */
-export function showKernels(body: HTMLElement, chosen: ChosenLayer, time: string): void {
+/** Shows a layer's kernels. @param timing  of the layer, where it was measured */
+export function showKernels(body: HTMLElement, chosen: ChosenLayer, timing: LayerTiming | undefined): void {
   const texts = kernelTexts(chosen);
-  const intro =
-    texts.length === 1
-      ? `One kernel computed this layer${time}.`
-      : `${texts.length} kernels computed this layer, one after another${time}.`;
+  const rung = (chosen.conv ?? chosen.dense)?.rung;
+  const what =
+    texts.length === 1 ? 'One kernel computed' : `${texts.length} kernels, one after another, computed`;
+  const how = rung === undefined ? '' : ` by ${rung}`;
+  const time = timing
+    ? `: ${timing.ms.toFixed(2)} ms on this adapter, ${timing.gflops.toPrecision(3)} GFLOP/s`
+    : '';
+  const intro = `${what} this layer${how}${time}.`;
   body.append(element('p', { class: 'hint' }, intro));
   for (const { title, entries, body: code } of texts.map(kernelPage)) {
     const header = element('dl', { class: 'header' });

@@ -1,6 +1,7 @@
 // A layer opened: all its channels, one of them enlarged, one of its pixels explained.
 
 import { BASE_LAYERS, type ConvName, type LayerName } from '../src/architecture.js';
+import type { LayerTiming } from '../src/model/profile.js';
 import { byId, element } from './dom.js';
 import { showKernels } from './kernel_view.js';
 import { type LayerMap, strongestChannels } from './layer_map.js';
@@ -17,8 +18,8 @@ export interface Pass {
   /** The network's input after pixels were prepared, (size,size,3). */
   readonly input: LayerMap;
   readonly maps: Maps;
-  /** Milliseconds by layer, where the adapter has a clock. */
-  readonly times: ReadonlyMap<LayerName, number> | undefined;
+  /** By layer, where the adapter has a clock. */
+  readonly times: ReadonlyMap<LayerName, LayerTiming> | undefined;
 }
 
 /** Channels that are painted before somebody asks for all. */
@@ -72,9 +73,7 @@ export function showLayer(pass: Pass, layer: LayerName, onField: (field: Field |
     return;
   }
   if (current === 'kernel') {
-    const ms = times?.get(layer);
-    const time = ms === undefined ? '' : `, in ${ms.toFixed(2)} ms on this adapter`;
-    showKernels(body, explored.kernelsOf(layer, size), time);
+    showKernels(body, explored.kernelsOf(layer, size), times?.get(layer));
     return;
   }
   const map = maps.get(layer)!;

@@ -6,23 +6,22 @@ import type { Picture } from '../src/image/picture.js';
 import { normalise } from '../src/reference/normalise.js';
 import { arithmeticOf } from '../src/weights/preprocess.js';
 import { type Heat, heatOf, type Seen, showClasses, showNeighbours } from './answers.js';
-import { breath, byId, element } from './dom.js';
+import { byId, element } from './dom.js';
 import { addressOf, DRAWINGS } from './drawings.js';
-import { averagesOf, type LayerMap, strongestChannels } from './layer_map.js';
+import { averagesOf, type LayerMap } from './layer_map.js';
 import { openAt, type Pass, showLayer } from './layer_view.js';
 import { placeOf, remember } from './link.js';
-import { colourOf, paintChannel } from './maps.js';
 import { showMeasure } from './measure_view.js';
 import { Explored } from './network.js';
+import { drawOverlay } from './overlay.js';
 import { paintPicture, pixelsOf, type Shown, shownAddress, shownCamera, shownFile } from './pictures.js';
 import type { Field } from './pixel.js';
+import { showStrip, showTimes } from './strip.js';
 import { showTraining } from './training_view.js';
 
 const SIZES = [32, 64, 96, 128, 160, 224, 320] as const;
 /** Of the image, in px; a CPU that plays a graphics card takes seconds for more. */
 const USUAL_SIZE = { card: 224, software: 64 };
-/** Maps beside a layer's name. */
-const STRIP_MAPS = 5;
 
 let explored: Explored;
 /** As it came; a classifier that is trained in the page takes its place before the eyes. */
@@ -224,7 +223,11 @@ async function compute(): Promise<void> {
   const maps = new Map(planned.map(({ name, shape }) => [name, { data: results.get(name)!, shape }]));
   const times = timesBySize.get(side);
   pass = { explored: network, size: side, input: inputOf(picture), maps, times };
-  await showStrip(pass);
+  await showStrip(pass, layer, (name) => {
+    layer = name;
+    remember({ layer });
+    showDetail();
+  });
   if (waiting) return;
   showDetail();
   await answer(pass);
@@ -282,34 +285,7 @@ async function showHeat(index: number | undefined): Promise<void> {
 }
 
 function paintOverlay(): void {
-  const canvas = byId<HTMLCanvasElement>('overlay');
-  canvas.width = picture.width;
-  canvas.height = picture.height;
-  const context = canvas.getContext('2d')!;
-  if (heat) paintHeat(context, heat);
-  if (field) paintField(context, field);
-}
-
-function paintHeat(context: CanvasRenderingContext2D, { rows, columns, shares }: Heat): void {
-  const small = new OffscreenCanvas(columns, rows);
-  const image = new ImageData(columns, rows);
-  for (const [p, share] of shares.entries())
-    image.data.set([...colourOf(share), Math.round(190 * share)], 4 * p);
-  small.getContext('2d')!.putImageData(image, 0, 0);
-  context.imageSmoothingQuality = 'high';
-  context.drawImage(small, 0, 0, picture.width, picture.height);
-}
-
-/** Dark around light, to be seen on any image. */
-function paintField(context: CanvasRenderingContext2D, { top, left, side }: Field): void {
-  context.lineWidth = Math.max(1, picture.width / 112);
-  for (const [colour, grow] of [
-    ['#000', context.lineWidth],
-    ['#fff', 0],
-  ] as const) {
-    context.strokeStyle = colour;
-    context.strokeRect(left - grow, top - grow, side + 2 * grow, side + 2 * grow);
-  }
+  drawOverlay(picture, heat, field);
 }
 
 function showDetail(): void {
@@ -322,61 +298,6 @@ function showDetail(): void {
   });
 }
 
-/** The layers from image to scores, with their strongest maps. */
-async function showStrip({ explored: { layers }, maps, times }: Pass): Promise<void> {
-  const list = byId('layers');
-  const shownNow = [...list.querySelectorAll<HTMLElement>('[data-layer]')].map(
-    ({ dataset }) => dataset.layer,
-  );
-  const isNew = shownNow.join() !== layers.join();
-  if (isNew) list.replaceChildren();
-  for (const name of layers) {
-    const map = maps.get(name)!;
-    const item = isNew ? list.appendChild(layerItem(name)) : list.querySelector(`[data-layer="${name}"]`)!;
-    item.querySelector('.shape')!.textContent = map.shape.join(' x ');
-    const strip = item.querySelector('.maps')!;
-    if (map.shape.length === 3) {
-      const canvases = strongestChannels(map)
-        .slice(0, STRIP_MAPS)
-        .map(({ channel }) => {
-          const canvas = element('canvas', { 'aria-hidden': 'true' });
-          paintChannel(canvas, map, channel, 32);
-          return canvas;
-        });
-      strip.replaceChildren(...canvases);
-    } else
-      strip.replaceChildren(
-        element('span', { class: 'shape' }, `largest ${Math.max(...map.data).toPrecision(3)}`),
-      );
-    await breath();
-  }
-  showTimes(times);
-}
-
-function layerItem(name: LayerName): HTMLLIElement {
-  const button = element(
-    'button',
-    { type: 'button', 'aria-pressed': String(name === layer) },
-    element('span', {}, name, element('span', { class: 'time', style: 'width: 0' })),
-    element(
-      'span',
-      {},
-      element('span', { class: 'shape' }),
-      element('br'),
-      element('span', { class: 'shape ms' }),
-    ),
-    element('span', { class: 'maps' }),
-  );
-  button.addEventListener('click', () => {
-    layer = name;
-    remember({ layer });
-    for (const other of byId('layers').querySelectorAll('button'))
-      other.setAttribute('aria-pressed', String(other === button));
-    showDetail();
-  });
-  return element('li', { 'data-layer': name }, button);
-}
-
 /** Each layer's time by the adapter's own clock. */
 async function measure(of: Pass): Promise<void> {
   const { model, layers } = of.explored;
@@ -384,21 +305,11 @@ async function measure(of: Pass): Promise<void> {
     passes: 3,
   });
   if (!timings) return;
-  const times = new Map(timings.map(({ layer: name, ms }) => [name, ms]));
+  const times = new Map(timings.map((timing) => [timing.layer, timing]));
   timesBySize.set(of.size, times);
   if (pass !== of) return;
   pass = { ...of, times };
   showTimes(times);
-}
-
-function showTimes(times: Pass['times']): void {
-  const longest = Math.max(0, ...(times?.values() ?? []));
-  for (const item of byId('layers').querySelectorAll<HTMLElement>('[data-layer]')) {
-    const ms = times?.get(item.dataset.layer as LayerName);
-    item.querySelector('.ms')!.textContent = ms === undefined ? '' : `${ms.toFixed(2)} ms`;
-    const share = ms === undefined || longest === 0 ? 0 : ms / longest;
-    item.querySelector<HTMLElement>('.time')!.style.width = `${(100 * share).toFixed(1)}%`;
-  }
 }
 
 /** For the curious: in the browser's console, `explorer.maps.get('block1_conv1')` has a layer's numbers. */

@@ -149,6 +149,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     }
     expect(Math.max(...painted)).toBeGreaterThan(100);
     await page.getByRole('tab', { name: 'Kernels' }).click();
+    expect(await page.locator('#detail .hint').first().textContent()).toMatch(/ this layer by \d\d_/);
     const titles = await page.locator('#detail h3').allTextContents();
     expect(titles.length).toBeGreaterThan(0);
     expect(titles.every((title) => title.startsWith('conv3x3 / '))).toBe(true);
