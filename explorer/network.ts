@@ -1,13 +1,12 @@
 // The network of this page: its weights, which are downloaded once and kept, and the numbers of its convolutions.
 
 import type { ConvName, LayerName } from '../src/architecture.js';
-import { openInput } from '../src/browser/files.js';
-import { VGG16 } from '../src/browser/vgg16.js';
+import { download } from '../src/browser/files.js';
+import { openWeights, VGG16 } from '../src/browser/vgg16.js';
 import { WeightsError } from '../src/errors.js';
 import { type ChosenLayer, chooseKernels } from '../src/network/build.js';
 import { layersOf } from '../src/network/layers.js';
 import { decodeFloats } from '../src/weights/floats.js';
-import { openWeightsFile } from '../src/weights/open.js';
 import type { OpenedWeights } from '../src/weights/opened.js';
 import type { TensorEntry } from '../src/weights/source.js';
 import { describeVgg16, type Vgg16Weights } from '../src/weights/vgg16.js';
@@ -54,16 +53,18 @@ export class Explored {
       throw new WeightsError('model.json: the server of this page does not answer; is it still running?');
     const manifest = (await answer.json()) as Manifest;
     const blob = await weightsOf(manifest, onProgress);
-    const source = await openWeightsFile(await openInput(blob), {});
+    const source = await openWeights({ weights: blob });
     const model = await VGG16.load({ weights: blob });
     return new Explored(manifest, model, blob, source, describeVgg16(source));
   }
 
-  /** The same base with a trained head, on the same device. */
+  /** The same base with a trained head, which may bring convolutions of its own; on the same device. @throws WeightsError, GpuError */
   async withHead(file: Blob): Promise<Explored> {
     const { gpu } = this.model;
-    const model = await VGG16.load({ weights: file, base: this.blob, gpu });
-    return new Explored(this.manifest, model, this.blob, this.source, this.weights);
+    const weights = { weights: file, base: this.blob };
+    const source = await openWeights(weights);
+    const model = await VGG16.load({ ...weights, gpu });
+    return new Explored(this.manifest, model, this.blob, source, describeVgg16(source));
   }
 
   /** All layers, in order. */
@@ -87,7 +88,7 @@ export class Explored {
     return chooseKernels(gpu, this.model.layers(size, size, layer).slice(-1), 1, { rungs, choices })[0]!;
   }
 
-  /** Forgets the device; the weights stay. */
+  /** Frees the GPU's memory of this network. */
   dispose(): void {
     this.model.dispose();
   }
@@ -108,36 +109,23 @@ async function weightsOf(manifest: Manifest, onProgress: (progress: Progress) =>
   const cache = await globalThis.caches?.open(CACHE).catch(() => undefined);
   const kept = await (await cache?.match(address))?.blob();
   if (kept && (await hashOf(kept)) === manifest.sha256) return kept;
-  const blob = await downloaded(address, manifest.bytes, onProgress);
+  const blob = await download(address, {
+    onDownload: ({ loaded }) => onProgress({ loaded, total: manifest.bytes }),
+  });
   if ((await hashOf(blob)) !== manifest.sha256) {
     throw new WeightsError(`${manifest.file}: not the file that model.json tells of; reload the page`);
   }
-  // Where there is no room, or another tab is at it, they are downloaded again next time.
-  await cache?.put(address, new Response(blob)).catch(() => undefined);
+  await keep(cache, address, blob);
   return blob;
 }
 
-async function downloaded(
-  address: string,
-  total: number,
-  onProgress: (progress: Progress) => void,
-): Promise<Blob> {
-  const failed = (why: string) => new WeightsError(`the weights cannot be downloaded: ${why}`);
-  const response = await fetch(address).catch((error: Error) => {
-    throw failed(error.message);
-  });
-  if (!response.ok || !response.body) throw failed(`the server answers ${response.status}`);
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let loaded = 0;
-  const reader = response.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read().catch((error: Error) => {
-      throw failed(error.message);
-    });
-    if (done) return new Blob(parts);
-    parts.push(value);
-    loaded += value.length;
-    onProgress({ loaded, total });
+/** Keeps these weights instead of others. Where there is no room, they are downloaded again next time. */
+async function keep(cache: Cache | undefined, address: string, blob: Blob): Promise<void> {
+  try {
+    for (const other of (await cache?.keys()) ?? []) await cache!.delete(other);
+    await cache?.put(address, new Response(blob));
+  } catch {
+    // A full store is no fault.
   }
 }
 

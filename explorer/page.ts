@@ -4,6 +4,7 @@ import type { LayerName } from '../src/architecture.js';
 import { DeviceLostError, VggError } from '../src/errors.js';
 import type { Picture } from '../src/image/picture.js';
 import { normalise } from '../src/reference/normalise.js';
+import type { Preprocess } from '../src/weights/archive.js';
 import { arithmeticOf } from '../src/weights/preprocess.js';
 import { type Heat, heatOf, type Seen, showClasses, showNeighbours } from './answers.js';
 import { byId, element } from './dom.js';
@@ -24,7 +25,7 @@ const SIZES = [32, 64, 96, 128, 160, 224, 320] as const;
 const USUAL_SIZE = { card: 224, software: 64 };
 
 let explored: Explored;
-/** As it came; a classifier that is trained in the page takes its place before the eyes. */
+/** The network that the page came with. Training begins with it; `explored` may be a head on it. */
 let original: Explored;
 let size: number;
 let shown: Shown;
@@ -36,11 +37,13 @@ const timesBySize = new Map<number, NonNullable<Pass['times']>>();
 /** What lies over the image: what speaks for a class, and what a pixel depends on. */
 let heat: Heat | undefined;
 let field: Field | undefined;
-/** Images that were looked at, by name: for the likeness of others. All are of one size. */
+/** Images that were looked at, by name, all of one size; others are compared with them. */
 let seen = new Map<string, Seen>();
-/** One pass after another; what came in meanwhile replaces what waits. */
+/** The image that comes next: passes take turns, and a newer image replaces one that waits. */
 let waiting: Shown | undefined;
 let isBusy = false;
+/** Networks that are no longer looked at; they are disposed of when the pass under way has ended. */
+const retired: Explored[] = [];
 
 function say(text: string, isBad = false): void {
   const status = byId('status');
@@ -86,13 +89,11 @@ async function start(): Promise<void> {
   for (const note of manifest.notes) byId('facts').append(element('br'), `Note: ${note}`);
   const usual = isSoftware ? USUAL_SIZE.software : USUAL_SIZE.card;
   const place = placeOf(location.hash);
-  const sizes = model.inputSide === undefined ? SIZES : [model.inputSide];
-  size = sizes.find((side) => String(side) === place.size) ?? model.inputSide ?? usual;
+  size = sizesOf(model).find((side) => String(side) === place.size) ?? trainedSize(model) ?? usual;
   layer = explored.layers.find((name) => name === place.layer) ?? layer;
   openAt(place.tab);
   const select = byId<HTMLSelectElement>('size');
-  select.append(...sizes.map((side) => element('option', { value: String(side) }, `${side} px`)));
-  select.value = String(size);
+  offerSizes();
   select.addEventListener('change', () => {
     size = Number(select.value);
     remember({ size: select.value });
@@ -117,6 +118,25 @@ async function start(): Promise<void> {
   await take(shownAddress(addressOf(first), first.name));
 }
 
+/** Side in px of the images that the network was trained with; undefined where it takes any, and does not say it. */
+function trainedSize({ inputSide, widths }: Explored['model']): number | undefined {
+  return inputSide ?? widths.size;
+}
+
+function sizesOf(model: Explored['model']): number[] {
+  const trained = trainedSize(model);
+  if (model.inputSide !== undefined) return [model.inputSide];
+  return [...new Set([...SIZES, ...(trained === undefined ? [] : [trained])])].sort((a, b) => a - b);
+}
+
+function offerSizes(): void {
+  const options = sizesOf(explored.model).map((side) =>
+    element('option', { value: String(side) }, `${side} px`),
+  );
+  byId('size').replaceChildren(...options);
+  byId<HTMLSelectElement>('size').value = String(size);
+}
+
 /** Looks with a head that was trained elsewhere, on the command line for instance. */
 async function takeHead(file: File): Promise<void> {
   try {
@@ -128,9 +148,12 @@ async function takeHead(file: File): Promise<void> {
 
 /** Looks with a trained head on the base that the page came with. @throws WeightsError for no head, or one of another base */
 async function use(file: Blob): Promise<Explored> {
-  const before = explored;
-  explored = await original.withHead(file);
-  if (before !== original) before.dispose();
+  const head = await original.withHead(file);
+  if (explored !== original) retired.push(explored);
+  explored = head;
+  size = trainedSize(explored.model) ?? size;
+  seen = new Map();
+  offerSizes();
   byId('facts').textContent =
     `${original.manifest.name} with a head trained on it: ${explored.model.labels.map(({ label }) => label).join(', ')}.`;
   timesBySize.clear();
@@ -197,10 +220,12 @@ async function look(next: Shown): Promise<void> {
     while (waiting) {
       shown = waiting;
       waiting = undefined;
-      await compute();
+      // What failed must not keep the next one from being looked at.
+      await compute().catch((error) => {
+        if (!waiting) sayError(error);
+      });
+      for (const network of retired.splice(0)) network.dispose();
     }
-  } catch (error) {
-    sayError(error);
   } finally {
     isBusy = false;
   }
@@ -222,7 +247,7 @@ async function compute(): Promise<void> {
   const planned = model.layers(side, side, layers.at(-1)!);
   const maps = new Map(planned.map(({ name, shape }) => [name, { data: results.get(name)!, shape }]));
   const times = timesBySize.get(side);
-  pass = { explored: network, size: side, input: inputOf(picture), maps, times };
+  pass = { explored: network, size: side, input: inputOf(picture, model.preprocess), maps, times };
   await showStrip(pass, layer, (name) => {
     layer = name;
     remember({ layer });
@@ -236,8 +261,8 @@ async function compute(): Promise<void> {
 }
 
 /** As the first convolution reads it, (size,size,3). */
-function inputOf({ width: W, height: H, data }: Picture): LayerMap {
-  const padded = normalise(data, { N: 1, H, W }, arithmeticOf(explored.model.preprocess));
+function inputOf({ width: W, height: H, data }: Picture, preprocess: Preprocess): LayerMap {
+  const padded = normalise(data, { N: 1, H, W }, arithmeticOf(preprocess));
   return { data: Float32Array.from(padded.filter((_, i) => i % 4 !== 3)), shape: [H, W, 3] };
 }
 

@@ -49,9 +49,14 @@ export async function shownCamera(): Promise<Shown> {
   }
 }
 
-/** The image as the network sees it: framed as `vgg16 classify` frames it, what is transparent laid on white. */
-export function pixelsOf({ name, bitmap }: Shown, size: number): Picture {
-  const scale = Math.min(1, LARGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+/** The image as the network sees it: framed as `vgg16 classify` frames it. */
+export function pixelsOf(shown: Shown, size: number): Picture {
+  return frame(decoded(shown), framingForSize(size), shown.name);
+}
+
+/** All of the image, what is transparent laid on white. @param largest  side in px; larger images are reduced to it by the browser */
+export function decoded({ bitmap }: Shown, largest = LARGEST_SIDE): Picture {
+  const scale = Math.min(1, largest / Math.max(bitmap.width, bitmap.height));
   const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
   const canvas = new OffscreenCanvas(width!, height!);
   const context = canvas.getContext('2d')!;
@@ -65,7 +70,7 @@ export function pixelsOf({ name, bitmap }: Shown, size: number): Picture {
     rgb[to++] = data[from + 1]!;
     rgb[to++] = data[from + 2]!;
   }
-  return frame({ width: width!, height: height!, data: rgb }, framingForSize(size), name);
+  return { width: width!, height: height!, data: rgb };
 }
 
 /** Paints pixels on a canvas, which takes their size. */

@@ -17,9 +17,9 @@ export interface ImageClass {
   readonly images: Picture[];
 }
 
-/** Of each class, one in so many is kept back to see how good the classifier is. */
+/** One image per this many of a class is kept back, to see how good the classifier is. */
 const VALIDATE_ONE_IN = 4;
-/** Of a class, to learn from and to validate with. */
+/** Images that a class needs: one to learn from, one to validate with. */
 export const LEAST_IMAGES = 2;
 
 export interface Trained {

@@ -5,11 +5,13 @@ import type { Picture } from '../src/image/picture.js';
 import type { EpochRow } from '../src/train/epoch_row.js';
 import { byId, element } from './dom.js';
 import type { Explored } from './network.js';
-import { paintPicture, pixelsOf, type Shown, shownCamera, shownFile } from './pictures.js';
+import { decoded, paintPicture, type Shown, shownCamera, shownFile } from './pictures.js';
 import { type ImageClass, LEAST_IMAGES, type Trained, train } from './training.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const CURVE = { width: 320, height: 120 };
+/** Side in px of the images that are kept, at most. */
+const LARGEST_SIDE = 512;
 
 export interface TrainingHost {
   /** The network that the page came with, without a head of its own. */
@@ -26,7 +28,7 @@ const classes: ImageClass[] = [
 ];
 let isTraining = false;
 
-/** Builds the view; images that come in are kept at the size that the network reads. */
+/** Builds the view. Images are kept uncropped: training crops them as `vgg16 train` does. */
 export function showTraining(host: TrainingHost): void {
   const body = byId('train-body');
   const list = element('div', { class: 'classes' });
@@ -78,7 +80,7 @@ function classBox(one: ImageClass, host: TrainingHost, redraw: () => void): HTML
   const add = async (coming: readonly Promise<Shown>[]) => {
     for (const shown of coming) {
       try {
-        one.images.push(pixelsOf(await shown, host.size()));
+        one.images.push(decoded(await shown, LARGEST_SIDE));
       } catch (error) {
         if (!(error instanceof VggError)) throw error;
         host.say(error.message, true);
@@ -135,7 +137,8 @@ function painted(picture: Picture): HTMLCanvasElement {
 async function trainAndShow(host: TrainingHost, body: HTMLElement): Promise<void> {
   const rows: EpochRow[] = [];
   const began = performance.now();
-  const trained = await train(host.explored(), classes, host.size(), (event) => {
+  const size = host.size();
+  const trained = await train(host.explored(), classes, size, (event) => {
     if (event.type === 'features') {
       const { done, total } = event.overall;
       host.say(`Features of ${done} of ${total} images…`);
@@ -147,7 +150,7 @@ async function trainAndShow(host: TrainingHost, body: HTMLElement): Promise<void
   const seconds = (performance.now() - began) / 1000;
   const explored = await host.use(trained.file);
   const { best, evaluation } = trained.network;
-  const cells = await confusion(explored, trained);
+  const cells = await confusion(explored, trained, size);
   const link = element(
     'a',
     { class: 'button', href: URL.createObjectURL(trained.file), download: 'classifier.safetensors' },
@@ -179,11 +182,14 @@ async function trainAndShow(host: TrainingHost, body: HTMLElement): Promise<void
 }
 
 /** The images kept back, by their class and by what they were taken for. */
-async function confusion(explored: Explored, { classes: names, kept }: Trained): Promise<Picture[][][]> {
+async function confusion(
+  explored: Explored,
+  { classes: names, kept }: Trained,
+  size: number,
+): Promise<Picture[][][]> {
   const cells = names.map(() => names.map((): Picture[] => []));
-  const framing = { resize: 'none', crop: 'none' } as const;
   for (const { picture, label } of kept) {
-    const [best] = await explored.model.classify(picture, { topK: 1, framing });
+    const [best] = await explored.model.classify(picture, { topK: 1, size });
     cells[label]![best!.index]!.push(picture);
   }
   return cells;

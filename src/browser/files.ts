@@ -62,7 +62,8 @@ function blobFile(blob: Blob, path: string): RandomAccessFile {
   };
 }
 
-async function download(url: string, { onDownload, signal }: DownloadOptions): Promise<Blob> {
+/** @throws WeightsError where a server refuses, or the connection fails; the signal's reason */
+export async function download(url: string, { onDownload, signal }: DownloadOptions): Promise<Blob> {
   const refused = (why: string, cause?: unknown) => new WeightsError(`${url}: ${why}`, { cause });
   const failed = (error: Error) => {
     signal?.throwIfAborted();

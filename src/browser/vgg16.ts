@@ -62,7 +62,8 @@ export class VGG16 extends CoreVgg16<PictureInput> {
   }
 }
 
-async function openWeights(options: Vgg16Options): Promise<OpenedWeights> {
+/** Weights as `VGG16.load` reads them: a head together with its base. @throws as `VGG16.load` */
+export async function openWeights(options: Vgg16Options): Promise<OpenedWeights> {
   const { weights, base, activation } = options;
   const open = async (input: WeightsInput, read: ReadOptions) =>
     openWeightsFile(await openInput(input, options), read);

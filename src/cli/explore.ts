@@ -11,7 +11,7 @@ import { activationOption, baseFile, type WeightsFlags, weightsFile } from './we
 
 interface ExploreFlags extends WeightsFlags {
   readonly weights?: string;
-  readonly port: number;
+  readonly port?: number;
   readonly site?: string;
 }
 
@@ -36,7 +36,7 @@ export function addExplore(program: Command, terminal: Terminal, finish: (code: 
     .description('Serves a page on 127.0.0.1 in which a network and its kernels can be looked into.');
   addWeightsOption(command)
     .addOption(activationOption())
-    .option('--port <number>', 'where to serve (default: a free port)', portNumber, 0)
+    .option('--port <number>', 'where to serve (default: 8216, or a free port if that is taken)', portNumber)
     .option('--site <folder>', 'write the page as files into a new folder instead')
     .addHelpText('after', EXAMPLES)
     .action(async () => finish(await explore(command.opts(), terminal)));
@@ -65,7 +65,7 @@ async function write(folder: string, model: ModelFiles, terminal: Terminal): Pro
 }
 
 /** Until the user has had enough, which is how this command ends well. */
-async function serve(port: number, model: ModelFiles, terminal: Terminal): Promise<void> {
+async function serve(port: number | undefined, model: ModelFiles, terminal: Terminal): Promise<void> {
   const { signal } = terminal;
   signal.throwIfAborted();
   const server = await servePage(pageFolder(), model, port);

@@ -14,6 +14,12 @@ import { frame, framingForSize } from '../../src/image/framing.js';
 import { type ModelFiles, modelFiles, pageFolder } from '../../src/node/explorer/model_files.js';
 import { type PageServer, servePage } from '../../src/node/explorer/server.js';
 import { VGG16 } from '../../src/node/vgg16.js';
+import { openWeights } from '../../src/node/weights/open.js';
+import { writeHead } from '../../src/node/weights/safetensors.js';
+import { seededRandom } from '../../src/random.js';
+import { fingerprintOf } from '../../src/weights/fingerprint.js';
+import { convLayout, headLayout } from '../../src/weights/head_file.js';
+import { describeVgg16 } from '../../src/weights/vgg16.js';
 import { expectClose } from '../support/allclose.js';
 import { useGpu } from '../support/gpu.js';
 import { writeRandomVgg16 } from '../support/random_vgg16.js';
@@ -350,6 +356,56 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pag
     });
     await page.reload();
     await status(page, /^weights\.safetensors: not the file that model\.json tells of; reload the page$/);
+    await page.close();
+  });
+
+  it('explains a head that has convolutions of its own by these', async () => {
+    const source = await openWeights(base.path);
+    const weights = describeVgg16(source);
+    const fingerprint = await fingerprintOf(weights, 'block5_pool');
+    await source.close();
+    const random = seededRandom(9);
+    const convs = weights.convs.filter(({ layer }) => layer.startsWith('block5'));
+    const units = [NETWORK.widths[4], 2];
+    async function* tensors() {
+      for (const { name, shape } of [
+        ...convLayout(convs.map((conv) => ({ ...conv, name: conv.layer }))),
+        ...headLayout(units),
+      ]) {
+        const count = shape.reduce((product, side) => product * side, 1);
+        yield {
+          name,
+          shape,
+          values: Float32Array.from({ length: count }, () => 0.2 * random.normal() + 0.05),
+        };
+      }
+    }
+    const path = join(folder, 'fine-tuned.safetensors');
+    await writeHead(path, {
+      ...{
+        features: 'block5_pool',
+        pool: 'avg',
+        size: 96,
+        classes: ['this', 'that'],
+        preprocess: 'torchvision',
+      },
+      ...{ base: { ref: base.path, fingerprint }, units, unfrozen: 'block5', tensors: tensors() },
+      convs: convs.map((conv) => ({ ...conv, name: conv.layer })),
+    });
+    const page = await opened(base);
+    await done(page, 'house');
+    await page.setInputFiles('#file', path);
+    await page.waitForFunction(
+      () => document.querySelector('[data-layer="block1_conv1"] .shape')!.textContent === '96 x 96 x 4',
+    );
+    await done(page, 'house');
+    expect(await page.inputValue('#size')).toBe('96');
+    await page.locator('[data-layer="block5_conv2"] button').click();
+    await page.locator('canvas.large').click();
+    const said = (await page.getByText(/^Row \d+, column \d+: /).textContent())!;
+    const sum = (await page.locator('#detail table tr').last().locator('td').last().textContent())!;
+    expect(Number(sum)).toBeGreaterThan(0);
+    expect(Number(said.split(': ')[1]) / Number(sum)).toBeCloseTo(1, 3);
     await page.close();
   });
 

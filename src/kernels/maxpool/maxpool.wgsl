@@ -7,8 +7,8 @@
 // Tile       the 64 lanes' largest meet in workgroup memory, pairwise, as the sums of avgpool do
 // Cost       global reads per output H*W, every number of x read once; arithmetic intensity 0.25 FLOP/B: memory bound
 // Requires   nothing
-// Source     Oquab et al., "Is object localization for free?", CVPR 2015, section 3.2: the score of an object is that of the place
-//            where it is seen best
+// Source     Oquab et al., "Is object localization for free?", CVPR 2015: the score of an object is that of the place where it is
+//            seen best
 
 override H: u32 = 1;
 override W: u32 = 1;

@@ -5,8 +5,6 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { OutputError } from '../../errors.js';
-import { saysHead } from '../../weights/head_metadata.js';
-import type { OpenedWeights } from '../../weights/opened.js';
 import { packageFile } from '../embedded.js';
 import { hashFile } from '../fetch/claims.js';
 import { convertWeights } from '../weights/convert.js';
@@ -43,7 +41,8 @@ export async function modelFiles(
   const ref = base === undefined ? await baseRefOf(source.path) : base.isChanged ? undefined : base.ref;
   await source.close();
   const isAsked = open.preprocess !== undefined || open.activation !== undefined;
-  const isWhole = source.format === 'safetensors' && !saysHead(source) && isCanonical(source) && !isAsked;
+  // What was taken for granted is told by a note, and written down by a conversion.
+  const isWhole = source.format === 'safetensors' && base === undefined && notes.length === 0 && !isAsked;
   const folder = isWhole ? undefined : await mkdtemp(join(tmpdir(), 'vgg16-explore-'));
   const dispose = async () => {
     if (folder) await rm(folder, { recursive: true, force: true });
@@ -66,11 +65,6 @@ export async function modelFiles(
     await dispose();
     throw error;
   }
-}
-
-/** Whether the page finds the same tensors in the file. */
-function isCanonical({ base, notes }: OpenedWeights): boolean {
-  return base === undefined && notes.length === 0;
 }
 
 /** For others, the path of a base on this machine is its file's name. */

@@ -27,11 +27,21 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
+/** The usual port: what a browser keeps of a page, it keeps by address and port. */
+const USUAL_PORT = 8216;
+
 /**
- * @param port  0 for any that is free
+ * @param port  0 for any that is free; undefined for the usual one, or any where that is taken
  * @throws UsageError for a port that is taken or not allowed
  */
-export async function servePage(folder: string, model: ModelFiles, port: number): Promise<PageServer> {
+export async function servePage(folder: string, model: ModelFiles, port?: number): Promise<PageServer> {
+  if (port === undefined) {
+    return servePage(folder, model, USUAL_PORT).catch((error) => {
+      if (error instanceof UsageError) return servePage(folder, model, 0);
+      throw error;
+    });
+  }
+
   const files = new Map((await readdir(folder)).map((name) => [`/${name}`, join(folder, name)]));
   files.set('/', join(folder, 'index.html'));
   files.set('/weights.safetensors', model.weights);
